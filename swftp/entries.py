@@ -39,6 +39,10 @@ class Entry:
     """What only the driver that made the entry understands."""
 
 
+UNSEEN = Entry(name="", kind=Kind.FILE)
+"""Stands for "nobody looked" where None says that nothing is there; compare by identity."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Some entries of a directory, in the store's order."""

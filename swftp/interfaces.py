@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IConsumer
 from twisted.web.iweb import IBodyProducer
 from zope.interface import Attribute, Interface
 
-from swftp.entries import Attributes, Entry, Page, Usage
+from swftp.entries import UNSEEN, Attributes, Entry, Page, Usage
 from swftp.paths import Path
 
 
@@ -40,10 +40,12 @@ class IByteSink(IConsumer):
 class IStorage(Interface):
     """What an object store can do with whole objects."""
 
-    async def stat(path: Path, follow: bool = True) -> Entry:
+    async def stat(path: Path, follow: bool = True, implied: bool = True) -> Entry:
         """What stands at *path*; a file wins over a directory of the same name.
 
         :param follow: describe what a symbolic link points at, not the link.
+        :param implied: also look for a directory that exists by its children alone, which may cost another
+            request.  A writer of a new file passes False: it asks what it would replace.
         :raises NotFound: nothing does.
         """
 
@@ -72,7 +74,11 @@ class IStorage(Interface):
         """
 
     async def store(
-        path: Path, source: IByteSource, attributes: Attributes, exclusive: bool = False
+        path: Path,
+        source: IByteSource,
+        attributes: Attributes,
+        exclusive: bool = False,
+        replaces: Entry | None = UNSEEN,
     ) -> Entry:
         """
         Make *source* the whole content of *path*, replacing what was there.
@@ -81,6 +87,9 @@ class IStorage(Interface):
         storage fails.  Length and checksum of what was stored are compared with what *source* gave.
 
         :param exclusive: fail with `AlreadyExists` where something stands at *path* (best effort).
+        :param replaces: what `stat` with ``follow=False`` said of *path* not long ago (None: nothing is there);
+            saves the driver a request.
+        :raises IsDirectory: a directory stands there (found where that costs no request of its own).
         :raises QuotaExceeded: nothing was stored.
         :raises StateUnknown: storage did not confirm, and looking it up did not settle it.
         """
@@ -141,7 +150,11 @@ class IComposes(Interface):
         """Push the bytes of *part* into *sink*, as `IStorage.fetch` does."""
 
     async def publish(
-        path: Path, parts: Sequence[IPart], attributes: Attributes, exclusive: bool = False
+        path: Path,
+        parts: Sequence[IPart],
+        attributes: Attributes,
+        exclusive: bool = False,
+        replaces: Entry | None = UNSEEN,
     ) -> Entry:
         """
         Make the concatenation of *parts* the content of *path*: all or nothing, as `IStorage.store`.

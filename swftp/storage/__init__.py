@@ -1,0 +1,1 @@
+"""Where files are kept: drivers, each an `swftp.interfaces.IStorage`."""
