@@ -1,0 +1,223 @@
+"""
+A real OpenStack Swift in one process: proxy, account, container and object server.
+
+    python -m swftp.demo.embedded --data DIR [--port 18080] [--user test:tester:testing:.admin ...]
+
+The four servers are Swift's own WSGI applications under eventlet, each on a port of its own on loopback; the ring is
+made by Swift's RingBuilder, one replica in DIR, which must be on a file system with user xattrs (ext4, xfs, btrfs,
+tmpfs from Linux 6.6).  No memcached, no root, no /etc/swift.  Prints a line of JSON when ready: ``url`` and ``pid``.
+
+Nothing else of the product may import eventlet, and this module imports Swift only after eventlet has patched
+the standard library.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import fcntl
+import json
+import os
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from swftp.demo import conf
+
+DEFAULT_USER = "test:tester:testing:.admin"
+UPDATE_SECONDS = 5.0
+"""How often the sizes of containers are carried to the account."""
+
+
+class Unusable(Exception):
+    """The servers cannot be started; the message says why and what would help."""
+
+
+def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m swftp.demo.embedded", description="A real Swift in one process.")
+    parser.add_argument("--data", required=True, type=Path, help="directory of everything it stores")
+    parser.add_argument("--port", type=int, default=18080, help="of the proxy; 0: any (18080)")
+    parser.add_argument("--user", action="append", help=f"account:user:key:groups ({DEFAULT_USER})")
+    parser.add_argument("--max-file-size", type=int, default=5368709122, help="largest object in bytes (5 GiB + 2)")
+    parser.add_argument("--until-eof", action="store_true", help="end when standard input does")
+    return parser.parse_args(argv)
+
+
+def claim(data: Path) -> TextIO:
+    """
+    Make *data* ours until the returned file is closed.
+
+    :raises Unusable: it cannot hold a Swift, or another one uses it.
+    """
+    try:
+        (data / "d1").mkdir(mode=0o700, parents=True, exist_ok=True)
+        (data / "etc").mkdir(mode=0o700, exist_ok=True)
+        lock = (data / "lock").open("w")
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.setxattr(lock.fileno(), b"user.swftp", b"x" * 256)
+    except BlockingIOError as error:
+        raise Unusable(f"{data} is in use by another Swift; choose another directory with --data") from error
+    except OSError as error:
+        if error.errno in (errno.ENOTSUP, errno.ENOSPC):
+            raise Unusable(
+                f"{data} is on a file system without user xattrs, which Swift needs; choose one on ext4, xfs, "
+                "btrfs, or tmpfs of Linux 6.6 or later with --data"
+            ) from error
+        raise Unusable(f"{data} cannot be used: {error.strerror}; choose another directory with --data") from error
+    return lock
+
+
+def patch(etc: Path, max_file_size: int) -> None:
+    """Make the standard library eventlet's, and Swift look for its files in *etc*."""
+    warnings.simplefilter("ignore")
+    import eventlet
+    from swift.common import utils
+
+    utils.monkey_patch()
+    eventlet.hubs.use_hub(utils.get_hub())
+    os.environ["TZ"] = "UTC+0"
+    time.tzset()
+    conf.write_swift(etc, max_file_size)
+    utils.set_swift_dir(str(etc))
+    from swift.common import constraints
+
+    constraints.reload_constraints()
+
+
+def listen(port: int) -> dict[str, Any]:
+    """
+    A listening socket for each server; only the proxy's *port* is not just any.
+
+    :raises Unusable: the port is taken.
+    """
+    import eventlet
+
+    sockets = {}
+    for kind in (*conf.BACKENDS, "proxy"):
+        wanted = port if kind == "proxy" else 0
+        try:
+            # without reuse_port=False two Swifts could share a port unnoticed
+            sockets[kind] = eventlet.listen(("127.0.0.1", wanted), backlog=1024, reuse_port=False)
+        except OSError as error:
+            raise Unusable(f"port {wanted} of 127.0.0.1 cannot be used: {error.strerror}") from error
+    return sockets
+
+
+def make_rings(etc: Path, sockets: dict[str, Any]) -> None:
+    """One replica on the one device; the ports change with every start, the places of objects do not."""
+    from swift.common.ring import RingBuilder
+
+    for kind in conf.BACKENDS:
+        builder = RingBuilder(4, 1, 0)
+        port = sockets[kind].getsockname()[1]
+        builder.add_dev({"region": 1, "zone": 1, "ip": "127.0.0.1", "port": port, "device": "d1", "weight": 1.0})
+        builder.rebalance()
+        builder.get_ring().save(str(etc / f"{kind}.ring.gz"), format_version=1)
+
+
+def serve(kind: str, path: Path, socket: Any) -> Any:
+    """The green thread of the server that the file *path* describes."""
+    import eventlet.wsgi
+    from swift.common import constraints, utils, wsgi
+
+    app = wsgi.loadapp(str(path), global_conf={"log_name": f"{kind}-server", "log_to_console": "true"})
+    return eventlet.spawn(
+        eventlet.wsgi.server,
+        socket,
+        app,
+        utils.NullLogger(),
+        custom_pool=wsgi.RestrictedGreenPool(size=1024),
+        protocol=wsgi.SwiftHttpProtocol,
+        socket_timeout=60,
+        capitalize_response_headers=False,
+        url_length_limit=constraints.MAX_REQUEST_LINE,
+    )
+
+
+def carry_sizes(data: Path, etc: Path) -> None:
+    """For ever: what the container-updater daemon does."""
+    import eventlet
+    from swift.container.updater import ContainerUpdater
+
+    options = {
+        "devices": data,
+        "mount_check": "false",
+        "swift_dir": etc,
+        "recon_cache_path": etc,
+        "log_level": "ERROR",
+    }
+    updater = ContainerUpdater({name: str(value) for name, value in options.items()})
+    while True:
+        eventlet.sleep(UPDATE_SECONDS)
+        for path in updater.get_paths():
+            updater.container_sweep(path)
+
+
+def end_with_stdin() -> None:
+    """End the process when whoever started it is gone, however that came about."""
+    from eventlet import hubs
+
+    while True:
+        hubs.trampoline(0, read=True)
+        if not os.read(0, 4096):
+            os._exit(0)
+
+
+def run(options: argparse.Namespace) -> None:
+    """
+    Serve until killed.
+
+    :raises Unusable: it cannot be.
+    """
+    started = time.perf_counter()
+    data = options.data.absolute()
+    lock = claim(data)
+    etc = data / "etc"
+    patch(etc, options.max_file_size)
+    import eventlet
+
+    if options.until_eof:
+        eventlet.spawn(end_with_stdin)
+    sockets = listen(options.port)
+    make_rings(etc, sockets)
+    users = options.user or [DEFAULT_USER]
+    servers = []
+    for kind, socket in sockets.items():
+        path = conf.write_server(etc, kind, socket.getsockname()[1], data, users)
+        servers.append(serve(kind, path, socket))
+    port = sockets["proxy"].getsockname()[1]
+    ready = {
+        "url": f"http://127.0.0.1:{port}/auth/v1.0",
+        "pid": os.getpid(),
+        "start_s": round(time.perf_counter() - started, 2),
+    }
+    sys.stdout.write(json.dumps(ready) + "\n")
+    sys.stdout.flush()
+    eventlet.spawn(carry_sizes, data, etc)
+    for server in servers:
+        server.wait()
+    lock.close()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status: 0 ended as asked, 1 could not start."""
+    options = arguments(argv)
+    if options.until_eof:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is for whoever started us
+    try:
+        run(options)
+    except Unusable as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
