@@ -1,0 +1,1 @@
+"""Who may log in, and with what right they talk to the store."""

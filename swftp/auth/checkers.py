@@ -1,0 +1,128 @@
+"""
+Credentials of a client -> `Login`, for `twisted.cred`.
+
+To the client every refusal is the same; the one log line of an attempt says what it was.  Only what the client did
+wrong counts against its address.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.credentials import IUsernamePassword, UsernamePassword
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from swftp.auth import logins
+from swftp.auth.cache import AccessCache
+from swftp.auth.login import Login
+from swftp.auth.refusals import Denied, Down, LoginRefused, LoginThrottled, LoginUnavailable
+from swftp.auth.settings import AuthSettings
+from swftp.auth.throttle import Offence, Throttle
+from swftp.paths import ROOT, Path
+
+SHOWN = 128
+"""Characters of a login name in a log line."""
+
+
+class PasswordOf(UsernamePassword):
+    """A password that a client at *peer* (the text of its address) gave; what `PasswordChecker` is asked with."""
+
+    def __init__(self, username: bytes, password: bytes, peer: str) -> None:
+        super().__init__(username, password)
+        self.peer = peer
+
+    def __repr__(self) -> str:
+        return f"<PasswordOf {self.peer}>"
+
+
+class Journal:
+    """One log line for each attempt to log in."""
+
+    _log = Logger(namespace="swftp.auth")
+
+    def __init__(self, throttle: Throttle) -> None:
+        self._throttle = throttle
+
+    def accepted(self, login: Login) -> None:
+        """*login* is let in."""
+        self._log.info(
+            "login of {user} from {peer} by {method}",
+            event="login",
+            user=shown(login.name),
+            peer=login.peer,
+            method=login.method,
+        )
+
+    def refused(self, name: str | bytes, peer: str, method: str, error: Exception) -> Exception:
+        """Log why, count it if the client is to blame, and give what the client may know."""
+        counted, result = False, "error"
+        answer: Exception = LoginUnavailable()
+        if isinstance(error, Denied):
+            counted, result, answer = True, "refused", LoginRefused()
+            self._throttle.failed(peer, Offence.BAD_LOGIN)
+        elif isinstance(error, Down):
+            result = "unavailable"
+        elif isinstance(error, LoginThrottled):
+            result, answer = "throttled", error
+        self._log.warn(
+            "login of {user} from {peer} by {method} failed: {reason}",
+            event="login_failed",
+            user=shown(name),
+            peer=peer,
+            method=method,
+            result=result,
+            reason=getattr(error, "reason", str(error)),
+            counted=counted,
+        )
+        return answer
+
+
+@implementer(ICredentialsChecker)
+class PasswordChecker:
+    """Login names and passwords, asked of the identity service."""
+
+    credentialInterfaces = (IUsernamePassword,)
+
+    def __init__(self, settings: AuthSettings, cache: AccessCache, throttle: Throttle, root: Path = ROOT) -> None:
+        """
+        :param root: what every client sees as ``/``.
+        """
+        self._settings = settings
+        self._cache = cache
+        self._throttle = throttle
+        self._journal = Journal(throttle)
+        self._root = root
+
+    def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
+        """
+        A `Login`.
+
+        :raises LoginRefused: the name or the password is wrong, or the address has been wrong too often.
+        :raises LoginUnavailable: the identity service does not say.
+        """
+        return Deferred.fromCoroutine(self._login(credentials))
+
+    async def _login(self, credentials: PasswordOf | UsernamePassword) -> Login:
+        peer = getattr(credentials, "peer", "")
+        try:
+            if self._throttle.refused(peer):
+                raise LoginThrottled
+            name, secret = logins.decoded(credentials.username, credentials.password)
+            identity = logins.parse(name, self._settings)
+            access = await self._cache.login(identity, secret)
+        except (Denied, Down, LoginThrottled) as error:
+            answer = self._journal.refused(credentials.username, peer, "password", error)
+        else:
+            login = Login(name=name, user=identity.key, access=access, root=self._root, peer=peer)
+            self._journal.accepted(login)
+            return login
+        raise answer
+
+
+def shown(name: str | bytes) -> str:
+    """*name* so that it cannot break or flood a log."""
+    text = repr(name).removeprefix("b")
+    return text if len(text) <= SHOWN else text[:SHOWN] + "…"

@@ -1,0 +1,73 @@
+"""
+What a successful login is: a value for both protocols, and the count of a user's sessions.
+
+A session's place is given back before anything that could wait: whoever logs out and in again at once is let in.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from swftp.auth.access import CredentialAccess
+from swftp.errors import Busy
+from swftp.paths import ROOT, Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Login:
+    """One client that may come in.  Whoever gets it owes `CredentialAccess.release`; `LoginRealm` does that."""
+
+    name: str
+    """As the client typed it."""
+    user: str = field(repr=False)
+    """The same for every spelling of one identity; what ``sessions_per_user`` counts by."""
+    access: CredentialAccess
+    root: Path = ROOT
+    """What the client sees as ``/``."""
+    method: str = "password"
+    """``password`` or ``publickey``."""
+    peer: str = ""
+    """Address of the client."""
+
+
+class SessionCounter:
+    """Sessions of each user in this process, both protocols together."""
+
+    def __init__(self, limit: int) -> None:
+        """
+        :param limit: sessions a user; 0: no limit.
+        """
+        self._limit = limit
+        self._sessions: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return self._sessions.total()
+
+    def enter(self, user: str) -> Place:
+        """
+        :raises Busy: *user* has as many sessions as allowed.
+        """
+        if self._limit and self._sessions[user] >= self._limit:
+            raise Busy("too many sessions of this user")
+        self._sessions[user] += 1
+        return Place(self, user)
+
+    def _leave(self, user: str) -> None:
+        self._sessions[user] -= 1
+        if not self._sessions[user]:
+            del self._sessions[user]
+
+
+class Place:
+    """One session's place in the count."""
+
+    def __init__(self, counter: SessionCounter, user: str) -> None:
+        self._counter: SessionCounter | None = counter
+        self._user = user
+
+    def leave(self) -> None:
+        """Give it back; again is harmless."""
+        counter, self._counter = self._counter, None
+        if counter is not None:
+            counter._leave(self._user)

@@ -1,0 +1,223 @@
+"""
+Asks the identity service for tokens, by keystoneauth1 plugins in threads.
+
+Whatever a plugin raises leaves here as `Denied` or `Down`, without its cause: the exceptions of requests and
+keystoneauth1 hold the request, and the request holds the secret.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, TypeVar
+
+import requests
+from keystoneauth1 import exceptions, loading
+from keystoneauth1.session import Session
+from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.cookies import RequestsCookieJar
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+
+from swftp.auth.endpoint import storage_url
+from swftp.auth.logins import APPCRED, Identity
+from swftp.auth.refusals import Denied, Down
+from swftp.auth.settings import DEFAULT_DOMAIN, V1, AuthSettings, SettingsError
+from swftp.interfaces import Access
+
+T = TypeVar("T")
+InThread = Callable[[Callable[[], T]], Deferred[T]]
+"""Runs a callable in another thread: ``partial(deferToThreadPool, reactor, pool)``."""
+
+REPLY_LIMIT = 4 << 20
+"""Bytes of a reply of the identity service; a catalogue of fifty services in ten regions has 200 KiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """An identity and the secret that proves it."""
+
+    identity: Identity
+    secret: str = field(repr=False)
+
+
+class BoundedAdapter(HTTPAdapter):
+    """Reads replies whole, but only so many bytes and for so many seconds."""
+
+    def __init__(self, limit: int, seconds: float, connections: int) -> None:
+        super().__init__(pool_connections=4, pool_maxsize=connections)
+        self._limit = limit
+        self._seconds = seconds
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
+        """As of `HTTPAdapter`.
+
+        :raises requests.ConnectionError: the reply is too large or takes too long.
+        """
+        deadline = time.monotonic() + self._seconds
+        response = super().send(request, **{**options, "stream": True})
+        body = bytearray()
+        for chunk in response.iter_content(65536):
+            body += chunk
+            if len(body) > self._limit or time.monotonic() > deadline:
+                response.close()
+                raise requests.ConnectionError("the reply is too large or takes too long")
+        response._content = bytes(body)  # where requests itself keeps it: json() and text read it from there
+        return response
+
+
+class IdentityService:
+    """The identity service of *settings*."""
+
+    def __init__(
+        self,
+        settings: AuthSettings,
+        clock: IReactorTime,
+        in_thread: InThread[Any],
+        adapter: BaseAdapter | None = None,
+    ) -> None:
+        """
+        :param adapter: speaks HTTP in place of our own.
+        :raises SettingsError: there is no such plugin, or it has no such option.
+        """
+        settings.check()
+        self.settings = settings
+        self._clock = clock
+        self._in_thread = in_thread
+        self._plugins: dict[str, tuple[loading.BaseLoader[Any], frozenset[str]]] = {}
+        self._check_options()
+        self._session = self._make_session(adapter)
+
+    def authenticate(self, credential: Credential) -> Deferred[Access]:
+        """
+        A new token.
+
+        :raises Denied: the service says no.
+        :raises Down: it says nothing that helps.
+        """
+        asked = self._clock.seconds()
+
+        def made(answer: tuple[str, str, float | None]) -> Access:
+            token, url, life = answer
+            return Access(token, storage_url(url, self.settings), None if life is None else asked + life)
+
+        return self._in_thread(lambda: self._ask(credential)).addCallback(made)
+
+    def options_of(self, plugin: str) -> frozenset[str]:
+        """
+        Names of the options of a keystoneauth1 plugin.
+
+        :raises SettingsError: there is no such plugin.
+        """
+        if plugin not in self._plugins:
+            try:
+                loader: loading.BaseLoader[Any] = loading.get_plugin_loader(plugin)
+            except exceptions.NoMatchingPlugin:
+                raise SettingsError("auth_type", f"{plugin!r} is not an installed keystoneauth1 plugin") from None
+            self._plugins[plugin] = loader, frozenset(option.dest for option in loader.get_options())
+        return self._plugins[plugin][1]
+
+    def _check_options(self) -> None:
+        kind, known = self.settings.kind, self.options_of(self.settings.kind)
+        self.options_of(APPCRED)
+        for name in self.settings.options:
+            if name not in known:
+                raise SettingsError(name, f"the auth_type {kind} has no such option")
+        if kind not in (V1, APPCRED) and not {"auth_url", "username", "password"} <= known:
+            raise SettingsError("auth_type", f"{kind} does not take a user name and a password")
+
+    def _ask(self, credential: Credential) -> tuple[str, str, float | None]:
+        """Token, storage URL and seconds of life; runs in a thread."""
+        try:
+            plugin = self._plugin(credential)
+            access = plugin.get_access(self._session)
+            url = plugin.get_endpoint(
+                self._session,
+                service_type="object-store",
+                interface=self.settings.interface,
+                region_name=self.settings.region_name or None,
+                skip_discovery=True,
+            )
+            answer = access.auth_token, url, life_of(access)
+        except Exception as error:
+            refusal: Denied | Down = translated(error)
+        else:
+            if answer[0] and answer[1]:
+                return answer
+            refusal = Down("the identity service's reply lacks a token or a storage URL")
+        raise refusal  # out here it has no __context__ either
+
+    def _plugin(self, credential: Credential) -> Any:
+        identity = credential.identity
+        loader, known = self._plugins[identity.plugin]
+        options = dict(identity.options)
+        if options.get("user_domain_id") == DEFAULT_DOMAIN and "user_domain_id" not in known:
+            del options["user_domain_id"]  # nobody asked for it: federated plugins know no domains
+        if not known.issuperset(options):
+            raise Denied(f"the auth_type {identity.plugin} has no place for a domain or project in the login name")
+        options |= {"auth_url": self.settings.auth_url, identity.secret_option: credential.secret}
+        return loader.load_from_options(**options)
+
+    def _make_session(self, adapter: BaseAdapter | None) -> Session:
+        settings = self.settings
+        http = requests.Session()
+        http.trust_env = False  # ~/.netrc and proxies are for people
+        http.cookies = RequestsCookieJar(policy=DefaultCookiePolicy(allowed_domains=()))
+        http.adapters.clear()  # and so no https service can send us to http
+        scheme = settings.auth_url.partition("://")[0] + "://"
+        http.mount(scheme, adapter or BoundedAdapter(REPLY_LIMIT, settings.timeout, settings.threads))
+        verify = not settings.insecure and (settings.cacert or _system_authorities())
+        return Session(session=http, verify=verify, timeout=settings.timeout, redirect=False, app_name="swftp")
+
+
+def life_of(access: Any) -> float | None:
+    """Seconds for which the token of a keystoneauth1 *access* is good; None: unknown."""
+    if access.expires is None:
+        return None
+    try:
+        issued = access.issued.timestamp()  # by the service's own clock: ours may be wrong
+    except (KeyError, AttributeError):
+        issued = time.time()
+    return float(access.expires.timestamp() - issued)
+
+
+def translated(error: Exception) -> Denied | Down:
+    """What *error*, of a keystoneauth1 plugin, means; holds nothing of it but harmless words."""
+    if isinstance(error, Denied | Down):
+        return error
+    if isinstance(error, exceptions.Unauthorized):
+        return Denied("wrong name or secret (401)")
+    if isinstance(error, exceptions.Forbidden):
+        return Denied("forbidden by the identity service (403)")
+    if isinstance(error, exceptions.MissingAuthMethods):
+        return Denied("the identity service wants a second factor")
+    if isinstance(error, exceptions.InvalidResponse):
+        status = error.response.status_code
+        if 300 <= status < 400:
+            return Down(f"the identity service redirects ({status}); redirects are not followed, see auth_url")
+        return Down(f"the identity service's reply ({status}) is not one: no token or no storage URL; see auth_url")
+    if isinstance(error, exceptions.HttpError):
+        return Down(f"the identity service answers {error.http_status}")
+    for kind, words in UNREACHABLE.items():
+        if isinstance(error, kind):
+            return Down(words)
+    return Down(f"the identity service's reply makes no sense ({type(error).__name__})")
+
+
+UNREACHABLE: dict[type[Exception], str] = {
+    exceptions.SSLError: "TLS with the identity service fails: certificate not trusted? see cacert",
+    exceptions.ConnectTimeout: "the identity service does not answer in time",
+    exceptions.ConnectFailure: "no connection to the identity service",
+    exceptions.ConnectionError: "no connection to the identity service, or an address it may not send us to",
+    exceptions.EndpointNotFound: "no object store in the catalogue for this login, region, interface (no project?)",
+    exceptions.DiscoveryFailure: "the identity service names no version that we speak; see auth_url",
+}
+
+
+def _system_authorities() -> bool | str:
+    """Where the system keeps the certificate authorities that it trusts; True: those that requests brings."""
+    paths = ssl.get_default_verify_paths()
+    return paths.cafile or paths.capath or True
