@@ -9,17 +9,20 @@ from swftp.config.files import COMMAND_LINE, EX_CONFIG, ConfigError, Given, buil
 from swftp.config.sections import (
     FOREIGN,
     OBSOLETE,
+    AuthConfig,
     Config,
     LogConfig,
     SftpConfig,
     SshConfig,
     StorageConfig,
+    ThrottleConfig,
     TransferConfig,
 )
 
 __all__ = [
     "COMMAND_LINE",
     "EX_CONFIG",
+    "AuthConfig",
     "Config",
     "ConfigError",
     "Given",
@@ -27,6 +30,7 @@ __all__ = [
     "SftpConfig",
     "SshConfig",
     "StorageConfig",
+    "ThrottleConfig",
     "TransferConfig",
     "load",
     "setting",

@@ -19,7 +19,7 @@ SCALE = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 def setting(
     default: Any,
-    help: str,  # noqa: A002  (the word dataclass readers look for)
+    help: str,
     *,
     unit: str = "",
     choices: tuple[str, ...] = (),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from swftp.config.fields import headers, setting
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+INTERFACES = ("", "public", "internal", "admin")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,14 +32,68 @@ class SftpConfig:
     )
     sessions_per_user: int = setting(10, "connections one user may have at once; 0 is no limit")
     connections: int = setting(1000, "connections there may be at once; 0 is no limit")
-    login_timeout: float = setting(120.0, "how long a client may take to log in", unit="seconds")
-    idle_timeout: float = setting(
-        900.0, "how long a client that is logged in may say nothing; 0 is for ever", unit="seconds"
-    )
     drain_timeout: float = setting(
         300.0, "how long running transfers may go on after SIGTERM before they are given up", unit="seconds"
     )
     verbose: bool = setting(False, "log each request to storage")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AuthConfig:
+    """``[auth]``: the identity service; names are those of keystoneauth1 and ``clouds.yaml``."""
+
+    auth_url: str = setting(
+        "",
+        "identity service, as .../auth/v1.0 or .../v3; default: http://127.0.0.1:8080/auth/v1.0",
+        old="sftp.auth_url",
+    )
+    auth_type: str = setting(
+        "", "keystoneauth1 plugin; default: v1password where auth_url ends in /v1 or /v1.0, else password"
+    )
+    region_name: str = setting("", "region of the object store; default: the first in the catalogue")
+    interface: str = setting(
+        "", "which endpoint of the object store; default: public", choices=("", "public", "internal", "admin")
+    )
+    user_domain_id: str = setting("", "domain of users whose login names none")
+    user_domain_name: str = setting("", "the same, by name; default: the domain with the id default")
+    project_domain_id: str = setting("", "domain of projects that a login names without one")
+    project_domain_name: str = setting("", "the same, by name; default: the domain of the user")
+    project_id: str = setting("", "project of logins that name none")
+    project_name: str = setting("", "the same, by name; with v1password: the account instead of the user's own")
+    cacert: str = setting("", "PEM file of certificate authorities to trust; default: the system's")
+    insecure: bool = setting(False, "do not verify the identity service's certificate")
+    timeout: float = setting(30.0, "how long the identity service may take to answer", unit="seconds")
+    threads: int = setting(8, "requests to the identity service at one time", least=1)
+    rewrite_storage_scheme: str = setting(
+        "",
+        "http or https in the storage URL instead of what the identity service says",
+        choices=("", "http", "https"),
+        old="sftp.rewrite_storage_scheme",
+    )
+    rewrite_storage_netloc: str = setting(
+        "",
+        "the same for its host:port",
+        old="sftp.rewrite_storage_netloc",
+    )
+    storage_hosts: tuple[str, ...] = setting(
+        (), "hosts that a storage URL may name, *.example.org for all below one; default: any that is not link-local"
+    )
+    login_cache: float = setting(
+        600.0, "how long the same secret is let in again without asking; 0 asks each time", unit="seconds"
+    )
+    refusal_cache: float = setting(30.0, "how long a refused secret is refused again without asking", unit="seconds")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ThrottleConfig:
+    """``[throttle]``: addresses that fail to log in are refused for a while, as by OpenSSH's PerSourcePenalties."""
+
+    least: float = setting(15.0, "penalty from which on an address is refused", unit="seconds")
+    most: float = setting(600.0, "the largest penalty; 0 refuses nobody", unit="seconds")
+    sources: int = setting(65536, "addresses that are remembered", least=1)
+    ipv4_prefix: int = setting(32, "bits of an IPv4 address that are one source", least=1, most=32)
+    ipv6_prefix: int = setting(64, "bits of an IPv6 address that are one source", least=1, most=128)
+    exempt: tuple[str, ...] = setting((), "networks that are never refused, as in 10.0.0.0/8")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,18 +119,9 @@ class StorageConfig:
         old="sftp.extra_headers",
         read=headers,
     )
-    rewrite_storage_scheme: str = setting(
-        "",
-        "http or https instead of that of the storage URL",
-        choices=("", "http", "https"),
-        old="sftp.rewrite_storage_scheme",
-    )
-    rewrite_storage_netloc: str = setting(
-        "", "host:port instead of that of the storage URL", old="sftp.rewrite_storage_netloc"
-    )
     layout: str = setting(
         "segments",
-        "segments: files larger than segment_size become static large objects; plain: one object a file, 5 GiB at most",
+        "segments: files above segment_size are static large objects; plain: one object a file, 5 GiB at most",
         choices=("segments", "plain"),
     )
     segment_size: int = setting(32 * MIB, "size of a segment", unit="bytes", least=MIB, most=5 * GIB)
@@ -99,9 +145,28 @@ class TransferConfig:
 class SshConfig:
     """``[ssh]``: the transport."""
 
-    algorithms: str = setting(
-        "modern", "compat adds what clients before about 2015 need", choices=("modern", "compat")
+    policy: str = setting(
+        "modern", "algorithms; compat: also those of clients of about 2015", choices=("modern", "compat")
     )
+    banner: str = setting("", "text that clients show before login")
+    prefer_fast_ciphers: bool = setting(True, "offer only AES-GCM to clients that have it")
+    window: int = setting(
+        2 * MIB, "what a client may send on a channel before we dealt with it", unit="bytes", least=64 * KIB, most=GIB
+    )
+    login_grace: float = setting(120.0, "how long a client may take to log in", unit="seconds")
+    max_failures: int = setting(6, "failed logins on one connection", least=1)
+    failure_delay: float = setting(1.0, "how long a failed login waits for its answer", unit="seconds")
+    idle_timeout: float = setting(
+        300.0, "how long a client may do nothing with its files; 0 is for ever", unit="seconds"
+    )
+    keepalive_interval: float = setting(
+        60.0, "silence after which a client is asked whether it is there; 0 never asks", unit="seconds"
+    )
+    keepalive_count: int = setting(3, "such questions without an answer before we hang up", least=1)
+    rekey_bytes: int = setting(
+        GIB, "bytes in either direction after which keys are changed", unit="bytes", least=64 * KIB, most=64 * GIB
+    )
+    rekey_seconds: float = setting(3600.0, "time after which keys are changed; 0 is never", unit="seconds")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,6 +182,8 @@ class Config:
     """All of ``swftp.conf``."""
 
     sftp: SftpConfig = field(default_factory=SftpConfig)
+    auth: AuthConfig = field(default_factory=AuthConfig)
+    throttle: ThrottleConfig = field(default_factory=ThrottleConfig)
     storage: StorageConfig = field(default_factory=StorageConfig)
     transfer: TransferConfig = field(default_factory=TransferConfig)
     ssh: SshConfig = field(default_factory=SshConfig)
@@ -126,8 +193,8 @@ class Config:
 _STATS = "statistics are not part of this version; the option does nothing"
 OBSOLETE = {
     ("sftp", "pub_key"): "the public half is taken from priv_key; the option is not needed",
-    ("sftp", "chiphers"): "weak ciphers are gone, see algorithms in [ssh]; the option does nothing",
-    ("sftp", "macs"): "weak MACs are gone, see algorithms in [ssh]; the option does nothing",
+    ("sftp", "chiphers"): "weak ciphers are gone, see policy in [ssh]; the option does nothing",
+    ("sftp", "macs"): "weak MACs are gone, see policy in [ssh]; the option does nothing",
     ("sftp", "compressions"): "there is no compression before login; the option does nothing",
     ("sftp", "log_statsd_host"): _STATS,
     ("sftp", "log_statsd_port"): _STATS,

@@ -1,0 +1,101 @@
+"""The commands ``swftp`` and ``swftp-sftp``.  Exit status: 0 done, 1 failed, 2 wrong usage, 78 bad configuration."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from twisted.python import usage
+
+from swftp import __version__, hostkeys, logs
+from swftp.config import ConfigError, load
+from swftp.options import Options, refuse
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """``swftp``."""
+    options = _parser().parse_args(argv)
+    status: int = options.run(options)
+    return status
+
+
+def sftp(argv: Sequence[str] | None = None) -> int:
+    """``swftp-sftp``: the service in the foreground, its log on standard output; flags as of ``twistd swftp-sftp``."""
+    options = Options()
+    try:
+        options.parseOptions(None if argv is None else list(argv))
+    except usage.UsageError as error:
+        sys.stderr.write(f"{options}\nswftp-sftp: {error}\n")
+        return 2
+    level = "debug" if options.config.sftp.verbose else options.config.log.level
+    logs.start(options.config.log.format, level, sys.stdout)
+    from swftp import service  # imports the reactor, and treq
+
+    try:
+        return service.run(lambda reactor: service.make_service(options.config, options.warnings, reactor))
+    except ConfigError as error:
+        refuse(error)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="swftp", description="Files that are objects, for SFTP clients.")
+    parser.add_argument("--version", action="version", version=f"SwFTP {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="serve a real Swift on this machine, to try things out")
+    demo.add_argument("--data", type=Path, help="directory of everything it stores (~/.local/share/swftp-demo)")
+    demo.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    demo.add_argument("--port", type=_port, default=5022, help="of the SFTP server; 0: any free one (5022)")
+    demo.add_argument("--swift-port", type=_port, default=0, help="of Swift; 0: any free one (0)")
+    demo.set_defaults(run=_demo)
+
+    check = commands.add_parser("check-config", help="say what is wrong with a configuration, without starting")
+    check.add_argument("file", nargs="?", help="(/etc/swftp/swftp.conf, then ~/.swftp.cfg)")
+    check.set_defaults(run=_check_config)
+
+    keygen = commands.add_parser("keygen", help="make host keys, unless they are there, and show their fingerprints")
+    keygen.add_argument("directory", type=Path)
+    keygen.set_defaults(run=_keygen)
+    return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 65535")
+    return port
+
+
+def _demo(options: argparse.Namespace) -> int:
+    try:
+        from swftp.demo import command
+    except ImportError as error:
+        sys.stderr.write(f"swftp demo: needs {error.name}: pip install 'swftp[demo]'\n")
+        return 1
+    return command.demo(options.data, options.host, options.port, options.swift_port)
+
+
+def _check_config(options: argparse.Namespace) -> int:
+    from swftp import service
+
+    try:
+        config, warnings = load(options.file)
+        service.check(config)
+    except ConfigError as error:
+        refuse(error)
+    for warning in warnings:
+        sys.stderr.write(f"warning: {warning}\n")
+    sys.stdout.write("The configuration can be used.\n")
+    return 0
+
+
+def _keygen(options: argparse.Namespace) -> int:
+    try:
+        for path, key in hostkeys.kept(options.directory).items():
+            sys.stdout.write(f"{path}: {hostkeys.fingerprint(key)}\n")
+    except hostkeys.UnusableKey as error:
+        sys.stderr.write(f"swftp keygen: {error}\n")
+        return 1
+    return 0
