@@ -12,7 +12,7 @@ from typing import Any
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import IUsernamePassword, UsernamePassword
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from zope.interface import implementer
 
 from swftp.auth import logins
@@ -56,7 +56,9 @@ class Journal:
             method=login.method,
         )
 
-    def refused(self, name: str | bytes, peer: str, method: str, error: Exception) -> Exception:
+    def refused(
+        self, name: str | bytes, peer: str, method: str, error: Exception, level: Any = LogLevel.warn
+    ) -> Exception:
         """Log why, count it if the client is to blame, and give what the client may know."""
         counted, result = False, "error"
         answer: Exception = LoginUnavailable()
@@ -67,14 +69,17 @@ class Journal:
             result = "unavailable"
         elif isinstance(error, LoginThrottled):
             result, answer = "throttled", error
-        self._log.warn(
+        elif isinstance(error, LoginRefused):
+            result, answer = "refused", error
+        self._log.emit(
+            level,
             "login of {user} from {peer} by {method} failed: {reason}",
             event="login_failed",
             user=shown(name),
             peer=peer,
             method=method,
             result=result,
-            reason=getattr(error, "reason", str(error)),
+            reason=getattr(error, "reason", type(error).__name__),
             counted=counted,
         )
         return answer

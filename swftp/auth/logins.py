@@ -36,6 +36,7 @@ SECRET_LIMIT = 1024
 PART_LIMIT = 255
 """Characters of a Keystone name (its JSON schema); longer ones would be answered 400, as if we were wrong."""
 APPCRED = "v3applicationcredential"
+APPCRED_SECRET = "application_credential_secret"  # noqa: S105  (its name)
 APPCRED_PREFIX = "appcred:"
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 ESCAPE = re.compile(r"%(.{0,2})", re.DOTALL)
@@ -110,7 +111,7 @@ def _application_credential(text: str, settings: AuthSettings) -> Identity:
         user, domain = _named(user_text)
         options = {"application_credential_name": _part(credential), "username": user}
         options |= _user_domain(domain, settings)
-    return Identity(APPCRED, _sorted(options), "application_credential_secret")
+    return Identity(APPCRED, _sorted(options), APPCRED_SECRET)
 
 
 def _user_domain(named: str, settings: AuthSettings) -> dict[str, str]:

@@ -32,12 +32,16 @@ class Down(Unavailable):
 class LoginRefused(UnauthorizedLogin):
     """The login is wrong: name, secret or key.  Which of them, the client is not told."""
 
+    reason = "no such key for this login"
+
     def __init__(self) -> None:
         super().__init__("login refused")
 
 
 class LoginThrottled(LoginRefused):
     """Too many wrong logins came from there; this one was not even looked at."""
+
+    reason = "too many wrong logins from this address"
 
 
 class LoginUnavailable(UnauthorizedLogin):

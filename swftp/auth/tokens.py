@@ -21,12 +21,17 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.cookies import RequestsCookieJar
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 
 from swftp.auth.endpoint import storage_url
 from swftp.auth.logins import APPCRED, Identity
 from swftp.auth.refusals import Denied, Down
 from swftp.auth.settings import DEFAULT_DOMAIN, V1, AuthSettings, SettingsError
 from swftp.interfaces import Access
+
+WAITING_LIMIT = 1024
+"""Requests to the identity service that are under way or wait for a thread."""
+TOO_LATE = "the identity service does not answer in time"
 
 T = TypeVar("T")
 InThread = Callable[[Callable[[], T]], Deferred[T]]
@@ -42,6 +47,20 @@ class Credential:
 
     identity: Identity
     secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the identity service said."""
+
+    token: str = field(repr=False)
+    url: str
+    life: float | None
+    """Seconds; None: unknown."""
+
+    def ends(self, asked: float) -> float | None:
+        """When the token that was asked for at *asked* ends; a life of nothing is a second, not a busy loop."""
+        return None if self.life is None else asked + max(self.life, 1.0)
 
 
 class BoundedAdapter(HTTPAdapter):
@@ -90,6 +109,7 @@ class IdentityService:
         self._plugins: dict[str, tuple[loading.BaseLoader[Any], frozenset[str]]] = {}
         self._check_options()
         self._session = self._make_session(adapter)
+        self._waiting = 0
 
     def authenticate(self, credential: Credential) -> Deferred[Access]:
         """
@@ -98,13 +118,30 @@ class IdentityService:
         :raises Denied: the service says no.
         :raises Down: it says nothing that helps.
         """
+        if self._waiting >= WAITING_LIMIT:
+            raise Down("too many logins wait for the identity service")
         asked = self._clock.seconds()
+        give_up = asked + self.settings.timeout
 
-        def made(answer: tuple[str, str, float | None]) -> Access:
-            token, url, life = answer
-            return Access(token, storage_url(url, self.settings), None if life is None else asked + life)
+        def ask() -> Answer:
+            if self._clock.seconds() >= give_up:
+                raise Down(TOO_LATE)
+            return self._ask(credential)
 
-        return self._in_thread(lambda: self._ask(credential)).addCallback(made)
+        def late(failure: Failure, _seconds: float) -> Failure:
+            raise Down(TOO_LATE)
+
+        def made(answer: Answer) -> Access:
+            return Access(answer.token, storage_url(answer.url, self.settings), answer.ends(asked))
+
+        self._waiting += 1
+        reply = self._in_thread(ask)
+        reply.addTimeout(self.settings.timeout, self._clock, late)
+        return reply.addBoth(self._answered).addCallback(made)
+
+    def _answered(self, answer: T) -> T:
+        self._waiting -= 1
+        return answer
 
     def options_of(self, plugin: str) -> frozenset[str]:
         """
@@ -129,8 +166,8 @@ class IdentityService:
         if kind not in (V1, APPCRED) and not {"auth_url", "username", "password"} <= known:
             raise SettingsError("auth_type", f"{kind} does not take a user name and a password")
 
-    def _ask(self, credential: Credential) -> tuple[str, str, float | None]:
-        """Token, storage URL and seconds of life; runs in a thread."""
+    def _ask(self, credential: Credential) -> Answer:
+        """Runs in a thread."""
         try:
             plugin = self._plugin(credential)
             access = plugin.get_access(self._session)
@@ -141,11 +178,11 @@ class IdentityService:
                 region_name=self.settings.region_name or None,
                 skip_discovery=True,
             )
-            answer = access.auth_token, url, life_of(access)
+            answer = Answer(access.auth_token, url, life_of(access))
         except Exception as error:
             refusal: Denied | Down = translated(error)
         else:
-            if answer[0] and answer[1]:
+            if answer.token and answer.url:
                 return answer
             refusal = Down("the identity service's reply lacks a token or a storage URL")
         raise refusal  # out here it has no __context__ either
@@ -153,12 +190,15 @@ class IdentityService:
     def _plugin(self, credential: Credential) -> Any:
         identity = credential.identity
         loader, known = self._plugins[identity.plugin]
-        options = dict(identity.options)
+        options, secret = dict(identity.options), credential.secret
+        if identity.plugin == V1:
+            options = {name: header_text(value) for name, value in options.items()}
+            secret = header_text(secret)
         if options.get("user_domain_id") == DEFAULT_DOMAIN and "user_domain_id" not in known:
             del options["user_domain_id"]  # nobody asked for it: federated plugins know no domains
         if not known.issuperset(options):
             raise Denied(f"the auth_type {identity.plugin} has no place for a domain or project in the login name")
-        options |= {"auth_url": self.settings.auth_url, identity.secret_option: credential.secret}
+        options |= {"auth_url": self.settings.auth_url, identity.secret_option: secret}
         return loader.load_from_options(**options)
 
     def _make_session(self, adapter: BaseAdapter | None) -> Session:
@@ -171,6 +211,17 @@ class IdentityService:
         http.mount(scheme, adapter or BoundedAdapter(REPLY_LIMIT, settings.timeout, settings.threads))
         verify = not settings.insecure and (settings.cacert or _system_authorities())
         return Session(session=http, verify=verify, timeout=settings.timeout, redirect=False, app_name="swftp")
+
+
+def header_text(text: str) -> str:
+    """
+    *text* as requests sends it in UTF-8, in an HTTP header, for v1 authentication.
+
+    :raises Denied: a header cannot hold it; requests would quote it in its complaint.
+    """
+    if text != text.strip():
+        raise Denied("name or secret begins or ends with a space, which v1 authentication cannot say")
+    return text.encode().decode("latin-1")
 
 
 def life_of(access: Any) -> float | None:
@@ -209,7 +260,7 @@ def translated(error: Exception) -> Denied | Down:
 
 UNREACHABLE: dict[type[Exception], str] = {
     exceptions.SSLError: "TLS with the identity service fails: certificate not trusted? see cacert",
-    exceptions.ConnectTimeout: "the identity service does not answer in time",
+    exceptions.ConnectTimeout: TOO_LATE,
     exceptions.ConnectFailure: "no connection to the identity service",
     exceptions.ConnectionError: "no connection to the identity service, or an address it may not send us to",
     exceptions.EndpointNotFound: "no object store in the catalogue for this login, region, interface (no project?)",

@@ -1,0 +1,89 @@
+"""
+The credentials file: secrets that public keys stand for, for clients that have a key and no password.
+
+An INI file that only its owner may read.  Each section is a credential: either ``login`` and ``password`` as a client
+would type them, or options of a keystoneauth1 plugin under their own names::
+
+    [backup]
+    auth_type = v3applicationcredential
+    application_credential_id = 21dc…
+    application_credential_secret = …
+
+    [tester]
+    login = test:tester
+    password = testing
+"""
+
+from __future__ import annotations
+
+import configparser
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from swftp.auth import logins
+from swftp.auth.logins import APPCRED, APPCRED_SECRET, Identity
+from swftp.auth.refusals import Denied
+from swftp.auth.reloaded import guarded_text
+from swftp.auth.settings import AuthSettings, SettingsError
+from swftp.auth.tokens import Credential
+
+OPTION = "credentials"
+FORBIDDEN = 0o037
+"""Permission bits it must not have: a group of its own may read it."""
+
+
+def read_credentials(
+    path: Path, settings: AuthSettings, options_of: Callable[[str], frozenset[str]]
+) -> Mapping[str, Credential]:
+    """
+    The credentials of *path* by name.
+
+    :param options_of: the names of a plugin's options (`swftp.auth.tokens.IdentityService.options_of`).
+    :raises SettingsError: it cannot be read, is readable for others, or is wrong.
+    """
+    parser = configparser.ConfigParser(interpolation=None, default_section="")
+    try:
+        parser.read_string(guarded_text(path, OPTION, FORBIDDEN), str(path))
+    except configparser.Error as error:
+        raise SettingsError(OPTION, _without_secrets(path, error)) from None
+    credentials = {}
+    for name in parser.sections():
+        try:
+            credentials[name] = _credential(dict(parser[name]), settings, options_of)
+        except (Denied, SettingsError) as error:
+            raise SettingsError(OPTION, f"{path}: [{name}]: {error.reason}") from None
+    return credentials
+
+
+def _credential(
+    options: dict[str, str], settings: AuthSettings, options_of: Callable[[str], frozenset[str]]
+) -> Credential:
+    if "login" in options:
+        if options.keys() != {"login", "password"}:
+            raise SettingsError("login", "beside login there is password, and nothing else")
+        name, secret = logins.decoded(options["login"].encode(), options["password"].encode())
+        return Credential(logins.parse(name, settings), secret)
+    plugin = options.pop("auth_type", APPCRED if APPCRED_SECRET in options else settings.kind)
+    known = options_of(plugin)
+    for option in options:
+        if option not in known or option == "auth_url":
+            raise SettingsError(option, f"{plugin} has no option {option}")
+    secret_option = APPCRED_SECRET if plugin == APPCRED else "password"
+    if not options.get(secret_option):
+        raise SettingsError(secret_option, f"{secret_option} is missing")
+    secret = options.pop(secret_option)
+    return Credential(Identity(plugin, tuple(sorted(options.items())), secret_option), secret)
+
+
+def _without_secrets(path: Path, error: configparser.Error) -> str:
+    """Where *error* is; its own words quote the line."""
+    line = getattr(error, "lineno", None)
+    if line is None and isinstance(error, configparser.ParsingError) and error.errors:
+        line = error.errors[0][0]
+    place = f"{path}:{line}" if line else str(path)
+    what = {
+        configparser.DuplicateSectionError: "a section appears twice",
+        configparser.DuplicateOptionError: "an option appears twice",
+        configparser.MissingSectionHeaderError: "the first line is no [section]",
+    }
+    return f"{place}: {what.get(type(error), 'the line is neither [section] nor option = value')}"
