@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def sftp(argv: Sequence[str] | None = None) -> int:
-    """``swftp-sftp``: the service in the foreground, its log on standard output; flags as of ``twistd swftp-sftp``."""
+    """``swftp-sftp``: the service in the foreground, logging to standard output; flags of ``twistd swftp-sftp``."""
     options = Options()
     try:
         options.parseOptions(None if argv is None else list(argv))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from swftp.config.fields import setting
-from swftp.config.files import COMMAND_LINE, EX_CONFIG, ConfigError, Given, build, search
+from swftp.config.files import COMMAND_LINE, EX_CONFIG, SEARCH, ConfigError, Given, build, search
 from swftp.config.sections import (
     FOREIGN,
     OBSOLETE,
@@ -37,12 +38,14 @@ __all__ = [
 ]
 
 
-def load(named: str | None, overrides: Sequence[Given] = ()) -> tuple[Config, list[str]]:
+def load(
+    named: str | None, overrides: Sequence[Given] = (), searched: Iterable[Path] = SEARCH
+) -> tuple[Config, list[str]]:
     """
     The configuration, and warnings about options of 2014 that do nothing now.
 
-    :param named: the only file to read; None: every file of `swftp.config.files.SEARCH` that exists.
+    :param named: the only file to read; None: every file of *searched* that exists.
     :param overrides: what the command line says; it wins over files.
     :raises ConfigError: it cannot be used; the message has one line for each reason.
     """
-    return build(Config, [*search(named), *overrides], obsolete=OBSOLETE, foreign=FOREIGN)
+    return build(Config, [*search(named, searched), *overrides], obsolete=OBSOLETE, foreign=FOREIGN)

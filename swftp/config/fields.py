@@ -13,7 +13,8 @@ from dataclasses import MISSING, Field, field, fields
 from typing import Any
 
 BOOLEANS = {"1": True, "yes": True, "true": True, "on": True, "0": False, "no": False, "false": False, "off": False}
-SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
+SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
+NUMBER = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]{1,9})?")
 SCALE = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -104,12 +105,9 @@ def _number(text: str, default: float, meta: Mapping[str, Any]) -> float:
 
 
 def _plain(text: str, kind: type) -> float:
-    try:
-        value: float = kind(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is not a {'whole ' if kind is int else ''}number") from None
-    if value != value or abs(value) == float("inf"):
-        raise ValueError(f"{text!r} is not a number")
+    if not NUMBER.fullmatch(text) or (kind is int and "." in text):
+        raise ValueError(f"{text!r} is not a {'whole ' if kind is int else ''}number")
+    value: float = kind(text)
     return value
 
 

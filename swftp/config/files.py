@@ -56,15 +56,15 @@ class ConfigError(Exception):
         super().__init__("\n".join(self.problems))
 
 
-def search(named: str | None) -> list[Given]:
+def search(named: str | None, searched: Iterable[Path] = SEARCH) -> list[Given]:
     """
-    What the file *named*, or else every existing file of `SEARCH`, says.
+    What the file *named*, or else every existing file of *searched*, says.
 
     :raises ConfigError: a file cannot be read or is no INI file.
     """
     if named:
         return read_file(Path(named))
-    found = [path for path in (path.expanduser() for path in SEARCH) if path.exists()]
+    found = [path for path in (path.expanduser() for path in searched) if path.exists()]
     return [given for path in found for given in read_file(path)]
 
 
@@ -82,12 +82,8 @@ def read_file(path: Path) -> list[Given]:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
     except UnicodeDecodeError as error:
         raise ConfigError([f"{path}: is not UTF-8"]) from error
-    except configparser.ParsingError as error:
-        raise ConfigError(
-            f"{path}:{line}: neither [section], option = value nor # comment" for line, _ in error.errors
-        ) from error
     except configparser.Error as error:
-        raise ConfigError([_duplicate(path, error)]) from error
+        raise ConfigError(_malformed(path, error)) from error
     lines = _lines(text)
     return [
         Given(section, option, value, str(path), lines.get((section, option), 0))
@@ -96,12 +92,18 @@ def read_file(path: Path) -> list[Given]:
     ]
 
 
-def _duplicate(path: Path, error: configparser.Error) -> str:
-    line = getattr(error, "lineno", 0)
-    if isinstance(error, configparser.MissingSectionHeaderError):
-        return f"{path}:{line}: an option before the first [section]"
-    name = f"[{getattr(error, 'section', '')}] {getattr(error, 'option', '')}".rstrip()
-    return f"{path}:{line}: {name} is there twice"
+def _malformed(path: Path, error: configparser.Error) -> list[str]:
+    match error:
+        case configparser.MissingSectionHeaderError():
+            return [f"{path}:{error.lineno}: an option before the first [section]"]
+        case configparser.ParsingError():
+            words = "neither [section], option = value nor # comment"
+            return [f"{path}:{line}: {words}" for line, _ in error.errors]
+        case configparser.DuplicateSectionError():
+            return [f"{path}:{error.lineno}: [{error.section}] is there twice"]
+        case configparser.DuplicateOptionError():
+            return [f"{path}:{error.lineno}: [{error.section}] {error.option} is there twice"]
+    return [f"{path}: {error.message}"]
 
 
 def _lines(text: str) -> dict[tuple[str, str], int]:
