@@ -1,0 +1,28 @@
+"""What a request handler works with: the session, the handles and the clock of one channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from twisted.internet.interfaces import IReactorTime
+
+from swftp.paths import ROOT, Path
+from swftp.sftp.handles import IReplies
+from swftp.sftp.table import HandleTable
+
+if TYPE_CHECKING:
+    from swftp.session import Session
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Context:
+    """One a channel."""
+
+    session: Session
+    clock: IReactorTime
+    """Its seconds are those since the epoch."""
+    table: HandleTable
+    replies: IReplies
+    cwd: Path = field(default=ROOT)
+    """What relative paths are taken from."""

@@ -1,0 +1,92 @@
+"""
+OPENDIR, READDIR, MKDIR, RMDIR.
+
+READDIR streams: what a handle keeps is what is left of one page of the store, however long the directory is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from swftp.entries import Entry, Kind
+from swftp.paths import Path, is_plain, parse
+from swftp.sftp import attributes
+from swftp.sftp.context import Context
+from swftp.sftp.handles import Handle, IReplies
+from swftp.sftp.longnames import longname
+from swftp.sftp.wire import Attrs, Reply, end_reply, handle_reply, name_entry, name_reply
+
+if TYPE_CHECKING:
+    from swftp.session import Listing
+
+BATCH = 100
+"""Most entries in a reply: what OpenSSH gives."""
+BATCH_BYTES = 30_000
+"""About the most bytes in a reply: node's ssh2 refuses packets of 34,000 (mscdex/ssh2 #1048)."""
+
+_DOTS = 2
+"""The entries ``.`` and ``..``, which do not make a reply of their own."""
+
+
+class DirectoryHandle(Handle):
+    """A directory being listed."""
+
+    __slots__ = ("_left", "listing", "path")
+
+    def __init__(self, server: IReplies, path: Path) -> None:
+        super().__init__(server)
+        self.path = path
+        self.listing: Listing | None = None
+        self._left: list[Entry] = [Entry(name=name, kind=Kind.DIRECTORY) for name in ("..", ".")]
+        """Entries not yet given, the next one last.  Clients expect the two dots, as OpenSSH gives them."""
+
+    async def fill(self) -> bool:
+        """Have something to give; False at the end of the directory."""
+        while len(self._left) <= _DOTS and self.listing is not None:
+            entries = await self.listing.next()
+            if not entries:
+                self.listing = None
+            self._left = [entry for entry in reversed(entries) if is_plain(entry.name)] + self._left
+        return bool(self._left)
+
+    def batch(self, now: float) -> list[bytes]:
+        """Entries for one reply, packed, with times as of *now*."""
+        packed: list[bytes] = []
+        size = 0
+        while self._left and len(packed) < BATCH and size < BATCH_BYTES:
+            entry = self._left.pop()
+            name = entry.name.encode("utf-8", "surrogatepass")
+            attrs: Attrs = attributes.of_entry(entry, self.path.child(entry.name))
+            packed.append(name_entry(name, longname(name, attrs, now), attrs))
+            size += len(packed[-1])
+        return packed
+
+
+async def opendir(context: Context, raw: bytes) -> Reply:
+    """OPENDIR, section 6.7."""
+    handle = DirectoryHandle(context.replies, parse(raw, context.cwd))
+    context.table.reserve(handle)
+    try:
+        handle.listing = await context.session.listing(handle.path)
+        name = context.table.add(handle)
+    except BaseException:
+        context.table.release(handle)
+        raise
+    return handle_reply(name)
+
+
+async def readdir(context: Context, handle: DirectoryHandle) -> Reply:
+    """READDIR, section 6.7."""
+    if not await handle.fill():
+        return end_reply("end of directory")
+    return name_reply(handle.batch(context.clock.seconds()))
+
+
+async def mkdir(context: Context, raw: bytes, attrs: Attrs) -> None:
+    """MKDIR, section 6.6; the attributes of a new directory have nowhere to be kept."""
+    await context.session.make_directory(parse(raw, context.cwd))
+
+
+async def rmdir(context: Context, raw: bytes) -> None:
+    """RMDIR, section 6.6."""
+    await context.session.remove_directory(parse(raw, context.cwd))

@@ -1,0 +1,147 @@
+"""
+OPEN, CLOSE, and what is asked of an open file but for its bytes.
+
+The law here: only a CLOSE that the client sent commits anything (`Writer.close`); every other end is `Writer.lost`.
+"""
+
+from __future__ import annotations
+
+from swftp import errors
+from swftp.entries import Attributes
+from swftp.paths import Path, parse
+from swftp.session import OpenMode
+from swftp.sftp import attributes
+from swftp.sftp.context import Context
+from swftp.sftp.handles import FileHandle, Handle
+from swftp.sftp.wire import Attrs, Flag, Reply, attrs_reply, handle_reply
+
+_SIZE_LIMIT = 1 << 63
+
+
+async def open_file(context: Context, raw: bytes, bits: int, attrs: Attrs) -> Reply:
+    """OPEN, section 6.3."""
+    flags = _checked(Flag(bits & 0x3F))
+    path = parse(raw, context.cwd)
+    handle = FileHandle(context.replies, path, readable=Flag.READ in flags, writable=Flag.WRITE in flags)
+    context.table.reserve(handle)
+    try:
+        await _open(context, handle, flags, attrs)
+        name = context.table.add(handle)
+    except BaseException:
+        context.table.release(handle)
+        raise
+    return handle_reply(name)
+
+
+def _checked(flags: Flag) -> Flag:
+    """
+    *flags* with what they imply.
+
+    As on POSIX, EXCL without CREAT means nothing, TRUNC needs no CREAT (sshfs sends it so), and who asks for neither
+    READ nor WRITE reads, or with APPEND writes.
+
+    :raises InvalidRequest: TRUNC of what is not to be written.
+    """
+    if Flag.APPEND in flags:
+        flags |= Flag.WRITE
+    if Flag.WRITE not in flags:
+        flags |= Flag.READ
+        if Flag.TRUNC in flags:
+            raise errors.InvalidRequest("TRUNC without WRITE")
+    return flags
+
+
+async def _open(context: Context, handle: FileHandle, flags: Flag, attrs: Attrs) -> None:
+    session = context.session
+    if Flag.WRITE not in flags:
+        try:
+            if Flag.CREAT not in flags or Flag.EXCL not in flags:
+                handle.reader = await session.open_reader(handle.path, handle.wake)
+                return
+        except errors.NotFound:
+            if Flag.CREAT not in flags:
+                raise
+    mode = OpenMode(
+        create=Flag.CREAT in flags,
+        exclusive=Flag.CREAT in flags and Flag.EXCL in flags,
+        truncate=Flag.TRUNC in flags,
+        append=Flag.APPEND in flags,
+    )
+    handle.writer = await session.open_writer(handle.path, mode, attributes.wanted(attrs), handle.wake)
+    if attrs.size and not handle.writer.entry.size:
+        await _truncate(handle, attrs.size)
+
+
+async def _truncate(handle: FileHandle, size: int) -> None:
+    if handle.writer is None or not handle.writable:
+        raise errors.PermissionDenied("not open for writing")
+    if size >= _SIZE_LIMIT:
+        raise errors.TooLarge()
+    await handle.writer.truncate(size)
+
+
+def close(context: Context, request: int, name: bytes) -> None:
+    """CLOSE, section 6.3: the name is gone at once, the handle when what it holds is stored or given up."""
+    handle = context.table.find(name, Handle)
+    context.table.unname(name)
+    if isinstance(handle, FileHandle):
+        handle.close(request, lambda: _close(context, handle))
+    else:
+        handle.task(request, lambda: _release(context, handle))
+
+
+async def _close(context: Context, handle: FileHandle) -> None:
+    try:
+        if handle.reader is not None:
+            handle.reader.close()
+        if handle.writer is None:
+            return
+        if handle.error is None:
+            await handle.writer.close()
+        else:
+            handle.writer.lost()
+        if handle.error is not None:
+            raise handle.error
+    finally:
+        context.table.release(handle)
+
+
+async def _release(context: Context, handle: Handle) -> None:
+    context.table.release(handle)
+
+
+async def fstat(context: Context, handle: FileHandle) -> Reply:
+    """FSTAT, section 6.8."""
+    return attrs_reply(attributes.of_entry(handle.file.entry, handle.path))
+
+
+async def fsetstat(context: Context, handle: FileHandle, attrs: Attrs) -> None:
+    """FSETSTAT, section 6.9; what a writer is told takes effect with its CLOSE."""
+    if attrs.size is not None:
+        await _truncate(handle, attrs.size)
+    wanted = attributes.wanted(attrs)
+    if wanted == Attributes():
+        return
+    if handle.writer is not None:
+        handle.writer.set(wanted)
+    else:
+        await context.session.update(handle.path, wanted)
+
+
+async def truncate_path(context: Context, path: Path, size: int, wanted: Attributes) -> None:
+    """Make the file at *path* *size* bytes long, and set what is *wanted*, in one step."""
+    if size >= _SIZE_LIMIT:
+        raise errors.TooLarge()
+    writer = await context.session.open_writer(path, OpenMode(), wanted, lambda: None)
+    try:
+        await writer.truncate(size)
+        await writer.close()
+    except BaseException:
+        writer.lost()
+        raise
+
+
+async def fsync(context: Context, handle: FileHandle) -> None:
+    """``fsync@openssh.com``: everything written so far is with the store, if not yet to be seen."""
+    if handle.writer is not None:
+        await handle.writer.sync()
