@@ -56,7 +56,8 @@ def read(path: Path) -> Key:
         raise UnusableKey(f"{path}: is a key of type {key.type()}; allowed: Ed25519, RSA, ECDSA")
     if key.type() == "RSA" and key.size() < RSA_LEAST:
         raise UnusableKey(f"{path}: has {key.size()} bits; allowed: {RSA_LEAST} or more")
-    return key
+    usable: Key = key
+    return usable
 
 
 def kept(directory: Path) -> dict[Path, Key]:
