@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import requests
 from keystoneauth1 import exceptions, loading
@@ -21,6 +22,7 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.cookies import RequestsCookieJar
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from swftp.auth.endpoint import storage_url
@@ -33,6 +35,7 @@ WAITING_LIMIT = 1024
 """Requests to the identity service that are under way or wait for a thread."""
 TOO_LATE = "the identity service does not answer in time"
 
+log = Logger()
 T = TypeVar("T")
 InThread = Callable[[Callable[[], T]], Deferred[T]]
 """Runs a callable in another thread: ``partial(deferToThreadPool, reactor, pool)``."""
@@ -108,6 +111,7 @@ class IdentityService:
         self._in_thread = in_thread
         self._plugins: dict[str, tuple[loading.BaseLoader[Any], frozenset[str]]] = {}
         self._check_options()
+        self._warn()
         self._session = self._make_session(adapter)
         self._waiting = 0
 
@@ -156,6 +160,14 @@ class IdentityService:
                 raise SettingsError("auth_type", f"{plugin!r} is not an installed keystoneauth1 plugin") from None
             self._plugins[plugin] = loader, frozenset(option.dest for option in loader.get_options())
         return self._plugins[plugin][1]
+
+    def _warn(self) -> None:
+        """At each start: what an operator should not get used to."""
+        url = urlsplit(self.settings.auth_url)
+        if self.settings.insecure:
+            log.warn("INSECURE: the certificate of the identity service is not verified (option insecure)")
+        if url.scheme == "http" and url.hostname not in ("localhost", "127.0.0.1", "::1"):
+            log.warn("secrets go to {host} in clear: its auth_url is not https", host=url.hostname)
 
     def _check_options(self) -> None:
         kind, known = self.settings.kind, self.options_of(self.settings.kind)
