@@ -1,0 +1,127 @@
+"""
+How many clients may be there at once, and how many of them not logged in (OpenSSH's MaxStartups).
+
+Knows no protocol: a connection asks for a `Place` when it is accepted, settles when it is logged in, and leaves.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionLimits:
+    """Numbers of connections; 0 turns a limit off."""
+
+    startups_start: int = 10
+    """Not logged in: from here on some are turned away at random."""
+    startups_rate: int = 30
+    """Percent of them at ``startups_start``; it rises to all at ``startups_full``."""
+    startups_full: int = 100
+    """Not logged in: from here on all are turned away."""
+    startups_per_peer: int = 10
+    """Not logged in, from one address (IPv6: one /64)."""
+    per_peer: int = 20
+    """From one address (IPv6: one /64)."""
+    total: int = 0
+    """In all."""
+
+
+class Admission:
+    """Counts connections; shared by all listeners that share limits."""
+
+    def __init__(self, limits: AdmissionLimits, chance: random.Random | None = None) -> None:
+        self._limits = limits
+        self._chance = chance or random.SystemRandom()
+        self._starting = self._all = 0
+        self._starting_from: Counter[str] = Counter()
+        self._from: Counter[str] = Counter()
+
+    def admit(self, peer: str) -> Place | None:
+        """
+        A place for a connection from *peer*, or None: turn it away.
+
+        :param peer: IP address as text; anything else counts as an address of its own.
+        """
+        limits, source = self._limits, source_of(peer)
+        if (
+            _reached(self._all, limits.total)
+            or _reached(self._from[source], limits.per_peer)
+            or _reached(self._starting_from[source], limits.startups_per_peer)
+            or self._drop_early()
+        ):
+            self._forget(source)
+            return None
+        self._all += 1
+        self._starting += 1
+        self._from[source] += 1
+        self._starting_from[source] += 1
+        return Place(self, source)
+
+    def _drop_early(self) -> bool:
+        limits, starting = self._limits, self._starting
+        if _reached(starting, limits.startups_full):
+            return True
+        if not _reached(starting, limits.startups_start):
+            return False
+        span = max(limits.startups_full - limits.startups_start, 1)
+        rate = limits.startups_rate + (100 - limits.startups_rate) * (starting - limits.startups_start) / span
+        return self._chance.random() * 100 < rate
+
+    def _settled(self, source: str) -> None:
+        self._starting -= 1
+        self._starting_from[source] -= 1
+        self._forget(source)
+
+    def _left(self, source: str) -> None:
+        self._all -= 1
+        self._from[source] -= 1
+        self._forget(source)
+
+    def _forget(self, source: str) -> None:
+        for counter in (self._from, self._starting_from):
+            if not counter[source]:
+                del counter[source]
+
+
+class Place:
+    """One admitted connection."""
+
+    def __init__(self, admission: Admission, source: str) -> None:
+        self._admission: Admission | None = admission
+        self._source = source
+        self._starting = True
+
+    def settle(self) -> None:
+        """It is logged in."""
+        if self._starting and self._admission is not None:
+            self._starting = False
+            self._admission._settled(self._source)
+
+    def leave(self) -> None:
+        """It is gone; saying so again is harmless."""
+        admission = self._admission
+        if admission is not None:
+            self.settle()
+            self._admission = None
+            admission._left(self._source)
+
+
+def source_of(peer: str) -> str:
+    """What counts as one source: an IPv4 address, or the /64 of an IPv6 address."""
+    try:
+        address = ip_address(peer.partition("%")[0])
+    except ValueError:
+        return peer
+    if address.version == 4:
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ip_network((address, 64), strict=False))
+
+
+def _reached(count: int, limit: int) -> bool:
+    return 0 < limit <= count

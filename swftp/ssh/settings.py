@@ -1,0 +1,69 @@
+"""What a deployment may choose of the SSH layer, and what it may not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from swftp.ssh.algorithms import MODERN, Policy
+
+MAX_DATA = 261184
+"""Bytes of data in one packet that we accept: one SFTP WRITE of 255 KiB with its header."""
+MAX_REMOTE_DATA = 262144
+"""Bytes of data in one packet that we send, however much the client would take."""
+MIN_REMOTE_DATA = 1024
+"""A client that takes less in one packet is refused: it would make us send thousands of packets a reply."""
+CHANNELS = 10
+"""Channels open at once in one connection."""
+REQUESTS_BEFORE_SUBSYSTEM = 256
+"""Requests (env, pty-req...) on a channel before it runs something."""
+HIGH_WATER = 256 << 10
+"""Bytes of output in a channel above which its subsystem should produce no more."""
+RECEIVE_SIZE = 256 << 10
+"""Bytes asked of the socket at once; also what may wait in the socket's buffer before we stop sealing."""
+SEND_SIZE = 1 << 20
+"""Bytes offered to the socket at once."""
+HELD_LIMIT = 256 << 10
+"""Bytes of messages kept back during a key exchange, or sent to a client that does not read."""
+VERSION_LIMIT = 255
+"""Bytes of the client's version line (RFC 4253 section 4.2)."""
+PREAMBLE_LIMIT = 1024
+"""Bytes a client may send up to the end of its version line."""
+FIRST_KEX_PACKETS = 32
+"""Packets a client may need for the first key exchange."""
+EARLY_EXCHANGES = 4
+"""Key exchanges a client may have before it logs in."""
+LINGER = 10.0
+"""Seconds in which a client has to take what was sent before we closed."""
+TAILOR_WAIT = 0.5
+"""Seconds after which our KEXINIT goes out although the client's has not come."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Durations are in seconds, sizes in bytes; 0 turns a timeout or limit off."""
+
+    policy: Policy = MODERN
+    version: str = "SwFTP_2"
+    """Software version that clients are told."""
+    banner: str = ""
+    """Text shown before login."""
+    prefer_fast_ciphers: bool = True
+    """Offer only AES-GCM to clients that have it."""
+    window: int = 2 << 20
+    """What a client may send on a channel before we dealt with it."""
+    login_grace: float = 120.0
+    """From accept to login."""
+    max_failures: int = 6
+    """Failed logins on one connection."""
+    failure_delay: float = 1.0
+    """From a login request to the answer that it failed."""
+    idle_timeout: float = 900.0
+    """Without file traffic, and none outstanding."""
+    keepalive_interval: float = 60.0
+    """Of silence before the client is asked whether it is still there."""
+    keepalive_count: int = 3
+    """Questions without an answer before we hang up."""
+    rekey_bytes: int = 1 << 30
+    """In either direction before we ask for new keys; at most 64 GiB."""
+    rekey_seconds: float = 3600.0
+    """After which we ask for new keys."""

@@ -1,0 +1,119 @@
+"""
+The clocks of one connection: login grace, idleness, keepalive, age of keys.
+
+All of them are one call in a batched timer (txaio's `IBatchedTimer`), so that ten thousand sessions cost the reactor
+a handful of timers.  Such a timer may fire up to one bucket early or late: times are checked when it does.  It is
+never cancelled, since that searches the bucket: `stop` leaves behind an object that refers to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from txaio import tx
+
+from swftp.ssh.connection import Connection
+from swftp.ssh.settings import Settings
+from swftp.ssh.wire import Reason
+
+if TYPE_CHECKING:
+    from swftp.ssh.transport import Transport
+
+log = Logger()
+
+BUCKET = 5.0
+"""Seconds by which a deadline may be missed."""
+
+
+class Timer(Protocol):
+    """What is needed of txaio's batched timer."""
+
+    def call_later(self, delay: float, func: Callable[[], None]) -> object:
+        """Call *func* about *delay* seconds from now."""
+
+
+def batched_timer(clock: IReactorTime, bucket: float = BUCKET) -> Timer:
+    """
+    One timer for all connections.
+
+    :param bucket: seconds; calls that fall into one bucket cost one reactor timer.
+    """
+    api = tx.with_config(loop=clock)  # type: ignore[no-untyped-call]
+    timer: Timer = api.make_batched_timer(bucket)
+    return timer
+
+
+class Watch:
+    """Hangs up, asks, or changes keys when it is time."""
+
+    def __init__(self, transport: Transport, clock: IReactorTime, timer: Timer, settings: Settings) -> None:
+        self._transport: Transport | None = transport
+        self._clock = clock
+        self._timer = timer
+        self._settings = settings
+        now = clock.seconds()
+        self._grace: float | None = now + settings.login_grace if settings.login_grace else None
+        self._active = self._asked = self._keyed = now
+        self._arm()
+
+    def logged_in(self) -> None:
+        """The grace period is over."""
+        self._grace = None
+        self._active = self._clock.seconds()
+
+    def new_keys(self) -> None:
+        """The keys are fresh."""
+        self._keyed = self._clock.seconds()
+
+    def stop(self) -> None:
+        """The connection is gone."""
+        self._transport = None
+
+    def _arm(self) -> None:
+        settings = self._settings
+        limits = (settings.login_grace, settings.idle_timeout, settings.keepalive_interval, settings.rekey_seconds)
+        every = min([limit for limit in limits if limit], default=0.0)
+        if every:
+            self._timer.call_later(max(every / 4, BUCKET + 1), self._look)
+
+    def _look(self) -> None:
+        transport = self._transport
+        if transport is None:
+            return
+        now = self._clock.seconds()
+        if self._grace is not None:
+            if now >= self._grace:
+                self._end(transport, "login took too long")
+                return
+        elif isinstance(transport.service, Connection):
+            self._look_at_session(transport, transport.service, now)
+        if self._transport is not None:
+            self._arm()
+
+    def _look_at_session(self, transport: Transport, connection: Connection, now: float) -> None:
+        settings = self._settings
+        if connection.stirred or connection.waiting:
+            connection.stirred = False
+            self._active = now
+        if settings.idle_timeout and now - self._active >= settings.idle_timeout:
+            self._end(transport, "idle for too long")
+            return
+        if transport.heard >= self._asked:
+            connection.unanswered = 0
+        if settings.keepalive_interval and now - max(transport.heard, self._asked) >= settings.keepalive_interval:
+            if connection.unanswered >= settings.keepalive_count:
+                log.info("{peer}: client does not answer", event="ssh_dead", peer=transport.peer)
+                transport.abort()
+                return
+            self._asked = now
+            connection.ask_alive()
+        if settings.rekey_seconds and now - self._keyed >= settings.rekey_seconds:
+            self._keyed = now
+            transport.rekey()
+
+    def _end(self, transport: Transport, text: str) -> None:
+        log.info("{peer}: {text}", event="ssh_timeout", peer=transport.peer, text=text)
+        transport.sendDisconnect(Reason.BY_APPLICATION, text.encode())
