@@ -95,6 +95,11 @@ class SFTPServer:
     def _advance(self, event: str) -> None:
         self._phase = TRANSITIONS[self._phase][event]
 
+    @property
+    def waiting(self) -> bool:
+        """Whether the client waits for an answer."""
+        return self._requests > 0
+
     # ISubsystem
 
     def connected(self, channel: ISessionChannel) -> None:

@@ -1,0 +1,48 @@
+"""What most tests here begin with: a store with one file, a session, a client, and a clock that stands still."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from swftp.session import Session
+from swftp.sftp.server import Limits, SFTPServer
+from swftp.sftp.wire import string
+from swftp.storage.memory import MemoryStorage
+from tests.sftp.client import FakeChannel, FakeClient
+
+NOW = 1_700_000_000.0
+"""2023-11-14 22:13:20 UTC."""
+READ, WRITE, APPEND, CREAT, TRUNC, EXCL = (1 << bit for bit in range(6))
+NEW = WRITE | CREAT | TRUNC
+A = string(b"/box/a")
+CONTENT = b"hello, world"
+
+
+class SFTPTestCase(SynchronousTestCase):
+    """``/box/a`` holds `CONTENT`."""
+
+    def setUp(self) -> None:
+        """Log in."""
+        self.clock = Clock()
+        self.clock.advance(NOW)
+        self.storage = MemoryStorage(self.clock)
+        self.storage["/box/a"] = CONTENT
+        self.client = self.connect()
+
+    def make_session(self) -> Session:
+        """A session of the same login."""
+        return make_session(self.storage, self.clock)
+
+    def connect(self, limits: Limits | None = None, channel: FakeChannel | None = None) -> FakeClient:
+        """Another client."""
+        return FakeClient(SFTPServer(self.make_session(), self.clock, limits), channel)
+
+    def settle(self, turns: int = 20) -> None:
+        """Let whatever only waits for its turn have it; no time passes."""
+        self.clock.pump([0] * turns)
+
+
+def make_session(storage: MemoryStorage, clock: Clock) -> Session:
+    """A session over *storage*."""
+    return Session(storage)

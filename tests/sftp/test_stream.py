@@ -1,0 +1,163 @@
+"""One byte stream, cut anywhere, is one sequence of requests."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from swftp.sftp.stream import BadStream, RequestStream
+from swftp.sftp.wire import PACKET_LIMIT, Packet, string
+from tests.sftp.client import packet, u32, u64
+
+Request = tuple[object, ...]
+
+
+class Recorder:
+    """Writes down what it is handed; takes *room* requests."""
+
+    def __init__(self, room: int = 1 << 30) -> None:
+        self.requests: list[Request] = []
+        self.room = room
+
+    @property
+    def full(self) -> bool:
+        """See `IRequests`."""
+        return len(self.requests) >= self.room
+
+    def write(self, request: int, handle: bytes, offset: int, parts: list[memoryview], size: int) -> None:
+        """See `IRequests`."""
+        data = b"".join(parts)
+        assert len(data) == size
+        self.requests.append((Packet.WRITE, request, handle, offset, data))
+
+    def read(self, request: int, handle: bytes, offset: int, length: int) -> None:
+        """See `IRequests`."""
+        self.requests.append((Packet.READ, request, handle, offset, length))
+
+    def packet(self, data: bytes) -> None:
+        """See `IRequests`."""
+        self.requests.append((data,))
+
+
+handles = st.binary(min_size=0, max_size=6) | st.just(b"\0\0\0\1")
+offsets = st.integers(0, 2**64 - 1)
+numbers = st.integers(0, 2**32 - 1)
+writes = st.builds(
+    lambda r, h, o, d: packet(Packet.WRITE, u32(r), string(h), u64(o), string(d)),
+    numbers, handles, offsets, st.binary(max_size=100),
+)  # fmt: skip
+reads = st.builds(
+    lambda r, h, o, n: packet(Packet.READ, u32(r), string(h), u64(o), u32(n)), numbers, handles, offsets, numbers
+)
+others = st.builds(lambda k, b: packet(k, b), st.integers(0, 255), st.binary(min_size=4, max_size=60))
+packets = st.lists(writes | reads | others, max_size=12)
+
+
+def whole(stream: bytes) -> list[Request]:
+    """The requests in *stream* when it comes in one piece."""
+    recorder = Recorder()
+    RequestStream(recorder).feed(stream, 0, len(stream))
+    return normal(recorder.requests)
+
+
+def normal(requests: list[Request]) -> list[Request]:
+    """READs and WRITEs may be handed on parsed or not; here they always are not."""
+    found: list[Request] = []
+    for request in requests:
+        if request[0] is Packet.WRITE:
+            _, number, handle, offset, data = request
+            whole = packet(Packet.WRITE, u32(number), string(handle), u64(offset), string(data))  # type: ignore[arg-type]
+            request = (whole[4:],)
+        elif request[0] is Packet.READ:
+            _, number, handle, offset, length = request
+            whole = packet(Packet.READ, u32(number), string(handle), u64(offset), u32(length))  # type: ignore[arg-type]
+            request = (whole[4:],)
+        found.append(request)
+    return found
+
+
+class SplitTests(SynchronousTestCase):
+    """Where the stream is cut makes no difference."""
+
+    @given(packets)
+    def test_packets_come_out(self, sent: list[bytes]) -> None:
+        """All packets, whole and in order."""
+        self.assertEqual(whole(b"".join(sent)), [(one[4:],) for one in sent])
+
+    @given(packets, st.data())
+    def test_any_cut(self, sent: list[bytes], data: st.DataObject) -> None:
+        """Cut anywhere, taken in any portion, held whenever there is no room: the same requests."""
+        stream = b"".join(sent)
+        cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=20)))
+        recorder = Recorder(room=data.draw(st.integers(0, 5)))
+        requests = RequestStream(recorder)
+        taken = 0
+        for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+            taken += requests.feed(b"." + stream[start:end] + b".", 1, 1 + end - start)
+        while requests.holding:
+            self.assertTrue(recorder.full)
+            recorder.room += data.draw(st.integers(1, 3))
+            taken += requests.resume()
+        self.assertEqual(taken, len(stream))
+        self.assertEqual(normal(recorder.requests), [(one[4:],) for one in sent])
+
+    def test_byte_by_byte(self) -> None:
+        """A WRITE that comes a byte at a time is handed on once, whole."""
+        recorder = Recorder()
+        requests = RequestStream(recorder)
+        for byte in packet(Packet.WRITE, u32(1), string(b"\0\0\0\1"), u64(5), string(b"abcdef")):
+            requests.feed(bytes([byte]), 0, 1)
+        self.assertEqual(recorder.requests, [(Packet.WRITE, 1, b"\0\0\0\1", 5, b"abcdef")])
+
+    @settings(max_examples=200)
+    @given(st.lists(st.binary(max_size=80), max_size=10))
+    def test_garbage(self, pieces: list[bytes]) -> None:
+        """Any bytes at all are packets, the beginning of one, or a broken stream."""
+        requests = RequestStream(Recorder())
+        try:
+            for piece in pieces:
+                self.assertEqual(requests.feed(piece, 0, len(piece)), len(piece))
+        except BadStream:
+            pass
+
+
+class LengthTests(SynchronousTestCase):
+    """No length is believed that no packet has."""
+
+    def feed(self, data: bytes) -> Recorder:
+        """What comes of *data*."""
+        recorder = Recorder()
+        RequestStream(recorder).feed(data, 0, len(data))
+        return recorder
+
+    def test_too_long(self) -> None:
+        """Refused as soon as the length is there, and not waited for."""
+        for length in (PACKET_LIMIT + 1, 0xFFFFFFFF):
+            with self.subTest(length=length):
+                self.assertRaises(BadStream, self.feed, u32(length))
+                head = u32(length) + b"\6" + u32(1) + string(b"\0\0\0\1") + u64(0) + u32(length - 25)
+                self.assertRaises(BadStream, self.feed, head)
+
+    def test_too_short(self) -> None:
+        """Below five bytes there is no request id: nobody to answer."""
+        for length in range(5):
+            self.assertRaises(BadStream, self.feed, u32(length) + b"\x11" * length)
+
+    def test_longest(self) -> None:
+        """A WRITE that fills the longest packet is taken."""
+        data = b"x" * (PACKET_LIMIT - 25)
+        recorder = self.feed(packet(Packet.WRITE, u32(1), string(b"\0\0\0\1"), u64(0), string(data)))
+        self.assertEqual(recorder.requests[0][-1], data)
+
+    def test_write_data_is_not_copied(self) -> None:
+        """The data of a WRITE is a view of what arrived."""
+        seen: list[memoryview] = []
+
+        class Keeper(Recorder):
+            def write(self, request: int, handle: bytes, offset: int, parts: list[memoryview], size: int) -> None:
+                seen.extend(parts)
+
+        arrived = packet(Packet.WRITE, u32(1), string(b"\0\0\0\1"), u64(0), string(b"abc"))
+        RequestStream(Keeper()).feed(arrived, 0, len(arrived))
+        self.assertIs(seen[0].obj, arrived)
