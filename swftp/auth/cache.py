@@ -10,14 +10,15 @@ from __future__ import annotations
 import hmac
 from weakref import WeakValueDictionary
 
-from twisted.internet.defer import DeferredLock
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorTime
 
 from swftp.auth.access import Authenticate, CredentialAccess
+from swftp.auth.flight import Flight
 from swftp.auth.logins import Identity
 from swftp.auth.refusals import Denied, Down
 from swftp.auth.settings import AuthSettings
-from swftp.auth.tokens import Credential
+from swftp.auth.tokens import TOO_LATE, Credential
 
 SWEEP_EVERY = 60.0
 """Seconds between looks for what can be forgotten."""
@@ -25,7 +26,7 @@ KNOWN_LIMIT = 16384
 REFUSED_LIMIT = 16384
 """Entries."""
 WAITING_LIMIT = 64
-"""Logins of one user that wait for their turn."""
+"""Different secrets of one user that wait for their turn."""
 
 
 class AccessCache:
@@ -42,6 +43,7 @@ class AccessCache:
         self._known: dict[bytes, CredentialAccess] = {}
         self._refused_until: dict[bytes, float] = {}
         self._turns: WeakValueDictionary[str, DeferredLock] = WeakValueDictionary()
+        self._flights: WeakValueDictionary[bytes, Flight[CredentialAccess]] = WeakValueDictionary()
         self._sweep_at = clock.seconds() + SWEEP_EVERY
 
     async def login(self, identity: Identity, secret: str) -> CredentialAccess:
@@ -51,31 +53,37 @@ class AccessCache:
         :raises Denied: the secret is wrong.
         :raises Down: the identity service does not say.
         """
-        credential, key, came = Credential(identity, secret), self._digest(identity, secret), self._clock.seconds()
-        self._sweep(came)
-        access = self._lately(key, came)
+        self._sweep()
+        credential, key = Credential(identity, secret), self._digest(identity, secret)
+        access = self._lately(key)
         if access is None:
-            turn = self._turns.setdefault(identity.key, DeferredLock())
-            if len(turn.waiting) >= WAITING_LIMIT:
-                raise Down("too many logins of this user wait for the identity service")
-            await turn.acquire()
-            try:  # while we waited, somebody else may have asked the same
-                access = self._lately(key, came) or await self._asked(key, credential)
-            finally:
-                turn.release()
+            flight = self._flights.setdefault(key, Flight())
+            access = await flight.join(lambda: Deferred.fromCoroutine(self._in_turn(key, credential)))
         access.hold(credential)
         return access
 
-    def _lately(self, key: bytes, came: float) -> CredentialAccess | None:
-        """What we need not ask for a login that *came* then."""
+    def _lately(self, key: bytes) -> CredentialAccess | None:
+        """What we need not ask for."""
         now = self._clock.seconds()
         if now < self._refused_until.get(key, now):
             raise Denied("wrong name or secret, as a moment ago")
         access = self._known.get(key)
-        if access is None or not access.usable:
+        if access is None or not access.usable or now >= access.verified + self._settings.login_cache:
             return None
-        fresh = access.verified >= came or now < access.verified + self._settings.login_cache
-        return access if fresh else None
+        return access
+
+    async def _in_turn(self, key: bytes, credential: Credential) -> CredentialAccess:
+        turn = self._turns.setdefault(credential.identity.key, DeferredLock())
+        if len(turn.waiting) >= WAITING_LIMIT:
+            raise Down("too many logins of this user wait for the identity service")
+        give_up = self._clock.seconds() + self._settings.timeout
+        await turn.acquire()
+        try:
+            if self._clock.seconds() >= give_up:
+                raise Down(TOO_LATE)
+            return await self._asked(key, credential)
+        finally:
+            turn.release()
 
     async def _asked(self, key: bytes, credential: Credential) -> CredentialAccess:
         access = self._known.get(key) or CredentialAccess(self._authenticate, self._clock)
@@ -101,7 +109,8 @@ class AccessCache:
         message = "\0".join((self._settings.auth_url, identity.key, identity.secret_option, secret))
         return hmac.digest(self._key, message.encode(), "sha256")
 
-    def _sweep(self, now: float) -> None:
+    def _sweep(self) -> None:
+        now = self._clock.seconds()
         if now < self._sweep_at and len(self._known) < KNOWN_LIMIT:
             return
         self._sweep_at = now + SWEEP_EVERY

@@ -37,6 +37,8 @@ PENALTIES = {
     Offence.BROKEN_PROTOCOL: 10.0,
 }
 """Seconds: OpenSSH's authfail, noauth and grace-exceeded."""
+SLACK = 64
+"""Outdated entries that are not worth clearing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,8 +76,8 @@ class Throttle:
         self._settings = settings
         self._clock = clock
         self._exempt = networks(settings.exempt)
-        self._penalties: dict[int | str, Penalty] = {}
-        self._ends: list[tuple[float, int | str]] = []  # a heap; holds outdated ends, too
+        self._penalties: dict[str, Penalty] = {}
+        self._ends: list[tuple[float, str]] = []  # a heap; holds outdated ends, too
 
     def __len__(self) -> int:
         """Sources that are remembered."""
@@ -99,9 +101,9 @@ class Throttle:
             penalty = self._penalties[source] = Penalty(now)
         penalty.until = min(max(penalty.until, now) + PENALTIES[offence], now + settings.most)
         penalty.enforced = penalty.enforced or penalty.until - now >= min(settings.least, settings.most)
-        heapq.heappush(self._ends, (penalty.until, source))
+        self._note(penalty.until, source)
 
-    def _source(self, peer: str) -> int | str | None:
+    def _source(self, peer: str) -> str | None:
         """What *peer* is counted as; None: not at all."""
         try:
             address = ip_address(peer.partition("%")[0])
@@ -113,6 +115,12 @@ class Throttle:
         if address.version == 4:
             return f"4:{int(address) >> (32 - self._settings.ipv4_prefix)}"
         return f"6:{int(address) >> (128 - self._settings.ipv6_prefix)}"
+
+    def _note(self, until: float, source: str) -> None:
+        heapq.heappush(self._ends, (until, source))
+        if len(self._ends) > 2 * len(self._penalties) + SLACK:  # mostly ends that were put off since
+            self._ends = [(penalty.until, source) for source, penalty in self._penalties.items()]
+            heapq.heapify(self._ends)
 
     def _forget(self, now: float) -> None:
         """Drop what has passed."""
