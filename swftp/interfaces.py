@@ -216,6 +216,12 @@ class ISubsystem(Interface):
         """The channel or connection is gone, however it went; called once, last.  Never commits anything."""
 
 
+class IWaits(Interface):
+    """A subsystem that can say whether it has work: such a session is not idle, however quiet its client is."""
+
+    waiting: bool = Attribute("""Whether a request of the client's has yet to be answered.""")
+
+
 class ISessionChannel(Interface):
     """One SSH session channel, as its subsystem sees it."""
 

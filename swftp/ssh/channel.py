@@ -87,8 +87,8 @@ class SessionChannel(SSHChannel):
 
     @property
     def waiting(self) -> bool:
-        """Whether the client waits for us: it sent what was not answered yet."""
-        return self.state is State.FINISHING or bool(getattr(self._subsystem, "waiting", False))
+        """Whether the client waits for us: what a subsystem may say of itself (`swftp.interfaces.IWaits`)."""
+        return bool(getattr(self._subsystem, "waiting", False))
 
     # -- in ----------------------------------------------------------------------------------------------------
 
@@ -136,7 +136,10 @@ class SessionChannel(SSHChannel):
         self.conn.transport.release_reading(self)
         subsystem, self._subsystem = self._subsystem, None
         if subsystem is not None:
-            subsystem.lost()
+            try:
+                subsystem.lost()
+            except Exception:  # other channels must hear of it too
+                log.failure("{peer}: subsystem failed at its end", peer=self.conn.transport.peer)
 
     # -- requests (RFC 4254 section 6) ---------------------------------------------------------------------------
 
@@ -202,7 +205,7 @@ class SessionChannel(SSHChannel):
         """There may be something to flush."""
         if not self._marked:
             self._marked = True
-            self.conn.transport.mark(self)
+            self.conn.transport.outbox.mark(self)
 
     def addWindowBytes(self, data: int) -> None:
         """The client takes *data* bytes more."""
@@ -215,8 +218,7 @@ class SessionChannel(SSHChannel):
     def flush(self) -> None:
         """Seal as much of the output as the client, its connection and key exchange allow now."""
         self._marked = False
-        transport = self.conn.transport
-        if self.localClosed or not transport.may_send_data:
+        if self.localClosed or not self.conn.transport.outbox.takes_data:
             return
         if self.backlog:
             self._flush_data()
@@ -237,7 +239,7 @@ class SessionChannel(SSHChannel):
         self._pending = [] if size == self.backlog else _split(parts, size)
         self.backlog -= size
         self.remoteWindowLeft -= size
-        self.conn.transport.emit_data(self.remote, parts, size, self.remoteMaxPacket)
+        self.conn.transport.outbox.emit_data(self.remote, parts, size, self.remoteMaxPacket)
 
     def _flush_errors(self) -> None:
         while self._errors and self.remoteWindowLeft:

@@ -44,7 +44,7 @@ class Connection(SSHConnection):
     The channels of one client.
 
     :ivar stirred: file traffic was seen since somebody last looked: what keeps a session from being idle.
-    :ivar unanswered: keepalive questions that the client has not answered.
+    :ivar unanswered: keepalive questions to which an answer has yet to come.
     """
 
     transport: Transport
@@ -197,6 +197,6 @@ class Connection(SSHConnection):
         """An answer to `ask_alive`; which one does not matter."""
         if not self.unanswered:
             raise ProtocolError("answer to no request")
-        self.unanswered = 0
+        self.unanswered -= 1
 
     ssh_REQUEST_FAILURE = ssh_REQUEST_SUCCESS

@@ -30,13 +30,18 @@ _TRANSITIONS = {
 }
 
 
-class Wire(Protocol):
-    """What key exchange needs of the connection."""
+class Reads(Protocol):
+    """Where the client's packets come in."""
 
     opener: Opener
+
+
+class Writes(Protocol):
+    """Where ours go out."""
+
     sealer: Sealer
 
-    def emit(self, payload: bytes) -> None:
+    def emit(self, message: bytes) -> None:
         """Send at once, exchange or not."""
 
 
@@ -47,7 +52,9 @@ class KeyExchange:
     :ivar extensions: the client takes EXT_INFO (RFC 8308).
     """
 
-    def __init__(self, wire: Wire, policy: Policy, host_keys: Mapping[bytes, Key], tailored: bool) -> None:
+    def __init__(
+        self, reads: Reads, writes: Writes, policy: Policy, host_keys: Mapping[bytes, Key], tailored: bool
+    ) -> None:
         self.state = Exchange.NONE
         self.strict = False
         self.extensions = False
@@ -55,7 +62,8 @@ class KeyExchange:
         self.agreement: Agreement | None = None
         self.versions = (b"", b"")
         """The client's version line and ours."""
-        self._wire = wire
+        self._reads = reads
+        self._writes = writes
         self._policy = policy
         self._host_keys = host_keys
         self._tailored = tailored
@@ -68,6 +76,11 @@ class KeyExchange:
     def blocked(self) -> bool:
         """Whether we may send nothing but the exchange itself (RFC 4253 section 7.1)."""
         return self.state is Exchange.ASKED or self.state is Exchange.AGREED
+
+    @property
+    def idle(self) -> bool:
+        """Whether no exchange is under way."""
+        return self.state is Exchange.NONE
 
     @property
     def open(self) -> bool:
@@ -84,7 +97,7 @@ class KeyExchange:
         self._advance("ask")
         extra = (algorithms.EXT_INFO_SERVER, algorithms.STRICT_SERVER) if self.session_id is None else ()
         self._ours = algorithms.kexinit(self._policy, extra)
-        self._wire.emit(self._ours)
+        self._writes.emit(self._ours)
 
     def kexinit(self, message: bytes, early: bool) -> None:
         """
@@ -96,7 +109,7 @@ class KeyExchange:
         if self.session_id is None:
             self.strict = algorithms.STRICT_CLIENT in offer.kex
             self.extensions = algorithms.EXT_INFO_CLIENT in offer.kex
-            received = self._wire.opener.sequence
+            received = self._reads.opener.sequence
             if received > FIRST_KEX_PACKETS or (self.strict and received != 1):
                 raise ProtocolError("KEXINIT was not the first packet")
         elif early and self._count >= EARLY_EXCHANGES:
@@ -130,21 +143,21 @@ class KeyExchange:
         signature = host_key.sign(digest, signatureType=agreement.host_key)
         if self.session_id is None:
             self.session_id = digest
-        self._wire.emit(bytes((Msg.KEX_REPLY,)) + string(blob) + string(public) + string(signature))
+        self._writes.emit(bytes((Msg.KEX_REPLY,)) + string(blob) + string(public) + string(signature))
         self._change(Keys(method.digest, secret, digest, self.session_id), agreement)
         self._advance("answer")
 
     def _change(self, keys: Keys, agreement: Agreement) -> None:
         """Send NEWKEYS and what belongs behind it; keep what reads the client's packets behind its own."""
-        wire = self._wire
-        wire.emit(bytes((Msg.NEWKEYS,)))
-        wire.sealer = algorithms.make_sealer(
+        writes = self._writes
+        writes.emit(bytes((Msg.NEWKEYS,)))
+        writes.sealer = algorithms.make_sealer(
             agreement.cipher_out,
             agreement.mac_out,
             keys.derive(b"D"),
             keys.derive(b"B"),
             keys.derive(b"F"),
-            0 if self.strict else wire.sealer.sequence,
+            0 if self.strict else writes.sealer.sequence,
         )
         self._next_opener = algorithms.make_opener(
             agreement.cipher_in,
@@ -156,7 +169,7 @@ class KeyExchange:
         )
         if self.first and self.extensions:
             supported = b",".join(algorithms.USER_KEY_ALGORITHMS)
-            wire.emit(bytes((Msg.EXT_INFO, 0, 0, 0, 1)) + string(b"server-sig-algs") + string(supported))
+            writes.emit(bytes((Msg.EXT_INFO, 0, 0, 0, 1)) + string(b"server-sig-algs") + string(supported))
 
     def new_keys(self, message: bytes) -> None:
         """The client's NEWKEYS: its next packet is under new keys."""
@@ -164,8 +177,8 @@ class KeyExchange:
         if message or opener is None:
             raise ProtocolError("NEWKEYS out of place", Reason.KEY_EXCHANGE_FAILED)
         if not self.strict:
-            opener.sequence = self._wire.opener.sequence
-        self._wire.opener = opener
+            opener.sequence = self._reads.opener.sequence
+        self._reads.opener = opener
         self._next_opener = None
         self._count += 1
         self._advance("new keys")

@@ -129,7 +129,6 @@ class GcmOpener:
                 deliver(packet)
             else:
                 sink.packet(packet)
-                deliver = sink.data
             if sink.opener is not self:
                 break
         self.need = 36

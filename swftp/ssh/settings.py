@@ -26,8 +26,8 @@ HELD_LIMIT = 256 << 10
 """Bytes of messages kept back during a key exchange, or sent to a client that does not read."""
 VERSION_LIMIT = 255
 """Bytes of the client's version line (RFC 4253 section 4.2)."""
-PREAMBLE_LIMIT = 1024
-"""Bytes a client may send up to the end of its version line."""
+EXTENSIONS = 64
+"""Extensions a client may name in EXT_INFO."""
 FIRST_KEX_PACKETS = 32
 """Packets a client may need for the first key exchange."""
 EARLY_EXCHANGES = 4

@@ -1,8 +1,8 @@
 """
-The transport of RFC 4253: framing, the order of phases, and one write a reactor turn.
+One client's connection (RFC 4253): its phases, and the way of every byte that comes in.
 
-Bytes come in by `Transport.dataReceived` and go through an opener straight to the handler of their message;
-what is sent is sealed at once, collected, and written together.  The hot path is plain calls.
+Bytes go through an opener straight to the handler of their message, past the gate; nothing on the hot path is more
+than a plain call.
 """
 
 from __future__ import annotations
@@ -21,73 +21,60 @@ from swftp.ssh import settings as limits
 from swftp.ssh.connection import Connection
 from swftp.ssh.exchange import KeyExchange
 from swftp.ssh.gate import Phase, Verdict, verdict
+from swftp.ssh.limits import Place
 from swftp.ssh.openers import DiscardOpener, Opener, PlainOpener
-from swftp.ssh.sealers import PlainSealer, Sealer
+from swftp.ssh.outbox import Outbox
 from swftp.ssh.userauth import UserAuth
 from swftp.ssh.watch import Watch
-from swftp.ssh.wire import U32, Buffer, Msg, ProtocolError, Reader, Reason, string
+from swftp.ssh.wire import U32, Msg, ProtocolError, Reader, Reason, string
 
 if TYPE_CHECKING:
-    from swftp.ssh.channel import SessionChannel
     from swftp.ssh.factory import Factory
 
 log = Logger()
 
-_DURING_EXCHANGE = frozenset((Msg.DISCONNECT, Msg.IGNORE, Msg.UNIMPLEMENTED, Msg.DEBUG))
-
 
 @implementer(IPushProducer)
 class Transport(SSHServerTransport):
-    """
-    One client's connection.
-
-    :ivar peer: the client's address as text.
-    :ivar heard: seconds of the clock when the client last sent anything.
-    """
+    """See the module.  ``peer`` is the client's address as text, ``heard`` the time when it last sent anything."""
 
     factory: Factory
     transport: Any
     service: SSHService | None
-    opener: Opener
-    sealer: Sealer
+    outbox: Outbox
     exchange: KeyExchange
+    opener: Opener
 
     def __init__(self) -> None:
         self.phase = Phase.VERSION
         self.peer = ""
         self.heard = 0.0
-        self.choked = False
-        """The client's TCP connection takes no more for now."""
+        self.connection: Connection | None = None
         self._rest = bytearray()
-        self._out: list[Buffer] = []
-        self._dirty: list[SessionChannel] = []
-        self._held: list[bytes] = []
-        self._unread = 0  # bytes held, or sent while choked
+        self._volume = 0  # bytes received since the last change of keys
         self._brakes: set[object] = set()
-        self._reading = False
-        self._late: IDelayedCall | None = None
-        self._flushing: IDelayedCall | None = None
-        self._aborting: IDelayedCall | None = None
-        self._volume = [0, 0]  # bytes in, out since the last change of keys
+        self._place: Place | None = None
         self._watch: Watch | None = None
-        self._release: Callable[[], None] | None = None
+        self._late: IDelayedCall | None = None
+        self._aborting: IDelayedCall | None = None
+        self._logout: Callable[[], None] | None = None
         self._extensions_seen = False
 
-    # -- beginning and end ---------------------------------------------------------------------------
+    # -- beginning ---------------------------------------------------------------------------------------------
 
     def connectionMade(self) -> None:
         """Let the client in, or turn it away; say our version."""
         settings, clock = self.factory.settings, self.factory.clock
         self.peer = str(getattr(self.transport.getPeer(), "host", ""))
-        self.opener, self.sealer = PlainOpener(), PlainSealer()
-        self.exchange = KeyExchange(self, settings.policy, self.factory.host_keys, settings.prefer_fast_ciphers)
-        place = self.factory.admission.admit(self.peer)
-        if place is None:
-            self.phase, self.opener = Phase.CLOSED, DiscardOpener()
-            self.transport.write(b"Too many connections\r\n")
-            self._hang_up()
+        self.opener, self.outbox = PlainOpener(), Outbox(self, clock)
+        self.exchange = KeyExchange(
+            self, self.outbox, settings.policy, self.factory.host_keys, settings.prefer_fast_ciphers
+        )
+        self._place = self.factory.admission.admit(self.peer)
+        if self._place is None:
+            log.info("{peer}: too many connections", event="ssh_turned_away", peer=self.peer)
+            self._hang_up(b"Too many connections\r\n")
             return
-        self._place = place
         self._tune()
         self.heard = clock.seconds()
         self._watch = Watch(self, clock, self.factory.timer, settings)
@@ -97,12 +84,12 @@ class Transport(SSHServerTransport):
             self._late = clock.callLater(limits.TAILOR_WAIT, self._ask_anyway)
         else:
             self.exchange.ask()
-            self._flush()
 
     def _tune(self) -> None:
         tcp = self.transport
         if ITCPTransport.providedBy(self.transport):
             tcp.setTcpNoDelay(True)
+            tcp.setTcpKeepAlive(True)
             tcp.bufferSize = limits.RECEIVE_SIZE
             tcp.SEND_LIMIT = limits.SEND_SIZE
         tcp.registerProducer(self, True)
@@ -111,63 +98,19 @@ class Transport(SSHServerTransport):
         """The client waits for our KEXINIT before it sends its own."""
         self._late = None
         self.exchange.ask()
-        self.flush()
-
-    def connectionLost(self, reason: Failure | None = None) -> None:
-        """The TCP connection is gone: so is everything that was open."""
-        self.phase = Phase.CLOSED
-        self.opener = DiscardOpener()
-        for call in (self._late, self._flushing, self._aborting):
-            if call is not None and call.active():
-                call.cancel()
-        self._late = self._flushing = self._aborting = None
-        self._out, self._held, self._dirty, self._rest = [], [], [], bytearray()
-        if self._watch is not None:
-            self._watch.stop()
-            self._place.leave()
-        service, self.service = self.service, None
-        if service is not None:
-            self._guard(service.serviceStopped)
-        release, self._release = self._release, None
-        if release is not None:
-            self._guard(release)
-
-    def sendDisconnect(self, reason: int, desc: bytes) -> None:
-        """Tell the client why, and hang up."""
-        if self.phase is Phase.CLOSED:
-            return
-        self.emit(bytes((Msg.DISCONNECT,)) + U32.pack(reason) + string(desc) + string(b""))
-        pieces, self._out = self._out, []
-        self.transport.write(b"".join(pieces))
-        self.phase = Phase.CLOSED
-        self.opener = DiscardOpener()
-        self._hang_up()
-
-    def _hang_up(self) -> None:
-        """Close once all is sent, or soon anyway: a client that does not read cannot keep the socket."""
-        self._dirty, self._held = [], []
-        self.transport.unregisterProducer()
-        self._brakes.clear()
-        self.transport.resumeProducing()
-        self.transport.loseConnection()
-        self._aborting = self.factory.clock.callLater(limits.LINGER, self.transport.abortConnection)
-
-    def abort(self) -> None:
-        """The client does not answer: do not wait for it."""
-        self.transport.abortConnection()
-
-    def loseConnection(self) -> None:
-        """Hang up for no fault of the client's."""
-        self.sendDisconnect(Reason.BY_APPLICATION, b"closed by server")
 
     def logged_in(self, avatar: object, logout: Callable[[], None]) -> None:
-        """Authentication is over; channels may be opened."""
-        self._release = logout
+        """Authentication is over; channels may be opened.  *logout* is called when the client is gone."""
+        if self.phase is not Phase.AUTH:
+            logout()
+            return
+        self._logout = logout
         self.phase = Phase.OPEN
-        self._place.settle()
-        if self._watch is not None:
+        if self._place is not None and self._watch is not None:
+            self._place.settle()
             self._watch.logged_in()
-        self.setService(Connection(avatar, self.factory.settings))
+        self.connection = Connection(avatar, self.factory.settings)
+        self.setService(self.connection)
 
     def setService(self, service: SSHService) -> None:
         """Start *service*."""
@@ -177,25 +120,7 @@ class Transport(SSHServerTransport):
         service.transport = self
         service.serviceStarted()  # type: ignore[no-untyped-call]
 
-    # -- in --------------------------------------------------------------------------------------------
-
-    def dataReceived(self, data: bytes) -> None:
-        """Take every whole packet; keep the rest."""
-        self.heard = self.factory.clock.seconds()
-        self._volume[0] += len(data)
-        self._reading = True
-        self._guard(self._read, data)
-        self._reading = False
-        self._guard(self._flush)
-
-    def _guard(self, function: Callable[..., None], *args: Any) -> None:
-        """Nothing that a client sends, and no fault of ours, gets past here."""
-        try:
-            function(*args)
-        except ProtocolError as error:
-            self.refuse(error)
-        except Exception:
-            self.broken(Failure())  # type: ignore[no-untyped-call]
+    # -- end -----------------------------------------------------------------------------------------------------
 
     def refuse(self, error: ProtocolError) -> None:
         """The client broke the rules, or ran into a limit."""
@@ -206,6 +131,79 @@ class Transport(SSHServerTransport):
         """A fault of ours: this client's connection ends, nobody else's."""
         log.failure("{peer}: internal error", failure, peer=self.peer)
         self.sendDisconnect(Reason.BY_APPLICATION, b"internal error")
+
+    def loseConnection(self) -> None:
+        """Hang up for no fault of the client's."""
+        self.sendDisconnect(Reason.BY_APPLICATION, b"closed by server")
+
+    def sendDisconnect(self, reason: int, desc: bytes) -> None:
+        """Tell the client why, and hang up."""
+        if self.phase is Phase.VERSION:
+            self._hang_up(desc + b"\r\n")
+        elif self.phase is not Phase.CLOSED:
+            self.outbox.emit(bytes((Msg.DISCONNECT,)) + U32.pack(reason) + string(desc) + string(b""))
+            self.outbox.write()
+            self._hang_up()
+
+    def _hang_up(self, last_words: bytes = b"") -> None:
+        """Close once all is sent, or soon anyway: a client that does not read cannot keep the socket."""
+        self.phase, self.opener = Phase.CLOSED, DiscardOpener()
+        self.outbox.close()
+        self.transport.unregisterProducer()
+        if self._brakes:
+            self._brakes.clear()
+            self.transport.resumeProducing()
+        if last_words:
+            self.transport.write(last_words)
+        self.transport.loseConnection()
+        self._aborting = self.factory.clock.callLater(limits.LINGER, self.abort)
+
+    def abort(self) -> None:
+        """Close without waiting for the client."""
+        self.transport.abortConnection()
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        """The TCP connection is gone: so is everything that was open."""
+        self.phase, self.opener = Phase.CLOSED, DiscardOpener()
+        self.outbox.close()
+        for call in (self._late, self._aborting):
+            if call is not None and call.active():
+                call.cancel()
+        if self._watch is not None:
+            self._watch.stop()
+        if self._place is not None:
+            self._place.leave()
+        service, self.service, self.connection = self.service, None, None
+        if service is not None:
+            self._guard(service.serviceStopped)
+        logout, self._logout = self._logout, None
+        if logout is not None:
+            self._guard(logout)
+
+    # -- in ------------------------------------------------------------------------------------------------------
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take every whole packet; keep the rest."""
+        self.heard = self.factory.clock.seconds()
+        self._volume += len(data)
+        self.outbox.turn()
+        self._guard(self._read, data)
+        self.flush()
+
+    def _guard(self, function: Callable[..., None], *args: Any) -> None:
+        """Nothing that a client sends, and no fault of ours, gets past here."""
+        try:
+            function(*args)
+        except ProtocolError as error:
+            self.refuse(error)
+        except Exception:
+            self.broken(Failure())  # type: ignore[no-untyped-call]
+
+    def flush(self) -> None:
+        """Write what is to be sent; ask for new keys when these have seen enough."""
+        self._guard(self.outbox.flush)
+        if max(self._volume, self.outbox.volume) > self.factory.settings.rekey_bytes > 0:
+            self.rekey()
 
     def _read(self, data: bytes) -> None:
         at = self._version(data) if self.phase is Phase.VERSION else 0
@@ -235,10 +233,10 @@ class Transport(SSHServerTransport):
         """Where in *data* the packets begin (RFC 4253 section 4.2)."""
         line = self._rest
         before = len(line)
-        line += data[: limits.VERSION_LIMIT + 1 - before]
+        line += data[: limits.VERSION_LIMIT - before]
         end = line.find(b"\n")
         if end < 0:
-            if len(line) > limits.VERSION_LIMIT:
+            if len(line) >= limits.VERSION_LIMIT:
                 raise ProtocolError("version line too long", Reason.PROTOCOL_VERSION_NOT_SUPPORTED)
             return len(data)
         version = bytes(line[:end]).rstrip(b"\r")
@@ -253,8 +251,8 @@ class Transport(SSHServerTransport):
 
     def data(self, packet: bytes) -> None:
         """CHANNEL_DATA, decrypted: padding length, payload, padding."""
-        if self.phase is Phase.OPEN and self.exchange.open:
-            self.service.channel_data(packet)  # type: ignore[union-attr]
+        if self.connection is not None and self.exchange.open and self.phase is Phase.OPEN:
+            self.connection.channel_data(packet)
         else:
             self.packet(packet)
 
@@ -269,7 +267,7 @@ class Transport(SSHServerTransport):
         if answer is Verdict.PASS:
             self.dispatchMessage(number, packet[2:end])
         elif answer is Verdict.UNKNOWN:
-            self.emit_or_hold(bytes((Msg.UNIMPLEMENTED,)) + U32.pack((self.opener.sequence - 1) & 0xFFFFFFFF))
+            self.sendPacket(Msg.UNIMPLEMENTED, U32.pack((self.opener.sequence - 1) & 0xFFFFFFFF))
         elif answer is Verdict.REFUSE:
             raise ProtocolError(f"message {number} not allowed now")
 
@@ -281,14 +279,12 @@ class Transport(SSHServerTransport):
         elif self.service is not None:
             self.service.packetReceived(messageNum, payload)  # type: ignore[no-untyped-call]
 
-    # -- messages of the transport itself --------------------------------------------------------------
+    # -- messages of the transport itself ------------------------------------------------------------------------
 
     def _disconnect(self, payload: bytes) -> None:
         reader = Reader(payload)
         code, text = reader.u32(), reader.string()
         log.debug("{peer} disconnects: {code} {text!r}", peer=self.peer, code=code, text=text[:200])
-        self.phase, self.opener = Phase.CLOSED, DiscardOpener()
-        self._out = []
         self._hang_up()
 
     def _ignore(self, payload: bytes) -> None:
@@ -297,14 +293,12 @@ class Transport(SSHServerTransport):
             raise ProtocolError("too many packets before key exchange")
 
     def _ext_info(self, payload: bytes) -> None:
-        """What the client supports (RFC 8308): nothing that we need, but it must parse."""
-        if self._extensions_seen:
-            raise ProtocolError("EXT_INFO again")
-        self._extensions_seen = True
+        """What the client supports (RFC 8308): nothing that we need, but it must parse, and comes once."""
         reader = Reader(payload)
         count = reader.u32()
-        if count > 64:
+        if self._extensions_seen or count > limits.EXTENSIONS:
             raise ProtocolError("too many extensions")
+        self._extensions_seen = True
         for _ in range(count):
             reader.string(), reader.string()
         reader.end()
@@ -318,14 +312,14 @@ class Transport(SSHServerTransport):
     def _kex_init(self, payload: bytes) -> None:
         self.exchange.init(payload)
         if not self.exchange.blocked:
-            held, self._held = self._held, []
-            for message in held:
-                self.emit(message)
-            self._wake_channels()
+            self.outbox.volume = 0
+            self.outbox.release()
+            if self.connection is not None:
+                self.connection.wake()
 
     def _new_keys(self, payload: bytes) -> None:
         self.exchange.new_keys(payload)
-        self._volume = [0, 0]
+        self._volume = 0
         if self._watch is not None:
             self._watch.new_keys()
         if self.phase is Phase.FIRST_KEX:
@@ -342,124 +336,52 @@ class Transport(SSHServerTransport):
             self.phase = Phase.AUTH
             self.setService(UserAuth(self.factory.portal, self.factory.clock, self.factory.settings))
 
-    # -- out -------------------------------------------------------------------------------------------
+    # -- out -----------------------------------------------------------------------------------------------------
 
     def sendPacket(self, messageType: int, payload: bytes) -> None:
         """Send one message, after the key exchange if one is under way."""
-        if messageType in _DURING_EXCHANGE:
-            self.emit(bytes((messageType,)) + payload)
-        else:
-            self.emit_or_hold(bytes((messageType,)) + payload)
-
-    def emit_or_hold(self, message: bytes) -> None:
-        """Send *message* (with its number), after the key exchange if one is under way."""
-        if not self.exchange.blocked:
-            self.emit(message)
-        elif self.phase is not Phase.CLOSED:
-            self._held.append(message)
-            self._brake_on(len(message))
-
-    def emit(self, payload: bytes) -> None:
-        """Seal one message; it leaves with all else of this turn."""
-        if self.phase is Phase.CLOSED:
-            return
-        sealed = self.sealer.seal(payload)
-        self._out.append(sealed)
-        if self.choked:
-            self._brake_on(len(sealed))
-        self._schedule()
-
-    def emit_data(self, channel: int, parts: list[Buffer], total: int, limit: int) -> None:
-        """Seal *total* bytes of channel output."""
-        self._out.append(self.sealer.seal_data(channel, parts, total, limit))
-
-    @property
-    def may_send_data(self) -> bool:
-        """Whether channel output may be sealed now."""
-        return not self.choked and self.phase is Phase.OPEN and not self.exchange.blocked
-
-    def mark(self, channel: SessionChannel) -> None:
-        """*channel* has something to flush."""
-        self._dirty.append(channel)
-        self._schedule()
-
-    def _wake_channels(self) -> None:
-        if isinstance(self.service, Connection):
-            self.service.wake()
-
-    def _schedule(self) -> None:
-        if not self._reading and self._flushing is None and self.phase is not Phase.CLOSED:
-            self._flushing = self.factory.clock.callLater(0, self.flush)
-
-    def flush(self) -> None:
-        """Seal what channels have, and write it."""
-        if self._flushing is not None and self._flushing.active():
-            self._flushing.cancel()
-        self._flushing = None
-        self._reading = True  # what comes up now is written by the loop below
-        self._guard(self._flush)
-        self._reading = False
-
-    def _flush(self) -> None:
-        while self.phase is not Phase.CLOSED:
-            dirty, self._dirty = self._dirty, []
-            for channel in dirty:
-                channel.flush()
-            if not self._out:
-                if not self._dirty:
-                    return
-                continue
-            pieces, self._out = self._out, []
-            self._volume[1] += sum([len(piece) for piece in pieces])
-            self.transport.write(b"".join(pieces))
-            if max(self._volume) > self.factory.settings.rekey_bytes > 0:
-                self.rekey()
+        self.outbox.send(bytes((messageType,)) + payload)
 
     def rekey(self) -> None:
         """Ask for new keys, unless somebody already does."""
-        if self.phase is Phase.OPEN and self.exchange.open and not self.exchange.blocked:
+        if self.phase is Phase.OPEN and self.exchange.idle:
             self.exchange.ask()
 
-    # -- back-pressure ---------------------------------------------------------------------------------
+    # -- back-pressure -------------------------------------------------------------------------------------------
 
     def pauseProducing(self) -> None:
         """The TCP connection has enough."""
-        self.choked = True
+        self.outbox.choked = True
 
     def resumeProducing(self) -> None:
         """The TCP connection takes more."""
-        self.choked = False
-        self._unread = 0
-        self.release_reading(self)
-        self._wake_channels()
+        self.outbox.unchoke()
+        self.release_reading(self.outbox)
+        if self.connection is not None:
+            self.connection.wake()
         self.flush()
 
     def stopProducing(self) -> None:
         """The TCP connection is gone; `connectionLost` says so too."""
-        self.choked = True
+        self.outbox.choked = True
 
-    def _brake_on(self, count: int) -> None:
-        """Read no more from a client that makes us answer but does not read the answers."""
-        self._unread += count
-        if self._unread > limits.HELD_LIMIT:
-            if self.exchange.blocked:
-                self.refuse(ProtocolError("too many requests during key exchange"))
-            else:
-                self.hold_reading(self)
+    @property
+    def held(self) -> bool:
+        """Whether we have stopped reading from the client."""
+        return bool(self._brakes)
 
     def hold_reading(self, who: object) -> None:
         """Read nothing from the client until *who* and everybody else lets go."""
-        if self.phase is Phase.CLOSED:
-            return
-        if not self._brakes:
-            self.transport.pauseProducing()
-        self._brakes.add(who)
+        if self.phase is not Phase.CLOSED:
+            if not self._brakes:
+                self.transport.pauseProducing()
+            self._brakes.add(who)
 
     def release_reading(self, who: object) -> None:
         """Undo `hold_reading` of *who*."""
         if who in self._brakes:
             self._brakes.discard(who)
-            if not self._brakes and self.phase is not Phase.CLOSED:
+            if not self._brakes:
                 self.transport.resumeProducing()
 
 

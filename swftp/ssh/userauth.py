@@ -7,6 +7,7 @@ To the client, every refused attempt looks and lasts the same, whatever was wron
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Coroutine
 from enum import Enum
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -56,11 +57,7 @@ class Attempt(Enum):
 
 
 class _Refused(Exception):
-    """The request fails; the client is told nothing but that.  *counts* as a failure of the client's."""
-
-    def __init__(self, counts: bool = True) -> None:
-        super().__init__("refused")
-        self.counts = counts
+    """The request fails; the client is told nothing but that."""
 
 
 class UserAuth(SSHService):
@@ -128,13 +125,14 @@ class UserAuth(SSHService):
         if method == b"password" and method in self._methods:
             change = reader.flag()
             password = reader.string()
-            self._check(self._password(password, refuse=change))
+            self._check(self._password(password, refuse=change), counts=True)
         elif method == b"keyboard-interactive" and method in self._methods:
             reader.string(), reader.string(1024)  # language, submethods: hints at most
             reader.end()
             self._prompt()
         elif method == b"publickey" and method in self._methods:
-            self._check(self._public_key(reader))
+            signed = reader.flag()
+            self._check(self._public_key(reader, signed), counts=signed)
         else:
             self._fail(counts=method != b"none")
 
@@ -150,7 +148,7 @@ class UserAuth(SSHService):
         answers = [reader.string() for _ in range(min(reader.u32(), 2))]
         if len(answers) == 1:
             reader.end()
-        self._check(self._password(answers[0] if answers else b"", refuse=len(answers) != 1))
+        self._check(self._password(answers[0] if answers else b"", refuse=len(answers) != 1), counts=True)
 
     # -- methods -------------------------------------------------------------------------------------------
 
@@ -160,13 +158,13 @@ class UserAuth(SSHService):
             raise _Refused
         return await self._login(PasswordOf(self._user, password, self.transport.peer))
 
-    async def _public_key(self, reader: Reader) -> Any:
-        signed, algorithm, blob = reader.flag(), reader.string(64), reader.string(16384)
+    async def _public_key(self, reader: Reader, signed: bool) -> Any:
+        algorithm, blob = reader.string(64), reader.string(16384)
         signature = reader.string(16384) if signed else None
         reader.end()
         key = _acceptable(algorithm, blob)
         if key is None:
-            raise _Refused(counts=signed)
+            raise _Refused
         message = None
         if signature is not None:
             if _algorithm_of(signature) != algorithm:
@@ -191,11 +189,12 @@ class UserAuth(SSHService):
 
     # -- outcomes ------------------------------------------------------------------------------------------
 
-    def _check(self, method: Any) -> None:
+    def _check(self, method: Coroutine[Any, Any, Any], counts: bool) -> None:
+        """:param counts: a failure is one of the client's, and keeps it waiting; merely asking about a key is not."""
         self._attempt = Attempt.CHECKING
         started = self._clock.seconds()
         checked: Deferred[Any] = Deferred.fromCoroutine(method)
-        checked.addCallbacks(self._granted, self._refused, errbackArgs=(started,))
+        checked.addCallbacks(self._granted, self._refused, errbackArgs=(counts, started))
         checked.addErrback(lambda failure: self.transport.broken(failure))
 
     def _granted(self, result: Any) -> None:
@@ -213,7 +212,7 @@ class UserAuth(SSHService):
         self.transport.sendPacket(Msg.USERAUTH_SUCCESS, b"")
         self.transport.logged_in(avatar, logout)
 
-    def _refused(self, failure: Any, started: float) -> None:
+    def _refused(self, failure: Any, counts: bool, started: float) -> None:
         if self._attempt is not Attempt.CHECKING:
             return
         error = failure.value
@@ -229,10 +228,9 @@ class UserAuth(SSHService):
             self._say("Login is not possible at the moment, please try again later.\r\n")
         elif not isinstance(error, _Refused | UnauthorizedLogin):
             log.failure("{peer}: login failed with an internal error", failure, peer=self.transport.peer)
-        counts = not down and getattr(error, "counts", True)
-        wait = started + self._settings.failure_delay - self._clock.seconds()
+        wait = started + self._settings.failure_delay - self._clock.seconds() if counts else 0.0
         self._delayed = deferLater(self._clock, max(wait, 0), lambda: None)
-        self._delayed.addCallbacks(lambda _: self._fail(counts), lambda _: None)
+        self._delayed.addCallbacks(lambda _: self._fail(counts and not down), lambda _: None)
         self._delayed.addErrback(lambda failure: self.transport.broken(failure))
 
     def _fail(self, counts: bool) -> None:

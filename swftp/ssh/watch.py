@@ -28,6 +28,10 @@ BUCKET = 5.0
 """Seconds by which a deadline may be missed."""
 
 
+EXCHANGE_TIMEOUT = 120.0
+"""Seconds in which a client has to do its part of a key exchange that we asked for."""
+
+
 class Timer(Protocol):
     """What is needed of txaio's batched timer."""
 
@@ -57,6 +61,8 @@ class Watch:
         now = clock.seconds()
         self._grace: float | None = now + settings.login_grace if settings.login_grace else None
         self._active = self._asked = self._keyed = now
+        self._silent = 0  # questions since the client was last heard
+        self._blocked: float | None = None  # since when the client has owed us a step of a key exchange
         self._arm()
 
     def logged_in(self) -> None:
@@ -101,18 +107,33 @@ class Watch:
         if settings.idle_timeout and now - self._active >= settings.idle_timeout:
             self._end(transport, "idle for too long")
             return
-        if transport.heard >= self._asked:
-            connection.unanswered = 0
-        if settings.keepalive_interval and now - max(transport.heard, self._asked) >= settings.keepalive_interval:
-            if connection.unanswered >= settings.keepalive_count:
-                log.info("{peer}: client does not answer", event="ssh_dead", peer=transport.peer)
-                transport.abort()
-                return
-            self._asked = now
-            connection.ask_alive()
+        if not self._alive(transport, connection, now):
+            log.info("{peer}: client does not answer", event="ssh_dead", peer=transport.peer)
+            transport.abort()
+            return
         if settings.rekey_seconds and now - self._keyed >= settings.rekey_seconds:
             self._keyed = now
             transport.rekey()
+
+    def _alive(self, transport: Transport, connection: Connection, now: float) -> bool:
+        if transport.held:  # it is us who do not listen
+            self._asked = now
+        if transport.heard >= self._asked:
+            self._silent = 0
+        if transport.exchange.idle:
+            self._blocked = None
+        elif self._blocked is None:
+            self._blocked = now
+        elif now - self._blocked >= EXCHANGE_TIMEOUT:
+            return False
+        interval = self._settings.keepalive_interval
+        if interval and now - max(transport.heard, self._asked) >= interval:
+            if self._silent >= self._settings.keepalive_count:
+                return False
+            self._asked = now
+            self._silent += 1
+            connection.ask_alive()
+        return True
 
     def _end(self, transport: Transport, text: str) -> None:
         log.info("{peer}: {text}", event="ssh_timeout", peer=transport.peer, text=text)
