@@ -29,6 +29,7 @@ setup(
         "cryptography>=48",
         "pyasn1",
         "zope.interface",
+        "PyYAML",
         "txaio",
         "treq",
         "keystoneauth1",

@@ -11,6 +11,7 @@ from twisted.python import usage
 
 from swftp import __version__, hostkeys, logs
 from swftp.config import ConfigError, load
+from swftp.config.document import as_file
 from swftp.options import Options, refuse
 
 
@@ -55,6 +56,10 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("file", nargs="?", help="(/etc/swftp/swftp.conf, then ~/.swftp.cfg)")
     check.set_defaults(run=_check_config)
 
+    show = commands.add_parser("print-config", help="show every option as it is in force; with no file, the sample")
+    show.add_argument("file", nargs="?", help="(all defaults)")
+    show.set_defaults(run=_print_config)
+
     keygen = commands.add_parser("keygen", help="make host keys, unless they are there, and show their fingerprints")
     keygen.add_argument("directory", type=Path)
     keygen.set_defaults(run=_keygen)
@@ -88,6 +93,15 @@ def _check_config(options: argparse.Namespace) -> int:
     for warning in warnings:
         sys.stderr.write(f"warning: {warning}\n")
     sys.stdout.write("The configuration can be used.\n")
+    return 0
+
+
+def _print_config(options: argparse.Namespace) -> int:
+    try:
+        config, _ = load(options.file, searched=())
+    except ConfigError as error:
+        refuse(error)
+    sys.stdout.write(as_file(config))
     return 0
 
 

@@ -60,18 +60,21 @@ def read(path: Path) -> Key:
     return usable
 
 
-def kept(directory: Path) -> dict[Path, Key]:
+def kept(directory: Path, *, make: bool = True) -> dict[Path, Key]:
     """
-    The keys in *directory*, one of each kind in `MADE`; those that are missing are made.
+    The keys in *directory*, one of each kind in `MADE`.
+
+    :param make: make those that are missing.
 
     :raises UnusableKey: one that is there cannot be used, or one that is not cannot be made.
     """
     keys = {}
     for name in MADE:
         path = directory / name
-        if not path.exists():
+        if make and not path.exists():
             _make(path)
-        keys[path] = read(path)
+        if make or path.exists():
+            keys[path] = read(path)
     return keys
 
 

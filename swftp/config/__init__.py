@@ -10,8 +10,10 @@ from swftp.config.files import COMMAND_LINE, EX_CONFIG, SEARCH, ConfigError, Giv
 from swftp.config.sections import (
     FOREIGN,
     OBSOLETE,
+    SECTIONS,
     AuthConfig,
     Config,
+    LimitsConfig,
     LogConfig,
     SftpConfig,
     SshConfig,
@@ -27,6 +29,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "Given",
+    "LimitsConfig",
     "LogConfig",
     "SftpConfig",
     "SshConfig",
@@ -48,4 +51,4 @@ def load(
     :param overrides: what the command line says; it wins over files.
     :raises ConfigError: it cannot be used; the message has one line for each reason.
     """
-    return build(Config, [*search(named, searched), *overrides], obsolete=OBSOLETE, foreign=FOREIGN)
+    return build(Config, SECTIONS, [*search(named, searched), *overrides], obsolete=OBSOLETE, foreign=FOREIGN)

@@ -28,7 +28,6 @@ def setting(
     most: float | None = None,
     old: str = "",
     read: Callable[[str], Any] | None = None,
-    secret: bool = False,
 ) -> Any:
     """
     A field of a section.
@@ -38,7 +37,6 @@ def setting(
     :param least: the smallest number allowed; *most*: the largest.
     :param old: ``section.option`` that is still understood as this one.
     :param read: makes the value from its text instead of what the type of *default* says; may raise ValueError.
-    :param secret: nothing may show the value.
     """
     meta = {
         "help": help,
@@ -48,9 +46,8 @@ def setting(
         "most": most,
         "old": old,
         "read": read,
-        "secret": secret,
     }
-    return field(default=default, metadata=meta, repr=not secret)
+    return field(default=default, metadata=meta)
 
 
 def settings_of(section: type) -> dict[str, Field[Any]]:
@@ -125,43 +122,36 @@ def allowed(least: float | None, most: float | None) -> str:
     return f"{most:g} or less" if least is None else f"from {least:g} to {most:g}"
 
 
-def shown(value: Any, unit: str) -> str:
-    """*value* as one would write it in the file."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, tuple):
-        return ", ".join(value)
-    if unit == "bytes":
-        return _sized(value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _sized(value: int) -> str:
-    for suffix in "TGMK":
-        if value and value % SCALE[suffix] == 0:
-            return f"{value // SCALE[suffix]}{suffix}iB"
-    return str(value)
-
-
-def headers(text: str) -> tuple[tuple[str, str], ...]:
+def pairs(text: str) -> tuple[tuple[str, str], ...]:
     """
-    ``Name: value, Name: value`` as pairs.
+    ``name: value, name: value``.
 
     The first colon ends the name.  A value that holds a comma stands in double quotes, in which a
     backslash makes the next character itself.
 
-    :raises ValueError: something is not of that form, or no HTTP header.
+    :raises ValueError: something is not of that form.
     """
-    pairs, rest = [], text.strip()
+    found, rest = [], text.strip()
     while rest:
         match = re.match(r'([^:,"\s]+)\s*:\s*("(?:[^"\\]|\\.)*"|[^",]*?)\s*(?:,\s*|$)', rest)
         if not match:
-            raise ValueError(f'{rest!r} is not of the form Name: value, Name: "quoted, value"')
+            raise ValueError(f'{rest!r} is not of the form name: value, name: "quoted, value"')
         name, value = match[1], match[2]
         if value.startswith('"'):
             value = re.sub(r"\\(.)", r"\1", value[1:-1])
+        found.append((name, value))
+        rest = rest[match.end() :]
+    return tuple(found)
+
+
+def headers(text: str) -> tuple[tuple[str, str], ...]:
+    """
+    As `pairs`, of HTTP headers (RFC 9110 section 5).
+
+    :raises ValueError: something is not of that form, or no header.
+    """
+    found = pairs(text)
+    for name, value in found:
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not re.fullmatch(r"[\t\x20-\x7e]*", value):
             raise ValueError(f"{name!r}: {value!r} is not an HTTP header")
-        pairs.append((name, value))
-        rest = rest[match.end() :]
-    return tuple(pairs)
+    return found

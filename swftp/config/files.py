@@ -10,8 +10,8 @@ from __future__ import annotations
 import configparser
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -119,22 +119,23 @@ def _lines(text: str) -> dict[tuple[str, str], int]:
 
 
 def build(
-    kind: type[T],
+    make: Callable[..., T],
+    sections: Mapping[str, type],
     givens: Sequence[Given],
     *,
     obsolete: Mapping[tuple[str, str], str],
     foreign: Iterable[str] = (),
 ) -> tuple[T, list[str]]:
     """
-    A *kind*, whose fields are sections, from *givens*, and the warnings they deserve.
+    What *make* makes of *sections*, each built of *givens*, and of ``places``; and the warnings *givens* deserve.
 
     :param obsolete: options that are understood no longer, and what to say of each.
     :param foreign: sections that are somebody else's.
     :raises ConfigError: unknown sections or options, or values that are not allowed.
     """
-    sections: dict[str, Any] = {part.name: part.default_factory for part in fields(kind)}  # type: ignore[arg-type]
     aliases = _aliases(sections)
     values: dict[str, dict[str, Any]] = {name: {} for name in sections}
+    places: dict[tuple[str, str], str] = {}
     problems, warnings = [], []
     for given in givens:
         if given.section in foreign:
@@ -150,12 +151,13 @@ def build(
             if option not in known:
                 raise ValueError(unknown("option", option, known))
             values[section][option] = parse(known[option], given.text.strip())
+            places[section, option] = given.place
         except ValueError as error:
             problems.append(f"{given.place}: {error}")
     if problems:
         raise ConfigError(problems)
     made = {name: section(**values[name]) for name, section in sections.items()}
-    return kind(**made), warnings
+    return make(**made, places=places), warnings
 
 
 def _aliases(sections: Mapping[str, type]) -> dict[tuple[str, str], tuple[str, str]]:

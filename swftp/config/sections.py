@@ -6,9 +6,11 @@ Every option there is, section by section: durations are in seconds, sizes in by
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 
-from swftp.config.fields import headers, setting
+from swftp.config.fields import headers, pairs, setting
+from swftp.config.files import ConfigError
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 INTERFACES = ("", "public", "internal", "admin")
@@ -31,7 +33,7 @@ class SftpConfig:
         "", "where host keys are made; where it is not set, $STATE_DIRECTORY or ~/.local/state/swftp"
     )
     sessions_per_user: int = setting(10, "connections one user may have at once; 0 is no limit")
-    connections: int = setting(1000, "connections there may be at once; 0 is no limit")
+    root: str = setting("/", "directory of the account that clients see as /, as /container/directory")
     drain_timeout: float = setting(
         300.0, "how long running transfers may go on after SIGTERM before they are given up", unit="seconds"
     )
@@ -50,6 +52,7 @@ class AuthConfig:
     auth_type: str = setting(
         "", "keystoneauth1 plugin; default: v1password where auth_url ends in /v1 or /v1.0, else password"
     )
+    cloud: str = setting("", "cloud of clouds.yaml to take from what is not set here; default: $OS_CLOUD")
     region_name: str = setting("", "region of the object store; default: the first in the catalogue")
     interface: str = setting(
         "", "which endpoint of the object store; default: public", choices=("", "public", "internal", "admin")
@@ -60,6 +63,9 @@ class AuthConfig:
     project_domain_name: str = setting("", "the same, by name; default: the domain of the user")
     project_id: str = setting("", "project of logins that name none")
     project_name: str = setting("", "the same, by name; with v1password: the account instead of the user's own")
+    options: tuple[tuple[str, str], ...] = setting(
+        (), "further options of the plugin, as identity_provider: idp, protocol: openid", read=pairs
+    )
     cacert: str = setting("", "PEM file of certificate authorities to trust; default: the system's")
     insecure: bool = setting(False, "do not verify the identity service's certificate")
     timeout: float = setting(30.0, "how long the identity service may take to answer", unit="seconds")
@@ -82,6 +88,8 @@ class AuthConfig:
         600.0, "how long the same secret is let in again without asking; 0 asks each time", unit="seconds"
     )
     refusal_cache: float = setting(30.0, "how long a refused secret is refused again without asking", unit="seconds")
+    authorized_keys: str = setting("", "file of public keys and the logins they are good for; needs credentials")
+    credentials: str = setting("", "file of the secrets that public keys stand for, mode 0600; needs authorized_keys")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,6 +102,23 @@ class ThrottleConfig:
     ipv4_prefix: int = setting(32, "bits of an IPv4 address that are one source", least=1, most=32)
     ipv6_prefix: int = setting(64, "bits of an IPv6 address that are one source", least=1, most=128)
     exempt: tuple[str, ...] = setting((), "networks that are never refused, as in 10.0.0.0/8")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LimitsConfig:
+    """``[limits]``: how much there may be of what clients cause; 0 is no limit where nothing else is said."""
+
+    total: int = setting(0, "connections")
+    per_peer: int = setting(20, "connections from one address (IPv6: one /64)")
+    startups_per_peer: int = setting(10, "connections from one address that are not logged in")
+    startups_start: int = setting(10, "connections not logged in above which new ones are refused at random")
+    startups_rate: int = setting(30, "percentage that is refused then, rising to all at startups_full", most=100)
+    startups_full: int = setting(100, "connections not logged in above which all new ones are refused")
+    handles: int = setting(256, "open files and directories of one channel", least=1)
+    requests: int = setting(1024, "requests of one channel that wait for their answers", least=1)
+    unanswered_bytes: int = setting(
+        8 * MIB, "bytes of WRITEs of one channel that wait for their answers", unit="bytes", least=64 * KIB
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,7 +149,6 @@ class StorageConfig:
         "segments: files above segment_size are static large objects; plain: one object a file, 5 GiB at most",
         choices=("segments", "plain"),
     )
-    segment_size: int = setting(32 * MIB, "size of a segment", unit="bytes", least=MIB, most=5 * GIB)
     hide_segments: bool = setting(True, "leave containers of segments out of the listing of /")
     mtime_in_listings: bool = setting(
         True, "keep the time of modification in Content-Type too, so that listings have it at no cost"
@@ -137,8 +161,16 @@ class TransferConfig:
 
     transfer_memory: int = setting(256 * MIB, "memory of all transfers together", unit="bytes", least=16 * MIB)
     session_memory: int = setting(64 * MIB, "memory of the transfers of one session", unit="bytes", least=4 * MIB)
-    reorder_window: int = setting(8 * MIB, "how far a client may write ahead of a gap", unit="bytes", least=64 * KIB)
-    read_ahead: int = setting(4 * MIB, "how much of a file is fetched before the client asks", unit="bytes", least=0)
+    segment_size: int = setting(
+        32 * MIB, "files above this are stored in segments of this size", unit="bytes", least=MIB, most=5 * GIB
+    )
+    in_flight: int = setting(2, "segments of one file on their way to storage at a time", least=1)
+    reorder_window: int = setting(
+        8 * MIB, "how far ahead of a gap a client may write with layout = plain", unit="bytes", least=64 * KIB
+    )
+    sparse: int = setting(64 * GIB, "holes that a file may have", unit="bytes")
+    stall: float = setting(20.0, "silence of a client after which what it sent is stored", unit="seconds", least=1)
+    read_ahead: int = setting(4 * MIB, "how far ahead of a fast reader a file is fetched", unit="bytes")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -184,11 +216,23 @@ class Config:
     sftp: SftpConfig = field(default_factory=SftpConfig)
     auth: AuthConfig = field(default_factory=AuthConfig)
     throttle: ThrottleConfig = field(default_factory=ThrottleConfig)
+    limits: LimitsConfig = field(default_factory=LimitsConfig)
     storage: StorageConfig = field(default_factory=StorageConfig)
     transfer: TransferConfig = field(default_factory=TransferConfig)
     ssh: SshConfig = field(default_factory=SshConfig)
     log: LogConfig = field(default_factory=LogConfig)
+    places: Mapping[tuple[str, str], str] = field(default_factory=dict, compare=False, repr=False)
+    """Section and option -> where it was set, for messages."""
 
+    def problem(self, section: str, option: str, reason: str) -> ConfigError:
+        """What to raise when an option, allowed by itself, cannot be used."""
+        return ConfigError([f"{self.places.get((section, option), f'[{section}] {option}')}: {reason}"])
+
+
+SECTIONS: dict[str, type] = {
+    part.name: type(getattr(Config(), part.name)) for part in fields(Config) if part.name != "places"
+}
+"""Section -> its class, in the order of the documentation."""
 
 _STATS = "statistics are not part of this version; the option does nothing"
 OBSOLETE = {

@@ -1,0 +1,90 @@
+"""
+A configuration as text: ``etc/swftp.conf.sample``, ``swftp print-config``, and the tables of the documentation.
+
+What is written here reads back as the same configuration.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from dataclasses import Field
+from typing import Any
+
+from swftp.config.fields import SCALE, default_of, settings_of
+from swftp.config.sections import SECTIONS, Config
+
+WIDTH = 100
+
+
+def as_file(config: Config) -> str:
+    """*config* as a file that names every option; those that have their default are commented out."""
+    return "\n".join(line for name in SECTIONS for line in _section(name, getattr(config, name)))
+
+
+def _section(name: str, section: Any) -> Iterator[str]:
+    yield from _comment(about(type(section)))
+    yield f"[{name}]"
+    for option in settings_of(type(section)).values():
+        yield from _comment(explained(option))
+        value = getattr(section, option.name)
+        mark = "#" if value == default_of(option) else ""
+        yield f"{mark}{option.name} = {shown(value, option.metadata['unit'])}".rstrip()
+    yield ""
+
+
+def _comment(text: str) -> Iterator[str]:
+    yield from textwrap.wrap(text, WIDTH, initial_indent="# ", subsequent_indent="#   ")
+
+
+def about(section: type) -> str:
+    """What the docstring of *section* says after its name."""
+    return " ".join((section.__doc__ or "").partition(": ")[2].split())
+
+
+def explained(option: Field[Any]) -> str:
+    """Its help, its unit, and what is allowed where that is a list."""
+    meta = option.metadata
+    choices = " | ".join(filter(None, meta["choices"]))
+    notes = "; ".join(filter(None, [meta["unit"], choices]))
+    return f"{meta['help']} ({notes})" if notes else str(meta["help"])
+
+
+def table(name: str) -> str:
+    """Section *name* as a table in Markdown."""
+    rows = ["| option | default | unit | meaning |", "|---|---|---|---|"]
+    for option in settings_of(SECTIONS[name]).values():
+        default = shown(default_of(option), option.metadata["unit"])
+        choices = ", ".join(f"`{choice}`" for choice in option.metadata["choices"] if choice)
+        meaning = option.metadata["help"] + (f" (allowed: {choices})" if choices else "")
+        meaning = meaning.replace("|", "\\|")
+        rows.append(
+            f"| `{option.name}` | {f'`{default}`' if default else ''} | {option.metadata['unit']} | {meaning} |"
+        )
+    return "\n".join(rows)
+
+
+def shown(value: Any, unit: str) -> str:
+    """*value* as one would write it in the file."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(map(_word, value))
+    if unit == "bytes":
+        return _sized(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _word(word: str | tuple[str, str]) -> str:
+    if isinstance(word, str):
+        return word
+    name, value = word
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{name}: "{escaped}"'
+
+
+def _sized(value: int) -> str:
+    for suffix in "TGMK":
+        if value and value % SCALE[suffix] == 0:
+            return f"{value // SCALE[suffix]}{suffix}iB"
+    return str(value)
