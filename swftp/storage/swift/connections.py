@@ -1,0 +1,110 @@
+"""
+The HTTP connections of one process to its stores, shared by all logins.
+
+Small requests and file bytes have a pool each: a listing never waits behind an upload.  The plain
+`Agent` is used, not treq's client, which decodes ``Content-Encoding: gzip``: a file's bytes are the object's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
+from twisted.web.client import URI, Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool
+from twisted.web.iweb import IAgent, IAgentEndpointFactory, IPolicyForHTTPS
+from zope.interface import implementer
+
+BUFFER = 256 * 1024
+"""Bytes read at once, and unsent bytes at which a producer is paused."""
+SEND_LIMIT = 1024 * 1024
+"""Bytes joined for one send."""
+
+
+@implementer(IStreamClientEndpoint)
+class _TunedEndpoint:
+    """Connects as *inner* does, with larger buffers and without Nagle's delay."""
+
+    def __init__(self, inner: IStreamClientEndpoint) -> None:
+        self._inner = inner
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """See `IStreamClientEndpoint`."""
+        connected: Deferred[IProtocol] = self._inner.connect(protocolFactory)
+        return connected.addCallback(self._tune)
+
+    def _tune(self, protocol: Any) -> IProtocol:
+        transport = protocol.transport
+        transport = getattr(transport, "transport", transport)  # the TCP connection below TLS
+        transport.bufferSize = BUFFER
+        transport.SEND_LIMIT = SEND_LIMIT
+        if (set_no_delay := getattr(transport, "setTcpNoDelay", None)) is not None:
+            set_no_delay(True)
+        tuned: IProtocol = protocol
+        return tuned
+
+
+@implementer(IAgentEndpointFactory)
+class _Endpoints:
+    def __init__(self, reactor: Any, policy: IPolicyForHTTPS, connect_timeout: float) -> None:
+        self._reactor = reactor
+        self._policy = policy
+        self._connect_timeout = connect_timeout
+
+    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
+        """See `IAgentEndpointFactory`."""
+        endpoint: Any = HostnameEndpoint(self._reactor, uri.host, uri.port, timeout=self._connect_timeout)
+        if uri.scheme == b"https":
+            endpoint = wrapClientTLS(self._policy.creatorForNetloc(uri.host, uri.port), endpoint)
+        return _TunedEndpoint(endpoint)
+
+
+class Connections:
+    """
+    Two agents over two pools of kept-alive connections.
+
+    :ivar metadata: `IAgent` for requests without file content.
+    :ivar bulk: `IAgent` for file content.
+    """
+
+    metadata: IAgent
+    bulk: IAgent
+
+    def __init__(
+        self,
+        reactor: Any,
+        *,
+        num_persistent_connections: int = 100,
+        connection_timeout: float = 240.0,
+        connect_timeout: float = 10.0,
+        policy: IPolicyForHTTPS | None = None,
+    ) -> None:
+        """
+        :param num_persistent_connections: idle connections kept to one host, in each pool.
+        :param connection_timeout: seconds an idle connection is kept.
+        :param connect_timeout: seconds a new connection may take.
+        :param policy: whose certificates are trusted; default: the platform's.
+        """
+        trust: Any = BrowserLikePolicyForHTTPS
+        endpoints = _Endpoints(reactor, policy or trust(), connect_timeout)
+        make_pool: Any = HTTPConnectionPool
+        make_agent: Any = Agent.usingEndpointFactory
+        self._pools: list[Any] = []
+
+        def agent() -> IAgent:
+            pool = make_pool(reactor, persistent=num_persistent_connections > 0)
+            pool.maxPersistentPerHost = max(1, num_persistent_connections)
+            pool.cachedConnectionTimeout = connection_timeout
+            pool.retryAutomatically = False  # the client retries, and knows what may be repeated
+            self._pools.append(pool)
+            made: IAgent = make_agent(reactor, endpoints, pool)
+            return made
+
+        self.metadata = agent()
+        self.bulk = agent()
+
+    async def close(self) -> None:
+        """Close what is idle."""
+        for pool in self._pools:
+            await pool.closeCachedConnections()

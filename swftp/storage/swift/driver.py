@@ -1,0 +1,417 @@
+"""
+OpenStack Swift as a store: each verb of `IStorage` in as few requests as are right.
+
+HEAD decides what stands at a name, listings may lag; what an object alone used is removed after the object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.logger import Logger
+from twisted.web.iweb import UNKNOWN_LENGTH
+from zope.interface import implementer
+
+from swftp import errors
+from swftp.entries import UNSEEN, Attributes, Entry, Kind, Page, Usage
+from swftp.interfaces import IByteSink, IByteSource, IQuota, IStorage
+from swftp.paths import Path
+from swftp.storage.swift import describe
+from swftp.storage.swift.client import Request, SwiftClient
+from swftp.storage.swift.fetching import Fetch
+from swftp.storage.swift.limits import Limits
+from swftp.storage.swift.listing import Lister
+from swftp.storage.swift.manifests import Segment
+from swftp.storage.swift.objects import Names, Objects, in_parallel
+from swftp.storage.swift.segments import Segments, copy_patience
+from swftp.storage.swift.trees import Trees
+
+log = Logger()
+
+DLO_LOOKUPS = 100
+"""Empty objects of one page that are looked at because they may be dynamic large objects."""
+HOPS = 2
+"""Symbolic links that Swift follows in a row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How files are kept in Swift."""
+
+    layout: str = "slo"
+    """``slo``: large files in segments; ``plain``: every file one object, to the store's limit (5 GiB)."""
+    segments_suffix: str = "_segments"
+    """Of the container that holds a container's segments."""
+    hide_segments: bool = True
+    """Leave containers with that suffix out of listings."""
+    times_in_listings: bool = True
+    """Keep modification times in the Content-Type, too, which Swift returns in listings."""
+    tree_limit: int = 10_000
+    """Objects that a directory may hold to be renamed."""
+    page_size: int = 10_000
+    """Names asked for in one listing request, if the store allows as many."""
+
+
+def names_of(path: Path) -> Names:
+    return path.container, path.object
+
+
+@implementer(IStorage, IQuota)
+class SwiftStorage:
+    """A Swift account as one login sees it; without large objects and links (see `swftp.storage.swift.features`)."""
+
+    def __init__(self, client: SwiftClient, options: Options | None = None, limits: Limits | None = None) -> None:
+        self.client = client
+        self.options = options = options or Options()
+        self.limits = limits = limits or Limits()
+        self._objects = Objects(client, limits.bulk_delete)
+        page_size = min(options.page_size, limits.listing)
+        hidden = options.segments_suffix if options.hide_segments else ""
+        self._lister = Lister(client, page_size, hidden)
+        self._segments = Segments(
+            self._objects,
+            suffix=options.segments_suffix,
+            max_segments=limits.max_segments,
+            max_file_size=limits.max_file_size,
+        )
+        self._trees = Trees(
+            self._objects,
+            self._segments,
+            listing=page_size,
+            tree_limit=options.tree_limit,
+            in_listings=options.times_in_listings,
+        )
+        self._background: set[Deferred[object]] = set()
+
+    # What is there
+
+    async def stat(self, path: Path, follow: bool = True, implied: bool = True) -> Entry:
+        """See `IStorage.stat`: one request, two where no object has the name."""
+        if path.is_root:
+            return Entry(name="", kind=Kind.DIRECTORY)
+        if path.is_container:
+            return await self._stat_container(path)
+        headers = await self._objects.head(names_of(path), follow)
+        if headers is not None:
+            return describe.entry_of(path.name, headers)
+        if (implied and await self._trees.has_children(path)) or path in self._trees.vanished:
+            return Entry(name=path.name, kind=Kind.DIRECTORY)
+        raise errors.NotFound()
+
+    async def _stat_container(self, path: Path) -> Entry:
+        reply = await self.client.request(Request(method="HEAD", names=(path.container,)), 200, 204)
+        return Entry(
+            name=path.name,
+            kind=Kind.DIRECTORY,
+            size=int(reply.headers.get("x-container-bytes-used", "0")),
+            mtime=describe.modified(reply.headers),
+        )
+
+    async def _standing(self, path: Path) -> Entry | None:
+        try:
+            return await self.stat(path, follow=False)
+        except errors.NotFound:
+            return None
+
+    async def list(self, path: Path, after: str | None = None) -> Page:
+        """See `IStorage.list`: one request a page."""
+        if path.is_root:
+            return await self._lister.containers(after)
+        page, exists = await self._lister.directory(path, after)
+        if not exists and not path.is_container:
+            headers = await self._objects.head(names_of(path))
+            if headers is not None and describe.entry_of("", headers).kind is not Kind.DIRECTORY:
+                raise errors.NotDirectory()
+            if headers is None and path not in self._trees.vanished:
+                raise errors.NotFound()
+        return replace(page, entries=await self._with_sizes(path, page.entries))
+
+    async def _with_sizes(self, path: Path, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+        """*entries* with the sizes of dynamic large objects, which listings show as empty objects of a stranger."""
+        suspects = {
+            entry.name
+            for entry in entries
+            if entry.kind is Kind.FILE and not entry.size and not entry.detail.get("timed")
+        }
+        if not suspects or len(suspects) > DLO_LOOKUPS:
+            return entries
+
+        async def looked(entry: Entry) -> Entry:
+            if entry.name not in suspects:
+                return entry
+            headers = await self._objects.head(names_of(path.child(entry.name)))
+            if headers is None or not describe.is_large(headers):
+                return entry
+            return describe.entry_of(entry.name, headers)
+
+        return tuple(await in_parallel([looked(entry) for entry in entries]))
+
+    async def fetch(
+        self, path: Path, sink: IByteSink, offset: int = 0, length: int | None = None, version: str | None = None
+    ) -> Entry:
+        """See `IStorage.fetch`: one request, as long as the store does not cut it."""
+        if not path.object:
+            raise errors.IsDirectory()
+        try:
+            fetch = Fetch(self.client, names_of(path), sink, offset=offset, length=length, version=version)
+            return await fetch.run()
+        except errors.NotFound:
+            if await self._trees.has_children(path):
+                raise errors.IsDirectory() from None
+            raise
+
+    # Files
+
+    async def store(
+        self,
+        path: Path,
+        source: IByteSource,
+        attributes: Attributes,
+        exclusive: bool = False,
+        replaces: Entry | None = UNSEEN,
+    ) -> Entry:
+        """See `IStorage.store`: one PUT, and one HEAD before it where nobody looked and it may replace."""
+        size = source.length
+        if size is not UNKNOWN_LENGTH and int(size) > self.limits.max_file_size:
+            raise errors.TooLarge()
+        old = await self._replaced(path, exclusive, replaces)
+        headers, expected = self._headers(path, attributes, exclusive)
+        if source.digest:
+            headers["ETag"] = expected["etag"] = source.digest
+        if size is not UNKNOWN_LENGTH:
+            expected["content-length"] = str(size)
+        request = Request(method="PUT", names=names_of(path), headers=headers, body=source, bulk=True)
+        answer = await self._trees.patiently(path, request, expected)
+        self._stored(path, old, set())
+        return self._made(path, headers, answer["etag"], int(answer["content-length"]))
+
+    async def _replaced(
+        self, path: Path, exclusive: bool, replaces: Entry | None
+    ) -> tuple[Sequence[Segment], Sequence[Names]]:
+        """Segments of what stands at *path* and will be replaced; refuses what cannot be."""
+        if not path.object:
+            raise errors.PermissionDenied("files live in containers") if path.is_root else errors.IsDirectory()
+        if replaces is UNSEEN and not exclusive:
+            headers = await self._objects.head(names_of(path), follow=False)
+            replaces = None if headers is None else describe.entry_of(path.name, headers)
+        if replaces is None or replaces is UNSEEN:
+            return [], []
+        if replaces.kind is Kind.DIRECTORY:
+            raise errors.AlreadyExists() if exclusive else errors.IsDirectory()
+        if replaces.detail.get("large") != "slo":
+            return [], []
+        return await self._segments.read(names_of(path))
+
+    def _headers(self, path: Path, attributes: Attributes, exclusive: bool) -> tuple[dict[str, str], dict[str, str]]:
+        """Headers of the PUT that makes a file, and what HEAD shows of them."""
+        mtime = self.client.now() if attributes.mtime is None else attributes.mtime
+        mode = describe.mode_to_keep(attributes.mode, Kind.FILE)
+        headers = describe.headers_for(describe.guess_type(path.name), mtime, mode, self.options.times_in_listings)
+        expected = {"x-object-meta-mtime": headers["X-Object-Meta-Mtime"]}
+        if exclusive:
+            headers["If-None-Match"] = "*"
+        return headers, expected
+
+    def _made(self, path: Path, headers: Mapping[str, str], version: str, size: int, large: bool = False) -> Entry:
+        shown = {name.lower(): value for name, value in headers.items()}
+        shown |= {"content-length": str(size), "etag": version}
+        if large:
+            shown["x-static-large-object"] = "true"
+        return describe.entry_of(path.name, shown)
+
+    def _stored(self, path: Path, old: tuple[Sequence[Segment], Sequence[Names]], used: set[Names]) -> None:
+        self._trees.stored(path)
+        if any(segment.names not in used for segment in old[0]):
+            self._start(self._segments.remove_unused(path, old[0], old[1]))
+
+    def _start(self, work: Awaitable[object]) -> None:
+        """Do *work*, whose failure harms nobody, without letting a client wait for it."""
+
+        async def logged() -> object:
+            try:
+                return await work
+            except Exception:
+                log.failure("cleaning up failed")
+                return None
+
+        started: Deferred[object] = Deferred.fromCoroutine(logged())
+        self._background.add(started)
+        started.addBoth(lambda _: self._background.discard(started))
+
+    async def settle(self) -> None:
+        """Wait until nothing is left to clean up."""
+        while self._background:
+            await DeferredList(list(self._background))
+
+    async def copy(self, source: Path, target: Path, exclusive: bool = False) -> Entry:
+        """See `IStorage.copy`."""
+        if not source.object:
+            raise errors.IsDirectory()
+        entry = await self.stat(source)
+        if entry.kind is Kind.DIRECTORY:
+            raise errors.IsDirectory()
+        standing = await self._standing(target)
+        if standing is not None and exclusive:
+            raise errors.AlreadyExists()
+        if source == target:
+            return entry
+        old = await self._replaced(target, exclusive, standing)
+        await self._copy_bytes(source, target, entry)
+        self._stored(target, old, set())
+        headers = await self._objects.head(names_of(target), newest=True)
+        if headers is None or headers.get("content-length") != str(entry.size):
+            raise errors.Corrupt("storage copied another number of bytes")
+        return describe.entry_of(target.name, headers)
+
+    async def _copy_bytes(self, source: Path, target: Path, entry: Entry) -> None:
+        if entry.size > self.limits.max_file_size:
+            raise errors.TooLarge()
+        expected = {"etag": entry.digest} if entry.digest else {}
+        request = Request(
+            method="PUT",
+            names=names_of(target),
+            headers={"X-Copy-From": describe.quoted_name(*names_of(source)), "If-Match": f'"{entry.version}"'},
+            patience=copy_patience(entry.size),
+        )
+        await self._trees.patiently(target, request, expected)
+
+    async def rename(self, source: Path, target: Path, exclusive: bool = False) -> Entry:
+        """See `IStorage.rename`: not atomic; after a crash both names may be there, never neither."""
+        if source.is_root or target.is_root:
+            raise errors.PermissionDenied()
+        entry: Entry = await self.stat(source, follow=False)
+        if source == target:
+            return entry
+        standing = await self._standing(target)
+        if standing is not None and exclusive:
+            raise errors.AlreadyExists()
+        if entry.kind is Kind.DIRECTORY:
+            await self._rename_directory(source, target, standing)
+        else:
+            await self._rename_file(source, target, entry, standing)
+        return replace(entry, name=target.name)
+
+    async def _rename_directory(self, source: Path, target: Path, standing: Entry | None) -> None:
+        if source.covers(target):
+            raise errors.InvalidRequest("a directory cannot be moved into itself")
+        if standing is not None and standing.kind is not Kind.DIRECTORY:
+            raise errors.NotDirectory()
+        if standing is not None and (await self.list(target)).entries:
+            raise errors.NotEmpty()
+        await self._trees.move(source, target, standing is not None)
+
+    async def _rename_file(self, source: Path, target: Path, entry: Entry, standing: Entry | None) -> None:
+        old = await self._replaced(target, False, standing)
+        slo = entry.detail.get("large") == "slo"
+        copied = await self._trees.copy_name(
+            names_of(source), names_of(target), size=entry.size, slo=slo, version=entry.version
+        )
+        if not copied:
+            raise errors.NotFound()
+        try:
+            await self._objects.delete(names_of(source))
+        except errors.StorageError:
+            log.warn("{source} was copied to {target}, and stays", source=str(source), target=str(target))
+            raise
+        self._trees.removed(source)
+        self._stored(target, old, set())
+        if slo:
+            self._start(self._trees.forget_name(source, target))
+
+    async def remove(self, path: Path) -> None:
+        """See `IStorage.remove`."""
+        if not path.object:
+            await self.stat(path)
+            raise errors.IsDirectory()
+        headers = await self._objects.head(names_of(path), follow=False)
+        if headers is None:
+            if await self._trees.has_children(path) or path in self._trees.vanished:
+                raise errors.IsDirectory()
+            raise errors.NotFound()
+        entry = describe.entry_of(path.name, headers)
+        if entry.kind is Kind.DIRECTORY:
+            raise errors.IsDirectory()
+        segments: Sequence[Segment] = ()
+        nested: Sequence[Names] = ()
+        if entry.detail.get("large") == "slo":
+            segments, nested = await self._segments.read(names_of(path))
+        if not await self._objects.delete(names_of(path)):
+            raise errors.NotFound()
+        self._trees.removed(path)
+        if segments:
+            self._start(self._segments.remove_unused(path, segments, nested))
+
+    # Directories
+
+    async def make_directory(self, path: Path) -> None:
+        """See `IStorage.make_directory`."""
+        if path.is_root:
+            raise errors.AlreadyExists()
+        if path.is_container:
+            await self._trees.make_container(path.container)
+            return
+        if path.parent.object:
+            parent = await self.stat(path.parent)
+            if parent.kind is not Kind.DIRECTORY:
+                raise errors.NotDirectory()
+        if await self._trees.has_children(path):
+            raise errors.AlreadyExists()
+        await self._trees.make_marker(path)
+
+    async def remove_directory(self, path: Path) -> None:
+        """See `IStorage.remove_directory`."""
+        if path.is_root:
+            raise errors.PermissionDenied()
+        if path.object:
+            await self._trees.remove_directory(path)
+            return
+        await self._trees.remove_container(path)
+        if not path.container.endswith(self.options.segments_suffix):
+            self._start(self._trees.remove_empty_container(self._segments.container_for(path)))
+
+    async def update(self, path: Path, attributes: Attributes) -> None:
+        """
+        See `IStorage.update`: a HEAD and a POST.
+
+        Containers and implied directories have nothing to set it on: nothing happens, since a client that
+        mirrors a tree takes an error for a failed upload.
+        """
+        if not path.object or attributes == Attributes():
+            return
+        for _ in range(HOPS + 1):
+            headers = await self._objects.head(names_of(path), follow=False)
+            if headers is None:
+                await self.stat(path)
+                return
+            entry = describe.entry_of(path.name, headers)
+            if entry.kind is not Kind.SYMLINK:
+                break
+            path = Path(tuple((entry.target or "").split("/")[1:]))
+        else:
+            raise errors.InvalidRequest("too many symbolic links")
+        new = describe.updated(headers, attributes, self.options.times_in_listings)
+        await self.client.request(Request(method="POST", names=names_of(path), headers=new), 202)
+
+    async def usage(self, path: Path) -> Usage:
+        """See `IQuota.usage`."""
+        if path.container:
+            reply = await self.client.request(Request(method="HEAD", names=(path.container,)), 200, 204)
+            usage = _usage(reply.headers, "x-container")
+            if usage.quota_bytes is not None or usage.quota_files is not None:
+                return usage
+        reply = await self.client.request(Request(method="HEAD"), 200, 204)
+        return _usage(reply.headers, "x-account")
+
+
+def _usage(headers: Mapping[str, str], kind: str) -> Usage:
+    def number(*names: str) -> int | None:
+        return next((int(headers[name]) for name in names if headers.get(name, "").isdigit()), None)
+
+    return Usage(
+        used_bytes=number(f"{kind}-bytes-used") or 0,
+        quota_bytes=number(f"{kind}-quota-bytes", f"{kind}-meta-quota-bytes"),
+        used_files=number(f"{kind}-object-count") or 0,
+        quota_files=number(f"{kind}-quota-count", f"{kind}-meta-quota-count"),
+    )

@@ -1,0 +1,141 @@
+"""
+What only some Swifts can: objects put together from parts, and symbolic links.
+
+A store without them does not provide the interface, so nobody has to try.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from zope.interface import implementer
+
+from swftp import errors
+from swftp.entries import UNSEEN, Attributes, Entry
+from swftp.interfaces import IByteSink, IByteSource, IComposes, ILinks, IPart
+from swftp.paths import Path
+from swftp.storage.swift import describe
+from swftp.storage.swift.bodies import Bytes
+from swftp.storage.swift.client import Request, SwiftClient
+from swftp.storage.swift.driver import Options, SwiftStorage, names_of
+from swftp.storage.swift.fetching import Fetch
+from swftp.storage.swift.limits import Limits, discover
+from swftp.storage.swift.manifests import Segment
+
+
+@implementer(IComposes)
+class ComposingStorage(SwiftStorage):
+    """With static large objects."""
+
+    @property
+    def part_limit(self) -> int:
+        """See `IComposes.part_limit`."""
+        return self.limits.max_file_size
+
+    async def stage(self, path: Path, source: IByteSource) -> Segment:
+        """See `IComposes.stage`."""
+        return await self._segments.stage(path, source)
+
+    async def adopt(self, path: Path, entry: Entry) -> Sequence[Segment]:
+        """See `IComposes.adopt`."""
+        headers = await self._objects.head(names_of(path))
+        now = None if headers is None else describe.entry_of(path.name, headers)
+        if now is None or headers is None or now.version != entry.version:
+            raise errors.Changed()
+        if not now.size:
+            return []
+        return await self._segments.adopt(path, now, describe.is_large(headers))
+
+    async def read_part(self, part: IPart, sink: IByteSink) -> None:
+        """See `IComposes.read_part`."""
+        segment = _segment(part)
+        fetch = Fetch(
+            self.client,
+            segment.names,
+            sink,
+            offset=segment.offset,
+            length=segment.size,
+            version=segment.etag,
+        )
+        await fetch.run()
+
+    async def publish(
+        self,
+        path: Path,
+        parts: Sequence[IPart],
+        attributes: Attributes,
+        exclusive: bool = False,
+        replaces: Entry | None = UNSEEN,
+    ) -> Entry:
+        """See `IComposes.publish`."""
+        if not parts:
+            return await self.store(path, Bytes(b""), attributes, exclusive, replaces)
+        old = await self._replaced(path, exclusive, replaces)
+        headers, expected = self._headers(path, attributes, exclusive)
+        segments = [_segment(part) for part in parts]
+        _, version, used = await self._segments.publish(path, segments, headers, expected)
+        self._stored(path, old, used)
+        joined = [segment for segment in segments if segment.staged and segment.names not in used]
+        if joined:
+            self._start(self._segments.remove_unused(path, joined, []))
+        return self._made(path, headers, version, sum(segment.size for segment in segments), large=True)
+
+    async def discard(self, parts: Sequence[IPart]) -> None:
+        """See `IComposes.discard`."""
+        await self._segments.discard(_segment(part) for part in parts)
+
+
+def _segment(part: IPart) -> Segment:
+    if not isinstance(part, Segment):
+        raise errors.InvalidRequest("a part of another store")
+    return part
+
+
+@implementer(ILinks)
+class LinkingStorage(SwiftStorage):
+    """With symbolic links."""
+
+    async def make_link(self, path: Path, target: Path) -> None:
+        """See `ILinks.make_link`."""
+        if not target.object:
+            raise errors.Unsupported("links lead to files")
+        if not path.object:
+            raise errors.AlreadyExists()
+        if await self._trees.has_children(path):
+            raise errors.AlreadyExists()
+        link = describe.quoted_name(*names_of(target))
+        request = Request(
+            method="PUT",
+            names=names_of(path),
+            headers={"X-Symlink-Target": link, "Content-Type": describe.SYMLINK, "If-None-Match": "*"},
+            body=Bytes(b""),
+        )
+        await self._trees.patiently(path, request, {"x-symlink-target": link})
+        self._trees.stored(path)
+
+
+class FullStorage(ComposingStorage, LinkingStorage):
+    """With large objects and links."""
+
+
+KINDS: dict[tuple[bool, bool], type[SwiftStorage]] = {
+    (False, False): SwiftStorage,
+    (True, False): ComposingStorage,
+    (False, True): LinkingStorage,
+    (True, True): FullStorage,
+}
+"""By whether the store has large objects, and links."""
+
+
+async def open_storage(
+    client: SwiftClient, options: Options | None = None, limits: Limits | None = None
+) -> SwiftStorage:
+    """
+    The account of *client*; it provides `IComposes` and `ILinks` where the store, and *options*, allow.
+
+    :param limits: what the store can do, where it was asked before (`discover`).
+    """
+    options = options or Options()
+    limits = limits or await discover(client)
+    kind: type[SwiftStorage] = KINDS[limits.slo and options.layout == "slo", limits.symlink]
+    return kind(client, options, limits)

@@ -1,0 +1,194 @@
+"""
+Container listings, page by page, as directories.
+
+Swift's order is that of bytes: between an object ``x`` and the directory ``x/`` may lie any number of names
+(``x-1``, ``x.txt``).  A page's token therefore carries, beside Swift's marker, which prefixes of the marker were
+listed as objects: ``x/`` is then not listed again, however far the page boundary lies between them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.logger import Logger
+
+from swftp import errors
+from swftp.entries import Entry, Kind, Page
+from swftp.paths import Path, is_plain
+from swftp.storage.swift.client import Request, SwiftClient
+from swftp.storage.swift.describe import entry_of_row, stamp
+
+log = Logger()
+
+PAGE_LIMIT = 64 * 1024 * 1024
+"""Bytes of one page's JSON at most: 10,000 names of 1024 bytes with room to spare."""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    """Where the next page begins, and which prefixes of that name were listed."""
+
+    marker: str = ""
+    listed: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        return json.dumps([self.marker, *self.listed])
+
+    @classmethod
+    def parse(cls, text: str | None) -> _Token:
+        if text is None:
+            return cls()
+        try:
+            marker, *listed = json.loads(text)
+        except ValueError:
+            raise errors.InvalidRequest("no such page") from None
+        return cls(marker, tuple(listed))
+
+
+async def rows(
+    client: SwiftClient, container: str, *, limit: int, prefix: str = "", marker: str = "", delimiter: str = ""
+) -> list[Row]:
+    """
+    One page of Swift's own rows: of *container*, or of the account where that is ``""``.
+
+    :raises NotFound: there is no such container.
+    """
+    query = {"format": "json", "limit": str(limit), "prefix": prefix, "marker": marker, "delimiter": delimiter}
+    reply = await client.request(
+        Request(
+            method="GET",
+            names=(container,) if container else (),
+            query={name: value for name, value in query.items() if value},
+            limit=PAGE_LIMIT,
+        ),
+        200,
+        204,
+    )
+    try:
+        found = json.loads(reply.body or b"[]")
+        if not all(isinstance(row.get("name", row.get("subdir")), str) for row in found):
+            raise ValueError("a row without name")
+    except (ValueError, AttributeError, TypeError) as error:
+        raise errors.Unavailable(f"listing does not parse ({reply.transaction})") from error
+    result: list[Row] = found
+    return result
+
+
+async def every_name(client: SwiftClient, container: str, prefix: str, limit: int) -> list[list[Row]]:
+    """All objects of *container* under *prefix*, in pages."""
+    pages: list[list[Row]] = []
+    marker = ""
+    while True:
+        page = await rows(client, container, limit=limit, prefix=prefix, marker=marker)
+        pages.append(page)
+        if len(page) < limit:
+            return pages
+        marker = _next_marker(page, marker)
+
+
+def _next_marker(page: list[Row], marker: str) -> str:
+    """The marker of the page after *page*: a last ``subdir`` keeps its slash, or it would come again."""
+    last = page[-1]
+    following = str(last.get("subdir", last.get("name")))
+    if following.encode() <= marker.encode():
+        raise errors.Unavailable("listing does not move on")
+    return following
+
+
+class Lister:
+    """Turns Swift's rows into pages of entries."""
+
+    def __init__(self, client: SwiftClient, limit: int, hidden: str) -> None:
+        """
+        :param limit: rows asked for at once.
+        :param hidden: containers whose name ends so are not listed; ``""``: all are.
+        """
+        self._client = client
+        self._limit = limit
+        self._hidden = hidden
+
+    async def containers(self, after: str | None) -> Page:
+        """A page of the account."""
+        token = _Token.parse(after)
+        page = await rows(self._client, "", limit=self._limit, marker=token.marker)
+        entries = tuple(
+            Entry(
+                name=row["name"],
+                kind=Kind.DIRECTORY,
+                size=int(row.get("bytes") or 0),
+                mtime=stamp(row.get("last_modified")),
+            )
+            for row in page
+            if is_plain(row["name"]) and not (self._hidden and row["name"].endswith(self._hidden))
+        )
+        return Page(entries, self._after(page, token, ()))
+
+    async def directory(self, path: Path, after: str | None) -> tuple[Page, bool]:
+        """
+        A page of the directory *path*, and whether anything at all stands there or below.
+
+        DLO manifests come with size 0, as the store lists them.
+        """
+        token = _Token.parse(after)
+        prefix = f"{path.object}/" if path.object else ""
+        page = await rows(
+            self._client, path.container, limit=self._limit, prefix=prefix, marker=token.marker, delimiter="/"
+        )
+        merger = _Merger(prefix, token.listed)
+        entries = tuple(merger.entries(page))
+        if merger.skipped:
+            log.warn(
+                "{count} names in {container} cannot be named by a client and are not listed",
+                count=merger.skipped,
+                container=path.container,
+            )
+        following = self._after(page, token, merger.open_prefixes(page))
+        return Page(entries, following), bool(page) or after is not None
+
+    def _after(self, page: list[Row], token: _Token, listed: tuple[str, ...]) -> str | None:
+        if len(page) < self._limit:
+            return None
+        return _Token(_next_marker(page, token.marker), listed).text()
+
+
+class _Merger:
+    """Rows in Swift's order -> entries, each name once."""
+
+    def __init__(self, prefix: str, listed: tuple[str, ...]) -> None:
+        self._prefix = prefix
+        self._listed = list(listed)
+        self.skipped = 0
+
+    def entries(self, page: list[Row]) -> Iterator[Entry]:
+        start = len(self._prefix)
+        for row in page:
+            full = row.get("subdir")
+            if full is None:
+                full = row["name"]
+                if full == self._prefix:
+                    continue  # the directory's own marker, by a tool that ends them with a slash
+                name = full[start:]
+            else:
+                name = full[start:-1]
+            if not is_plain(name):
+                self.skipped += 1
+                continue
+            self._forget(full)
+            if "subdir" not in row:
+                self._listed.append(full)
+                yield entry_of_row(name, row)
+            elif full[:-1] not in self._listed:
+                yield Entry(name=name, kind=Kind.DIRECTORY)
+
+    def _forget(self, current: str) -> None:
+        """Only a prefix of the current name can still be followed by its own directory."""
+        while self._listed and not current.startswith(self._listed[-1]):
+            self._listed.pop()
+
+    def open_prefixes(self, page: list[Row]) -> tuple[str, ...]:
+        return tuple(self._listed) if page else ()

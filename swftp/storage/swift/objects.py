@@ -1,0 +1,212 @@
+"""
+Single objects: look, publish, delete; each settled.
+
+A request that changes a name and gets no clear answer is looked up (HEAD with ``X-Newest``): OK is said only
+where the store then shows what was sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
+from twisted.logger import Logger
+
+from swftp import errors
+from swftp.paths import quoted
+from swftp.storage.swift.bodies import Bytes
+from swftp.storage.swift.client import Lost, Request, SwiftClient
+from swftp.storage.swift.describe import etag
+from swftp.storage.swift.refusals import RETRIED, UNDECIDED, Reply, refusal
+
+log = Logger()
+
+CONCURRENCY = 8
+"""Requests in flight for one operation on many objects."""
+BULK_LIMIT = 1000
+"""Names in one bulk-delete request (Swift's own limit is 10,000)."""
+
+Names = tuple[str, str]
+
+
+def body_status(reply: Reply) -> Reply:
+    """
+    *reply* with the status that its body tells.
+
+    With ``heartbeat=on`` and for bulk requests Swift answers 200 or 202 at once, and the truth at the end.
+    """
+    try:
+        told = json.loads(reply.body)
+        status = int(str(told["Response Status"])[:3])
+    except (ValueError, KeyError, TypeError):
+        return replace(reply, status=503)  # cut, or a stranger's page: undecided
+    headers = {**reply.headers, **({"etag": str(told["Etag"])} if told.get("Etag") else {})}
+    return replace(reply, status=status, headers=headers)
+
+
+class Objects:
+    """Verbs on objects, over a `SwiftClient`."""
+
+    def __init__(self, client: SwiftClient, bulk_delete: bool) -> None:
+        """:param bulk_delete: whether the store can delete many objects in one request."""
+        self.client = client
+        self._bulk_delete = bulk_delete
+
+    async def head(self, names: Names, follow: bool = True, newest: bool = False) -> Mapping[str, str] | None:
+        """Headers of an object, None where there is none."""
+        reply = await self.client.request(
+            Request(
+                method="HEAD",
+                names=names,
+                query={} if follow else {"symlink": "get"},
+                headers={"X-Newest": "true"} if newest else {},
+            ),
+            200,
+            204,
+            404,
+            409,
+        )
+        if reply.status == 409:
+            raise errors.InvalidRequest("too many symbolic links")
+        return None if reply.status == 404 else reply.headers
+
+    async def publish(self, request: Request, expected: Mapping[str, str]) -> Mapping[str, str]:
+        """
+        Send the PUT *request* until the store confirms; what HEAD shows of the object then, as far as known.
+
+        :param expected: header values (``etag``, ``content-length`` ...) that HEAD shows once it took effect,
+            where they are not those of the body; an ``etag`` is compared with the answer's, too.
+        :raises AlreadyExists: If-None-Match was asked for and something stands there.
+        :raises StateUnknown: no answer, and looking it up did not settle it.
+        """
+        undecided = False
+        reply: Reply | None = None
+        for attempt in range(self.client.policy.attempts):
+            if attempt:
+                await self.client.pause(attempt, reply)
+            try:
+                reply = await self.client.attempt(request)
+            except Lost as lost:
+                reply = None
+                undecided = undecided or lost.whole
+                expected = {**lost.sent, **expected}
+                log.info("publishing got no answer: {reason}", reason=str(lost), whole=lost.whole)
+            else:
+                expected = {**reply.sent, **expected}
+                if "heartbeat" in request.query and reply.status in (200, 202):
+                    reply = body_status(reply)
+                if reply.status == 201:
+                    return await self._confirmed(request, reply, expected)
+                undecided = undecided or reply.status in UNDECIDED
+            if undecided and (found := await self._settled(request, expected)) is not None:
+                return found
+            if reply is not None and reply.status not in RETRIED:
+                raise self._refused(request, reply)
+            if not request.replayable:
+                break
+        if undecided:
+            log.warn("{names}: result of {method} unknown", names=request.names, method=request.method)
+            raise errors.StateUnknown()
+        raise errors.Unavailable() if reply is None else refusal(reply)
+
+    def _refused(self, request: Request, reply: Reply) -> errors.StorageError:
+        if reply.status == 412 and "If-None-Match" in request.headers:
+            return errors.AlreadyExists()
+        if reply.status == 202:
+            return errors.Unavailable(f"a newer version was stored at the same time ({reply.transaction})")
+        return refusal(reply)
+
+    async def _confirmed(self, request: Request, reply: Reply, expected: Mapping[str, str]) -> Mapping[str, str]:
+        told = etag(reply.headers)
+        if not told:
+            found = await self._settled(request, expected)
+            if found is None:
+                raise errors.Corrupt(f"stored, but not what was sent ({reply.transaction})")
+            return found
+        if told != expected.get("etag", told):
+            log.error(
+                "{names}: stored with another checksum than was sent",
+                names=request.names,
+                transaction=reply.transaction,
+            )
+            raise errors.Corrupt(f"checksum mismatch ({reply.transaction})")
+        return {**expected, "etag": told}
+
+    async def _settled(self, request: Request, expected: Mapping[str, str]) -> Mapping[str, str] | None:
+        """What HEAD shows if that is what *request* was to put there."""
+        try:
+            found = await self.head((request.names[0], request.names[1]), follow=False, newest=True)
+        except errors.StorageError:
+            return None
+        if found is None or not expected:
+            return None
+        shown = {**found, "etag": etag(found)}
+        return shown if all(shown.get(name) == value for name, value in expected.items()) else None
+
+    async def delete(self, names: Names) -> bool:
+        """Delete one object (a manifest without its segments, a link itself); whether it was there."""
+        reply = await self.client.request(Request(method="DELETE", names=names), 204, 200, 404)
+        return reply.status != 404 or reply.attempt > 0
+
+    async def delete_many(self, names: Sequence[Names]) -> list[Names]:
+        """Delete all of *names*, missing ones too; returns those that could not be, without raising."""
+        if not self._bulk_delete or len(names) < 3:
+            return await self._delete_each(names)
+        left: list[Names] = []
+        for start in range(0, len(names), BULK_LIMIT):
+            batch = names[start : start + BULK_LIMIT]
+            if not await self._delete_batch(batch):
+                left += await self._delete_each(batch)
+        return left
+
+    async def _delete_batch(self, names: Sequence[Names]) -> bool:
+        body = "\n".join(quoted(*one) for one in names).encode()
+        try:
+            reply = await self.client.request(
+                Request(
+                    method="POST",
+                    query={"bulk-delete": ""},
+                    headers={"Content-Type": "text/plain", "Accept": "application/json"},
+                    body=Bytes(body),
+                    patience=len(names) * 0.5,
+                ),
+                200,
+            )
+        except errors.StorageError:
+            return False
+        return body_status(reply).status == 200 and not json.loads(reply.body).get("Errors")
+
+    async def _delete_each(self, names: Sequence[Names]) -> list[Names]:
+        left: list[Names] = []
+
+        async def one(name: Names) -> None:
+            try:
+                await self.delete(name)
+            except errors.StorageError as error:
+                log.info("{names} could not be deleted: {error}", names=name, error=str(error))
+                left.append(name)
+
+        await in_parallel([one(name) for name in names])
+        return left
+
+
+async def in_parallel(work: Sequence[Any], limit: int = CONCURRENCY) -> list[Any]:
+    """
+    Results of the coroutines *work*, *limit* at once; waits for all, then raises the first failure.
+    """
+    turns = DeferredSemaphore(limit)
+    failures: list[BaseException] = []
+
+    async def guarded(one: Any) -> Any:
+        try:
+            return await one
+        except errors.StorageError as error:
+            failures.append(error)
+
+    results = await gatherResults([turns.run(Deferred.fromCoroutine, guarded(one)) for one in work])
+    if failures:
+        raise failures[0]
+    return list(results)

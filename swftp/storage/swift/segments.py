@@ -1,0 +1,353 @@
+"""
+Large objects: staging, adopting, publishing, and the removal of what nobody uses any more.
+
+A segment is deleted only after the manifests of every name that may use it were looked at: a crash between the
+two halves of a rename leaves two names and one set of segments.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from twisted.logger import Logger
+from twisted.web.iweb import UNKNOWN_LENGTH
+
+from swftp import errors
+from swftp.entries import Entry
+from swftp.interfaces import IByteSource
+from swftp.paths import Path
+from swftp.storage.swift.bodies import Bytes
+from swftp.storage.swift.client import Request, SwiftClient
+from swftp.storage.swift.describe import etag, quoted_name
+from swftp.storage.swift.manifests import (
+    Segment,
+    grouped,
+    home_of,
+    manifest,
+    manifest_etag,
+    merged,
+    parse_manifest,
+    upload_of,
+    upload_prefix,
+)
+from swftp.storage.swift.objects import Names, Objects, in_parallel
+
+log = Logger()
+
+MANIFEST_LIMIT = 64 * 1024 * 1024
+"""Bytes of a manifest that we read."""
+COPY_SIZE = 1024**3
+"""Bytes of another tool's large object copied at once."""
+COPY_SPEED = 5e6
+"""Bytes a second that a store copies at least, before we give up waiting."""
+PUBLISHED_LIMIT = 16384
+"""Published segments remembered, so that a slice that was left over does not take them away."""
+FRESH_DELAYS = 4
+"""Times a container that was just made is asked for again: proxies remember its absence for 6 seconds."""
+
+
+def copy_patience(size: int) -> float:
+    """Seconds more than usual that the store may take to copy *size* bytes."""
+    return size / COPY_SPEED
+
+
+class Segments:
+    """Segments and manifests of one account."""
+
+    def __init__(
+        self,
+        objects: Objects,
+        *,
+        suffix: str,
+        max_segments: int,
+        max_file_size: int,
+        token: Callable[[], str] = lambda: secrets.token_hex(8),
+    ) -> None:
+        """
+        :param suffix: of the container that holds a container's segments.
+        :param max_segments: of one manifest.
+        :param max_file_size: bytes of one segment.
+        :param token: 16 random hexadecimal digits.
+        """
+        self._objects = objects
+        self._client: SwiftClient = objects.client
+        self.suffix = suffix
+        self._max_segments = max_segments
+        self.max_file_size = max_file_size
+        self._token = token
+        self._uploads: dict[Path, tuple[str, int]] = {}
+        self._published: dict[Names, None] = {}
+
+    def container_for(self, path: Path) -> str:
+        """Where the segments of *path* are."""
+        return path.container + self.suffix
+
+    def _new_name(self, path: Path, nested: bool = False) -> Names:
+        prefix, number = self._uploads.get(path, ("", 0))
+        if not prefix:
+            prefix = upload_prefix(path, int(self._client.now()), self._token())
+        self._uploads[path] = (prefix, number + 1)
+        return self.container_for(path), f"{prefix}/{number:08d}{'m' if nested else ''}"
+
+    async def _put(self, path: Path, request: Request, expected: Mapping[str, str]) -> Mapping[str, str]:
+        """PUT into the segments container, which is made when it turns out to be missing."""
+        try:
+            return await self._objects.publish(request, expected)
+        except errors.NotFound:
+            await self._make_container(path)
+        for attempt in range(1, FRESH_DELAYS + 1):
+            try:
+                return await self._objects.publish(request, expected)
+            except errors.NotFound:
+                await self._client.pause(attempt)
+        return await self._objects.publish(request, expected)
+
+    async def _make_container(self, path: Path) -> None:
+        """The segments container of *path*, with the policy and the readers of its container."""
+        looked = await self._client.request(Request(method="HEAD", names=(path.container,)), 200, 204)
+        same = ("x-storage-policy", "x-container-read", "x-container-write")
+        headers = {name: looked.headers[name] for name in same if looked.headers.get(name)}
+        request = Request(method="PUT", names=(self.container_for(path),), headers=headers)
+        await self._client.request(request, 201, 202, 204)
+
+    async def stage(self, path: Path, source: IByteSource) -> Segment:
+        """See `IComposes.stage`."""
+        size = source.length
+        if size is UNKNOWN_LENGTH or not size:
+            raise errors.InvalidRequest("a part has a known length")
+        if int(size) > self.max_file_size:
+            raise errors.TooLarge()
+        names = self._new_name(path)
+        headers = {"Content-Type": "application/octet-stream"}
+        expected = {"content-length": str(size)}
+        if source.digest:
+            headers["ETag"] = source.digest
+            expected["etag"] = source.digest
+        request = Request(method="PUT", names=names, headers=headers, body=source, bulk=True)
+        answer = await self._put(path, request, expected)
+        return Segment(*names, etag(answer), int(size), 0, int(size), staged=True)
+
+    async def read(self, names: Names) -> tuple[list[Segment], list[Names]]:
+        """The segments of the manifest *names*, those of nested ones in their place; and the nested ones' names."""
+        request = Request(
+            method="GET",
+            names=names,
+            query={"multipart-manifest": "get"},
+            headers={"X-Newest": "true"},
+            limit=MANIFEST_LIMIT,
+        )
+        reply = await self._client.request(request, 200, 404)
+        if reply.status == 404 or "x-static-large-object" not in reply.headers:
+            return [], []
+        segments: list[Segment] = []
+        nested: list[Names] = []
+        for segment, is_manifest in parse_manifest(reply.body):
+            if is_manifest and not segment.span:
+                inner, further = await self.read(segment.names)
+                segments += inner
+                nested += [segment.names, *further]
+            else:
+                segments.append(segment)
+        return segments, nested
+
+    def are_ours(self, segments: Iterable[Segment]) -> bool:
+        """Whether all of *segments* were made by SwFTP."""
+        found = list(segments)
+        return bool(found) and all(s.container.endswith(self.suffix) and upload_of(s.name) for s in found)
+
+    async def adopt(self, path: Path, entry: Entry, large: bool) -> list[Segment]:
+        """See `IComposes.adopt`; *entry* is what HEAD says now, and has a size."""
+        names = (path.container, path.object)
+        if entry.detail.get("large") == "slo":
+            segments, _ = await self.read(names)
+            if self.are_ours(segments) and sum(s.size for s in segments) == entry.size:
+                return segments
+        if not large:
+            return [await self._copied(path, entry, 0, entry.size)]
+        return list(
+            await in_parallel(
+                [
+                    self._copied(path, entry, start, min(COPY_SIZE, entry.size - start))
+                    for start in range(0, entry.size, COPY_SIZE)
+                ],
+                limit=2,
+            )
+        )
+
+    async def _copied(self, path: Path, entry: Entry, start: int, size: int) -> Segment:
+        """A range of the object *path*, copied by the store into a segment."""
+        names = self._new_name(path)
+        headers = {
+            "X-Copy-From": quoted_name(path.container, path.object),
+            "X-Fresh-Metadata": "true",
+            "If-Match": f'"{entry.version}"',
+        }
+        expected = {"content-length": str(size)}
+        if size < entry.size:
+            headers["Range"] = f"bytes={start}-{start + size - 1}"
+        elif entry.digest:
+            expected["etag"] = entry.digest
+        request = Request(method="PUT", names=names, headers=headers, patience=copy_patience(size))
+        answer = await self._put(path, request, expected)
+        if "etag" not in expected:
+            looked = await self._objects.head(names, newest=True)
+            if looked is None or looked.get("content-length") != str(size):
+                raise errors.Corrupt("storage copied another number of bytes")
+            answer = looked
+        return Segment(*names, etag(answer), size, 0, size, staged=True)
+
+    async def publish(
+        self, path: Path, parts: Sequence[Segment], headers: Mapping[str, str], expected: Mapping[str, str]
+    ) -> tuple[Mapping[str, str], str, set[Names]]:
+        """
+        Make *parts* the object *path*.
+
+        :param headers: of the manifest.
+        :param expected: what HEAD shows of it then, beside ETag and length.
+        :return: the answer's headers, the ETag, and the names of all that the object now uses.
+        """
+        segments = await self._joined(path, merged(parts))
+        used = {segment.names for segment in segments}
+        while len(segments) > self._max_segments:
+            segments = await self._nested(path, segments)
+            used |= {segment.names for segment in segments}
+        version = manifest_etag(segments)
+        size = sum(segment.size for segment in segments)
+        answer = await self._put_manifest(
+            (path.container, path.object),
+            segments,
+            headers,
+            {**expected, "etag": version, "content-length": str(size)},
+        )
+        self._published.update(dict.fromkeys(segment.names for segment in parts))
+        while len(self._published) > PUBLISHED_LIMIT:
+            self._published.pop(next(iter(self._published)))
+        self._uploads.pop(path, None)
+        return answer, version, used
+
+    async def _put_manifest(
+        self,
+        names: Names,
+        segments: Sequence[Segment],
+        headers: Mapping[str, str],
+        expected: Mapping[str, str],
+    ) -> Mapping[str, str]:
+        # The ETag also keeps a store without SLO from taking the list of segments for the file itself.
+        request = Request(
+            method="PUT",
+            names=names,
+            query={"multipart-manifest": "put", "heartbeat": "on"},
+            headers={**headers, "ETag": expected["etag"], "Accept": "application/json"},
+            body=Bytes(manifest(segments)),
+            limit=1024 * 1024,
+            patience=len(segments) * 0.5,
+        )
+        try:
+            return await self._objects.publish(request, expected)
+        except errors.InvalidName as error:  # 400: a segment is missing, or is not what it was
+            raise errors.Corrupt("storage no longer has all parts of the file") from error
+
+    async def _nested(self, path: Path, segments: Sequence[Segment]) -> list[Segment]:
+        """Manifests, each of as many of *segments* as one may have."""
+
+        async def one(batch: Sequence[Segment]) -> Segment:
+            names = self._new_name(path, nested=True)
+            version, size = manifest_etag(batch), sum(segment.size for segment in batch)
+            expected = {"etag": version, "content-length": str(size)}
+            await self._put_manifest(names, batch, {"Content-Type": "application/octet-stream"}, expected)
+            return Segment(*names, version, size, 0, size, staged=True)
+
+        starts = range(0, len(segments), self._max_segments)
+        return await in_parallel([one(segments[i : i + self._max_segments]) for i in starts], limit=2)
+
+    async def _joined(self, path: Path, segments: Sequence[Segment]) -> list[Segment]:
+        """*segments* without many small ones: the store copies a manifest of neighbours into one segment."""
+
+        async def one(group: list[Segment]) -> Segment:
+            if len(group) == 1:
+                return group[0]
+            [whole] = await self._nested(path, group)
+            names = self._new_name(path)
+            request = Request(
+                method="PUT",
+                names=names,
+                headers={"X-Copy-From": quoted_name(*whole.names), "X-Fresh-Metadata": "true"},
+                patience=copy_patience(whole.size),
+            )
+            await self._put(path, request, {"content-length": str(whole.size)})
+            looked = await self._objects.head(names, newest=True)
+            await self._objects.delete_many([whole.names])
+            if looked is None or looked.get("content-length") != str(whole.size):
+                raise errors.Corrupt("storage copied another number of bytes")
+            return Segment(*names, etag(looked), whole.size, 0, whole.size, staged=True)
+
+        return await in_parallel([one(group) for group in grouped(segments)], limit=4)
+
+    async def discard(self, parts: Iterable[Segment]) -> None:
+        """See `IComposes.discard`."""
+        names = {part.names for part in parts if part.staged and part.names not in self._published}
+        uploads = {upload_of(name) for _, name in names}
+        self._uploads = {path: made for path, made in self._uploads.items() if made[0] not in uploads}
+        left = await self._objects.delete_many(sorted(names))
+        if left:
+            log.warn("{count} staged parts could not be removed", count=len(left))
+
+    async def remember(self, segments: Iterable[Segment], add: set[Path], drop: Path | None = None) -> None:
+        """Note beside *segments*, for each upload among them, that *add* use them, and *drop* does not."""
+        uploads = {(s.container, upload) for s in segments if (upload := upload_of(s.name))}
+        for container, upload in uploads:
+            known = set(await self._names_of(container, upload)) - {drop} | add
+            body = json.dumps(sorted(str(path) for path in known)).encode()
+            request = Request(
+                method="PUT",
+                names=(container, f"{upload}/names"),
+                headers={"Content-Type": "application/json"},
+                body=Bytes(body),
+            )
+            await self._client.request(request, 201)
+
+    async def _names_of(self, container: str, upload: str) -> list[Path]:
+        reply = await self._client.request(
+            Request(method="GET", names=(container, f"{upload}/names"), limit=MANIFEST_LIMIT), 200, 404
+        )
+        if reply.status == 404:
+            return []
+        try:
+            return [Path(tuple(str(name).split("/")[1:])) for name in json.loads(reply.body)]
+        except (ValueError, TypeError) as error:
+            raise errors.Unavailable("list of names does not parse") from error
+
+    async def remove_unused(self, path: Path, segments: Iterable[Segment], nested: Iterable[Names]) -> None:
+        """
+        Delete what the object that stood at *path* used, unless an object uses it still.
+
+        Never raises: what cannot be looked up or deleted stays, and is logged.
+        """
+        try:
+            await self._remove_unused(path, list(segments), list(nested))
+        except errors.StorageError as error:
+            log.warn("old segments of {path} stay: {error}", path=str(path), error=str(error))
+
+    async def _remove_unused(self, path: Path, segments: list[Segment], nested: list[Names]) -> None:
+        if not self.are_ours(segments):
+            return
+        uploads = {(s.container, str(upload_of(s.name))) for s in segments}
+        names = {path}
+        recorded: set[Names] = set()
+        for container, upload in uploads:
+            home = home_of(container, upload, self.suffix)
+            known = await self._names_of(container, upload)
+            names |= {*known, *([home] if home is not None else [])}
+            recorded |= {(container, f"{upload}/names")} if known else set()
+        used: set[Names] = set()
+        for name in names:
+            alive, inner = await self.read((name.container, name.object))
+            used |= {segment.names for segment in alive} | set(inner)
+        doomed = ({segment.names for segment in segments} | set(nested)) - used
+        busy = {(container, str(upload_of(name))) for container, name in used}
+        doomed |= {(container, name) for container, name in recorded if (container, name[:-6]) not in busy}
+        left = await self._objects.delete_many(sorted(doomed))
+        if left:
+            log.warn("{count} old segments of {path} could not be removed", count=len(left), path=str(path))

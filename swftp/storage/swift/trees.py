@@ -1,0 +1,284 @@
+"""
+Directories: made, removed, moved.
+
+A directory is moved by copying every object and only then deleting: whatever fails before the last copy leaves
+the source as it was, and takes away what was made of the target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from twisted.logger import Logger
+
+from swftp import errors
+from swftp.entries import Kind
+from swftp.paths import Path
+from swftp.storage.swift.bodies import Bytes
+from swftp.storage.swift.client import Request, SwiftClient
+from swftp.storage.swift.describe import DIRECTORY, entry_of, headers_for, quoted_name
+from swftp.storage.swift.listing import Row, every_name, rows
+from swftp.storage.swift.objects import Names, Objects, in_parallel
+from swftp.storage.swift.segments import Segments, copy_patience
+from swftp.storage.vanished import Recent, Vanished
+
+log = Logger()
+
+LAG = 300.0
+"""Seconds for which a listing may show what we removed."""
+FRESH = 10.0
+"""Seconds for which proxies may not know a container that we made."""
+LAG_RETRIES = 5
+"""Times a container that the store thinks is not empty is asked to be removed again."""
+STALE_LIMIT = 100
+"""Rows looked at in one go where a listing may be stale."""
+
+
+class Trees:
+    """Directories and containers of one account."""
+
+    def __init__(
+        self, objects: Objects, segments: Segments, *, listing: int, tree_limit: int, in_listings: bool
+    ) -> None:
+        """
+        :param listing: rows of a page.
+        :param tree_limit: objects that a directory may hold to be moved.
+        :param in_listings: whether times go into the Content-Type.
+        """
+        self._objects = objects
+        self._segments = segments
+        self._client: SwiftClient = objects.client
+        self._listing = listing
+        self._tree_limit = tree_limit
+        self._in_listings = in_listings
+        self.vanished = Vanished(self._client.clock)
+        self._gone = Recent(self._client.clock, LAG)
+        self.fresh = Recent(self._client.clock, FRESH)
+
+    def removed(self, path: Path) -> None:
+        """The object *path* was removed by us."""
+        self._gone.add(path)
+        self.vanished.removed(path)
+
+    def stored(self, path: Path) -> None:
+        """The object *path* was stored by us."""
+        self._gone.discard(path)
+
+    async def has_children(self, path: Path) -> bool:
+        """Whether the directory *path* exists by what is below it (or by a marker that ends with a slash)."""
+        return bool(await rows(self._client, path.container, limit=1, prefix=f"{path.object}/"))
+
+    async def make_container(self, name: str, headers: dict[str, str] | None = None) -> None:
+        """
+        :raises AlreadyExists: it is there.
+        """
+        reply = await self._client.request(Request(method="PUT", names=(name,), headers=headers or {}), 201, 202, 204)
+        if reply.status != 201 and reply.attempt == 0:
+            raise errors.AlreadyExists()
+        self.fresh.add(Path((name,)))
+
+    async def make_marker(self, path: Path) -> None:
+        """
+        :raises AlreadyExists: an object is there.
+        :raises NotFound: the container is not.
+        """
+        headers = headers_for(DIRECTORY, self._client.now(), None, self._in_listings)
+        request = Request(
+            method="PUT",
+            names=(path.container, path.object),
+            headers={**headers, "If-None-Match": "*"},
+            body=Bytes(b""),
+        )
+        expected = {"content-length": "0", "x-object-meta-mtime": headers["X-Object-Meta-Mtime"]}
+        await self.patiently(path, request, expected)
+        self.stored(path)
+
+    async def patiently(self, path: Path, request: Request, expected: Mapping[str, str]) -> Mapping[str, str]:
+        """Publish, waiting for a container that was made a moment ago."""
+        attempt = 0
+        while True:
+            try:
+                return await self._objects.publish(request, expected)
+            except errors.NotFound:
+                attempt += 1
+                if attempt > 4 or Path((path.container,)) not in self.fresh:
+                    raise
+                await self._client.pause(attempt + 1)
+
+    async def remove_container(self, path: Path) -> None:
+        """
+        :raises NotEmpty: it holds something that we did not remove.
+        """
+        request = Request(method="DELETE", names=(path.container,))
+        for attempt in range(LAG_RETRIES):
+            reply = await self._client.request(request, 204, 404, 409)
+            if reply.status == 404 and reply.attempt == 0 and attempt == 0:
+                raise errors.NotFound()
+            if reply.status != 409:
+                self.fresh.discard(path)
+                return
+            page = await rows(self._client, path.container, limit=STALE_LIMIT)
+            if not await self._only_stale(path.container, page):
+                break
+            await self._client.pause(attempt + 1)
+        raise errors.NotEmpty()
+
+    async def remove_empty_container(self, name: str) -> None:
+        """Remove the container *name* if it is there and empty."""
+        await self._client.request(Request(method="DELETE", names=(name,)), 204, 404, 409)
+
+    async def forget_name(self, source: Path, target: Path) -> None:
+        """*target* was renamed from *source*, which is gone: its segments belong to the new name alone."""
+        segments, _ = await self._segments.read((target.container, target.object))
+        await self._segments.remember(segments, add={target}, drop=source)
+
+    async def _only_stale(self, container: str, page: Sequence[Row]) -> bool:
+        """Whether the rows of *page* are only what we removed, which the listing does not know yet."""
+        names = [str(row["name"]) for row in page]
+        if any(Path((container, *name.split("/"))) not in self._gone for name in names):
+            return False
+        found = await in_parallel([self._objects.head((container, name), follow=False) for name in names])
+        return not any(found)
+
+    async def remove_directory(self, path: Path) -> None:
+        """Remove the directory *path* below a container; see `IStorage.remove_directory`."""
+        prefix = f"{path.object}/"
+        page = await rows(self._client, path.container, limit=STALE_LIMIT, prefix=prefix)
+        slashed = any(row["name"] == prefix for row in page)
+        children = [row for row in page if row["name"] != prefix]
+        if children and not await self._only_stale(path.container, children):
+            raise errors.NotEmpty()
+        names = (path.container, path.object)
+        headers = await self._objects.head(names, follow=False)
+        marker = headers is not None and _is_marker(headers)
+        if headers is not None and not marker and not slashed:
+            raise errors.NotDirectory()
+        if headers is None and not slashed and not children and path not in self.vanished:
+            raise errors.NotFound()
+        if marker:
+            await self._objects.delete(names)
+        if slashed:
+            await self._objects.delete((path.container, prefix))
+        self.removed(path)
+        self.vanished.forget(path)
+
+    async def move(self, source: Path, target: Path, target_stands: bool) -> None:
+        """
+        Move the directory *source*; *target* is free or an empty directory, and not below *source*.
+
+        :raises Unsupported: it holds too many objects.
+        """
+        prefix = f"{source.object}/" if source.object else ""
+        found = await self._rows_below(source, prefix)
+        made: list[Names] = []
+        new_container = target.is_container and not target_stands
+        try:
+            if new_container:
+                await self.make_container(target.container, await self._container_headers(source))
+            moved = {
+                str(row["name"]): (target.container, _below(target, str(row["name"])[len(prefix) :])) for row in found
+            }
+            await self._copy_all(source.container, found, moved, made)
+            if not target.is_container and not target_stands:
+                await self._place_marker(source, target)
+        except errors.StorageError:
+            log.info("moving {source} failed, taking back the copies", source=str(source))
+            await self._objects.delete_many(made)
+            if new_container:
+                await self._client.request(Request(method="DELETE", names=(target.container,)), 204, 404, 409)
+            raise
+        await self._delete_source(source, [(source.container, str(row["name"])) for row in found])
+
+    async def _rows_below(self, path: Path, prefix: str) -> list[Row]:
+        found: list[Row] = []
+        for page in await every_name(self._client, path.container, prefix, self._listing):
+            found += page
+            if len(found) > self._tree_limit:
+                raise errors.Unsupported(f"directory holds more than {self._tree_limit} files")
+        return found
+
+    async def _container_headers(self, source: Path) -> dict[str, str]:
+        """Policy, readers and metadata of a container, for its successor."""
+        if not source.is_container:
+            return {}
+        looked = await self._client.request(Request(method="HEAD", names=(source.container,)), 200, 204)
+        kept = ("x-storage-policy", "x-container-read", "x-container-write")
+        return {
+            name: value
+            for name, value in looked.headers.items()
+            if value and (name in kept or name.startswith("x-container-meta-"))
+        }
+
+    async def _copy_all(
+        self, container: str, found: Sequence[Row], moved: dict[str, Names], made: list[Names]
+    ) -> None:
+        async def one(row: Row) -> None:
+            name = str(row["name"])
+            size, slo = int(row.get("bytes") or 0), "slo_etag" in row
+            if await self.copy_name((container, name), moved[name], size=size, slo=slo):
+                made.append(moved[name])
+
+        await in_parallel([one(row) for row in found])
+
+    async def copy_name(
+        self, source: Names, target: Names, *, size: int = 0, slo: bool = False, version: str | None = None
+    ) -> bool:
+        """
+        Give the object *source*, whatever it is, a second name; False if it is not there.
+
+        A link stays a link, and a large object's second manifest shares the segments, which are told so.
+        """
+        segments, _ = await self._segments.read(source) if slo else ([], [])
+        if self._segments.are_ours(segments):
+            both = {Path((name[0], *name[1].split("/"))) for name in (source, target)}
+            await self._segments.remember(segments, add=both)
+        headers = {"X-Copy-From": quoted_name(*source)}
+        if version is not None:
+            headers["If-Match"] = f'"{version}"'
+        request = Request(
+            method="PUT",
+            names=target,
+            query={"multipart-manifest": "get", "symlink": "get"},
+            headers=headers,
+            patience=copy_patience(size),
+        )
+        try:
+            await self._objects.publish(request, {"etag": version} if version is not None else {})
+        except errors.NotFound:
+            if await self._objects.head(source, follow=False) is None:
+                return False  # the listing was late
+            raise
+        self.stored(Path((target[0], *target[1].split("/"))))
+        return True
+
+    async def _place_marker(self, source: Path, target: Path) -> None:
+        """The target is a directory by a marker of its own: a copy of the source's if it has one."""
+        marker = await self._objects.head((source.container, source.object), follow=False) if source.object else None
+        if marker is not None and _is_marker(marker):
+            names = (target.container, target.object)
+            await self.copy_name((source.container, source.object), names)
+        else:
+            await self.make_marker(target)
+
+    async def _delete_source(self, source: Path, names: list[Names]) -> None:
+        left = await self._objects.delete_many(names)
+        if left:
+            raise errors.Unavailable("moved, but the old files could not all be removed")
+        for container, name in names:
+            self.removed(Path((container, *name.split("/"))))
+        if source.is_container:
+            await self.remove_container(source)
+            return
+        marker = await self._objects.head((source.container, source.object), follow=False)
+        if marker is not None and _is_marker(marker):
+            await self._objects.delete((source.container, source.object))
+        self.removed(source)
+        self.vanished.forget(source)
+
+
+def _is_marker(headers: Mapping[str, str]) -> bool:
+    return entry_of("", headers).kind is Kind.DIRECTORY
+
+
+def _below(target: Path, name: str) -> str:
+    return f"{target.object}/{name}" if target.object else name
