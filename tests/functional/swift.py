@@ -1,0 +1,174 @@
+"""
+The real Swift under the tests, and the other side: what is stored, seen without the gateway.
+
+One Swift a test process and a set of options, started when the first test asks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import sqlite3
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from swiftclient import ClientException, Connection
+
+from tests.functional.processes import Child, scratch
+
+USER = "test:tester"
+PASSWORD = "testing"
+
+
+class Swift:
+    """A running Swift; ``url`` is its TempAuth."""
+
+    def __init__(self, *options: str) -> None:
+        name = f"swift-{uuid.uuid4().hex[:6]}"
+        self.data = scratch() / name
+        argv = [sys.executable, "-m", "swftp.demo.embedded", "--data", str(self.data), "--port", "0"]
+        self.child = Child(name, [*argv, "--until-eof", *options])
+        self.child.wait_for(lambda: '"url"' in self.child.log())
+        line = next(line for line in self.child.log().splitlines() if '"url"' in line)
+        self.url: str = json.loads(line)["url"]
+
+    def account(self, user: str = USER, password: str = PASSWORD) -> Account:
+        """The account of a login."""
+        return Account(self, user, password)
+
+
+@functools.cache
+def swift(*options: str) -> Swift:
+    """The Swift of this test process that was started with *options*."""
+    return Swift(*options)
+
+
+class Account:
+    """What one account holds, seen by python-swiftclient."""
+
+    def __init__(self, server: Swift, user: str, password: str) -> None:
+        self.server = server
+        self.connection = Connection(authurl=server.url, user=user, key=password, retries=2)
+
+    def new_container(self, prefix: str = "c") -> str:
+        """Make a container of a name that was never used."""
+        name = f"{prefix}-{uuid.uuid4().hex[:12]}"
+        self.connection.put_container(name)
+        return name
+
+    def put(self, container: str, name: str, content: bytes = b"", **headers: str) -> None:
+        """Store an object; header names are given with underscores."""
+        sent = {key.replace("_", "-"): value for key, value in headers.items()}
+        self.connection.put_object(container, name, content, headers=sent)
+
+    def put_directory(self, container: str, name: str) -> None:
+        """Store a directory marker."""
+        self.connection.put_object(container, name, b"", content_type="application/directory")
+
+    def head(self, container: str, name: str) -> dict[str, str] | None:
+        """Headers of an object, None where there is none."""
+        try:
+            headers: dict[str, str] = self.connection.head_object(container, name)
+        except ClientException as error:
+            if error.http_status == 404:
+                return None
+            raise
+        return headers
+
+    def get(self, container: str, name: str) -> bytes | None:
+        """Content of an object, None where there is none; a body cut short is an error."""
+        try:
+            headers, body = self.connection.get_object(container, name)
+        except ClientException as error:
+            if error.http_status == 404:
+                return None
+            raise
+        if len(body) != int(headers["content-length"]):
+            raise AssertionError(f"{name}: {len(body)} bytes of {headers['content-length']}")
+        content: bytes = body
+        return content
+
+    def names(self, container: str, prefix: str | None = None) -> list[str]:
+        """Names of all objects of *container*; none where it does not exist."""
+        try:
+            listing = self.connection.get_container(container, prefix=prefix, full_listing=True)[1]
+        except ClientException as error:
+            if error.http_status == 404:
+                return []
+            raise
+        return [entry["name"] for entry in listing]
+
+    def containers(self) -> list[str]:
+        """Names of all containers."""
+        return [entry["name"] for entry in self.connection.get_account(full_listing=True)[1]]
+
+    def segments(self, container: str) -> list[tuple[str, str]]:
+        """(container, name) of everything that large objects of *container* are made of."""
+        others = [name for name in self.containers() if name != container and name.startswith(container)]
+        return [(other, name) for other in others for name in self.names(other)]
+
+    def put_large(self, container: str, name: str, parts: Iterable[bytes]) -> None:
+        """Store a static large object as python-swiftclient does, segments in ``CONTAINER_segments``."""
+        self.connection.put_container(f"{container}_segments")
+        manifest = []
+        for number, part in enumerate(parts):
+            segment = f"{name}/slo/{number:08d}"
+            etag = self.connection.put_object(f"{container}_segments", segment, part)
+            manifest.append({"path": f"/{container}_segments/{segment}", "etag": etag, "size_bytes": len(part)})
+        self.connection.put_object(container, name, json.dumps(manifest), query_string="multipart-manifest=put")
+
+    def fill(self, container: str, names: Iterable[str]) -> None:
+        """
+        Put *names* into the listing of *container*, at once and without objects behind them.
+
+        Ten thousand PUTs take a minute; a listing is a table, and this writes its rows.
+        """
+        script = "import sys; from tests.functional import swift; swift.write_rows(sys.argv[1])"
+        subprocess.run(
+            [sys.executable, "-c", script, str(self._database(container))],
+            input="\n".join(names), text=True, check=True, cwd=self.server.data,
+            env={"PYTHONPATH": ":".join(sys.path)},
+        )  # fmt: skip
+
+    def _database(self, container: str) -> str:
+        for path in self.server.data.glob("d1/containers/**/*.db"):
+            with contextlib.closing(sqlite3.connect(path)) as database:
+                if database.execute("SELECT container FROM container_info").fetchone() == (container,):
+                    return str(path)
+        raise LookupError(container)
+
+    def wipe(self, container: str) -> None:
+        """Remove *container*, its segments and all that is in them; Swift's lag is waited out."""
+        for victim in [name for name in self.containers() if name.startswith(container)]:
+            for _ in range(50):
+                for name in self.names(victim):
+                    with contextlib.suppress(ClientException):
+                        self.connection.delete_object(victim, name)
+                try:
+                    self.connection.delete_container(victim)
+                except ClientException as error:
+                    if error.http_status == 409:
+                        time.sleep(0.1)
+                        continue
+                break
+
+
+def write_rows(path: str) -> None:
+    """Write the names on standard input into the container database *path*."""
+    from swift.common.utils import Timestamp
+    from swift.container.backend import ContainerBroker
+
+    rows: list[dict[str, Any]] = [
+        {
+            "name": name, "created_at": Timestamp.now().internal, "size": 10, "deleted": 0,
+            "content_type": "text/plain", "etag": hashlib.md5(b"").hexdigest(), "storage_policy_index": 0,
+        }
+        for name in sys.stdin.read().splitlines()
+    ]  # fmt: skip
+    ContainerBroker(path).merge_items(rows)
