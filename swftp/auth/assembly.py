@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
+from requests.adapters import BaseAdapter
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.internet.interfaces import IReactorTime
 
@@ -56,14 +57,16 @@ def assemble(
     throttle: ThrottleSettings,
     files: KeyFiles,
     root: Path = ROOT,
+    adapter: BaseAdapter | None = None,
 ) -> Authentication:
     """
     :param in_thread: ``partial(deferToThreadPool, reactor, pool)`` of a pool of ``settings.threads`` threads.
     :param random: at least 32 bytes that nobody can guess.
     :param root: what every client sees as ``/``.
+    :param adapter: speaks HTTP to the identity service in place of our own.
     :raises SettingsError: something cannot be used; says which option, and file and line where it is of a file.
     """
-    service = IdentityService(settings, clock, in_thread)
+    service = IdentityService(settings, clock, in_thread, adapter)
     cache = AccessCache(settings, service.authenticate, clock, random)
     try:
         table = Throttle(throttle, clock)
@@ -72,7 +75,7 @@ def assemble(
     checkers: list[ICredentialsChecker] = [PasswordChecker(settings, cache, table, root)]
     if files.authorized_keys or files.credentials:
         keys = _reloaded("authorized_keys", files.authorized_keys, read_keys, clock, in_thread)
-        read_stored = partial(read_credentials, settings=settings, options_of=service.options_of)
+        read_stored = partial(read_credentials, service=service)
         stored = _reloaded("credentials", files.credentials, read_stored, clock, in_thread)
         checkers.append(PublicKeyChecker(keys, stored, cache, table, clock, root))
     return Authentication(checkers=tuple(checkers), throttle=table)

@@ -161,6 +161,16 @@ class IdentityService:
             self._plugins[plugin] = loader, frozenset(option.dest for option in loader.get_options())
         return self._plugins[plugin][1]
 
+    def check(self, credential: Credential) -> None:
+        """
+        :raises SettingsError: a plugin cannot be made of it.
+        :raises Denied: nor can a request.
+        """
+        try:
+            self._plugin(credential)
+        except exceptions.ClientException as error:  # it names options, never their values
+            raise SettingsError(credential.identity.plugin, str(error)) from None
+
     def _warn(self) -> None:
         """At each start: what an operator should not get used to."""
         url = urlsplit(self.settings.auth_url)

@@ -10,6 +10,7 @@ from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
+from twisted.logger import eventAsJSON, eventAsText, globalLogPublisher
 from twisted.python.failure import Failure
 
 V1_URL = "http://identity.test/auth/v1.0"
@@ -165,3 +166,20 @@ def clock(now=1_000_000.0):
     held = Clock()
     held.advance(now)
     return held
+
+
+class Journal(list):
+    """All log events of one test; give it the test."""
+
+    def __init__(self, test):
+        super().__init__()
+        globalLogPublisher.addObserver(self.append)
+        test.addCleanup(globalLogPublisher.removeObserver, self.append)
+
+    def lines(self, event):
+        """Events of this kind."""
+        return [entry for entry in self if entry.get("event") == event]
+
+    def everything(self):
+        """All that any observer could write of them."""
+        return "\n".join(eventAsText(event) + eventAsJSON(event) + repr(event) for event in self)

@@ -7,7 +7,7 @@ from swftp.auth.logins import Identity, parse
 from swftp.auth.refusals import Denied, Down
 from swftp.auth.settings import AuthSettings, SettingsError
 from swftp.auth.tokens import WAITING_LIMIT, Credential, IdentityService
-from tests.auth.fakes import SECRET, V1_URL, V3_URL, FakeIdentity, Threads, at_once, clock, reply
+from tests.auth.fakes import SECRET, V1_URL, V3_URL, FakeIdentity, Journal, Threads, at_once, clock, reply
 
 
 class Harness:
@@ -227,13 +227,9 @@ class SetupTests(Harness, SynchronousTestCase):
             ({"url": "http://identity.test/v3"}, "clear"),
         ):
             with self.subTest(word=word):
-                seen = []
-                from twisted.logger import formatEvent, globalLogPublisher
-
-                globalLogPublisher.addObserver(seen.append)
-                self.addCleanup(globalLogPublisher.removeObserver, seen.append)
+                journal = Journal(self)
                 self.service(**settings)
-                self.assertTrue(any(word in formatEvent(event) for event in seen), seen)
+                self.assertIn(word, journal.everything())
 
     def test_no_secret_shown(self):
         """A credential does not show its secret."""
