@@ -1,0 +1,179 @@
+"""
+Open files of a session: the transfers of `swftp.transfer`, with their place among its other calls.
+
+One log line each, at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from swftp import errors
+from swftp.entries import Attributes, Entry
+from swftp.paths import Path
+from swftp.transfer.download import Download
+from swftp.transfer.upload import Phase, Upload
+
+log = Logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenMode:
+    """How a file is opened for writing (SSH_FXF_*, draft-ietf-secsh-filexfer-02 section 6.3)."""
+
+    create: bool = False
+    """Make it if it is not there."""
+    exclusive: bool = False
+    """With *create*: fail if it is."""
+    truncate: bool = False
+    """Forget what it holds."""
+    append: bool = False
+    """Every write goes to the end, whatever its offset."""
+
+
+class Owner(Protocol):
+    """The session, as its open files see it."""
+
+    user: str
+    peer: str
+    clock: IReactorTime
+
+    def closing(self, writer: Writer) -> AbstractAsyncContextManager[object]:
+        """The turn in which *writer* becomes an object."""
+
+    def stored(self, writer: Writer, entry: Entry) -> None:
+        """*writer* became *entry*."""
+
+    def ended(self, file: Reader | Writer) -> None:
+        """*file* is open no more."""
+
+
+class _File:
+    """What readers and writers share: a line in the log."""
+
+    verb = ""
+
+    def __init__(self, owner: Owner, shown: Path) -> None:
+        """
+        :param shown: its path as the client says it.
+        """
+        self._owner = owner
+        self._shown = shown
+        self._begun = owner.clock.seconds()
+        self._over = False
+
+    def _end(self, count: int, error: BaseException | None) -> None:
+        if self._over:
+            return
+        self._over = True
+        log.info(
+            "{user}@{peer} {verb} {path}: {bytes} bytes in {seconds:.3f} s, {result}",
+            user=self._owner.user,
+            peer=self._owner.peer,
+            verb=self.verb,
+            path=str(self._shown),
+            bytes=count,
+            seconds=self._owner.clock.seconds() - self._begun,
+            result="ok" if error is None else str(error),
+        )
+
+
+class Reader(_File):
+    """
+    A file open for reading.
+
+    :ivar read: see `Download.read`.
+    """
+
+    verb = "get"
+
+    def __init__(self, owner: Owner, shown: Path, download: Download) -> None:
+        super().__init__(owner, shown)
+        self.download = download
+        self.read = download.read
+
+    @property
+    def entry(self) -> Entry:
+        """What is read."""
+        return self.download.entry
+
+    def close(self) -> None:
+        """Read no more; may be called again."""
+        self.download.close()
+        if not self._over:
+            self._end(self.download.sent, self.download.error)
+            self._owner.ended(self)
+
+    lost = close
+
+
+class Writer(_File):
+    """
+    A file open for writing.
+
+    :ivar write: see `Upload.write`.
+    :ivar read: see `Upload.read`.
+    :ivar set: see `Upload.set`.
+    :ivar truncate: see `Upload.truncate`.
+    :ivar sync: see `Upload.sync`.
+    """
+
+    verb = "put"
+
+    def __init__(self, owner: Owner, shown: Path, upload: Upload) -> None:
+        super().__init__(owner, shown)
+        self.upload = upload
+        self.write = upload.write
+        self.read = upload.read
+        self.set: Callable[[Attributes], None] = upload.set
+        self.truncate = upload.truncate
+        self.sync = upload.sync
+
+    @property
+    def entry(self) -> Entry:
+        """The file as its own handle sees it: with what was written so far."""
+        return self.upload.entry
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing stood at its path when it was opened, or nothing is left of it."""
+        return self.upload.base is None
+
+    async def close(self) -> Entry:
+        """
+        Commit: when this returns, the object at the path is what was written.
+
+        It is decided when this is called: a client that goes away afterwards changes nothing any more.
+
+        :raises InvalidRequest: it was closed before.
+        :raises StorageError: it was not stored.
+        """
+        if self.upload.phase is Phase.COMMITTING or self.upload.phase is Phase.STORED:
+            raise errors.InvalidRequest("file is closed")
+        error: BaseException | None = None
+        try:
+            entry = await self.upload.close(self._owner.closing(self))
+            self._owner.stored(self, entry)
+            return entry
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            self._finish(error)
+
+    def lost(self) -> None:
+        """Abort, unless `close` was called: the object stays what it was."""
+        self.upload.lost()
+        if self.upload.phase is Phase.FAILED:
+            self._finish(self.upload.error)
+
+    def _finish(self, error: BaseException | None) -> None:
+        if not self._over:
+            self._end(self.upload.received, error)
+            self._owner.ended(self)

@@ -1,0 +1,469 @@
+"""
+Everything that one login may do with files.
+
+The law: calls that touch one path take effect in the order they were made; a call that waits holds up only those.
+Paths are the client's here, and the store's behind `Session._inside`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from swftp import errors
+from swftp.entries import UNSEEN, Attributes, Entry, Kind, Page, Usage
+from swftp.interfaces import IComposes, ILinks, IQuota, IStorage
+from swftp.paths import ROOT, Path, check_new, resolve
+from swftp.session.files import OpenMode, Reader, Writer
+from swftp.session.known import Known
+from swftp.session.listing import Listing
+from swftp.session.ordering import Order, Turn, change, change_below, look, look_below
+from swftp.transfer.budget import Budget, Group
+from swftp.transfer.download import Download
+from swftp.transfer.engine import Engine, TransferLimits
+from swftp.transfer.hashing import Offload
+from swftp.transfer.upload import Phase, Target, Upload
+
+log = Logger()
+HOPS = 8
+"""Symbolic links followed in a row to the file that is to be written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionLimits:
+    """What one session may take."""
+
+    open_files: int = 256
+    """Files open at the same time."""
+    memory: int = 64 << 20
+    """Bytes of memory of all its transfers."""
+    transfer: TransferLimits = TransferLimits()
+
+
+class Session:
+    """
+    One login.
+
+    :ivar user: who, for the log.
+    :ivar peer: from where, for the log.
+    """
+
+    def __init__(
+        self,
+        storage: IStorage,
+        *,
+        budget: Budget,
+        clock: IReactorTime,
+        offload: Offload,
+        limits: SessionLimits | None = None,
+        root: Path = ROOT,
+        user: str = "",
+        peer: str = "",
+    ) -> None:
+        """
+        :param budget: memory of all transfers of the process.
+        :param clock: its seconds are those since the epoch.
+        :param offload: runs what would hold up the reactor; see `swftp.transfer.hashing.Offload`.
+        :param root: what the client sees as ``/``.
+        """
+        limits = limits or SessionLimits()
+        self.user = user
+        self.peer = peer
+        self.clock = clock
+        self._storage = storage
+        self._root = root
+        self._limits = limits
+        self._known = Known(clock)
+        self._order = Order()
+        self._readers: set[Reader] = set()
+        self._writers: list[Writer] = []
+        self._opening = 0
+        self._over = False
+        self._engine = Engine(
+            storage=storage,
+            composes=IComposes(storage, None),
+            budget=budget,
+            group=Group(limits.memory),
+            clock=clock,
+            offload=offload,
+            limits=limits.transfer,
+            background=self.background,
+        )
+
+    @property
+    def pressed(self) -> bool:
+        """Whether memory is so short that a client who ignores that his WRITEs wait should not be read from."""
+        group, budget = self._engine.group, self._engine.budget
+        return group.used > group.limit or budget.used > budget.limit
+
+    def background(self, work: Coroutine[Any, Any, object]) -> None:
+        """Run *work*; how it fails is logged."""
+        Deferred.fromCoroutine(work).addErrback(_log_failure)
+
+    def lost(self) -> None:
+        """The client is gone: what is open is aborted, what was closed lands."""
+        self._over = True
+        for reader in list(self._readers):
+            reader.close()
+        for writer in list(self._writers):
+            writer.lost()
+        self._known.clear()
+
+    def _inside(self, path: Path) -> Path:
+        return self._root.join(path)
+
+    def _shown(self, entry: Entry, path: Path) -> Entry:
+        """*entry*, which stands at the client's *path*, as the client should see it."""
+        if path.is_root:
+            return replace(entry, name="")
+        if entry.target is not None and not self._root.is_root:
+            target = resolve(entry.target)
+            shown = str(target.relative_to(self._root)) if self._root.covers(target) else "/"
+            return replace(entry, target=shown)
+        return entry
+
+    async def stat(self, path: Path, follow: bool = True) -> Entry:
+        """
+        What stands at *path*; a file that this session is writing has the size it has by now.
+
+        :raises NotFound: nothing does.
+        """
+        inside = self._inside(path)
+        async with self._order.turn(look(inside)):
+            writer = self._writing(inside)
+            if writer is not None:
+                return writer.entry
+            return self._shown(await self._stat(inside, follow), path)
+
+    async def _stat(self, inside: Path, follow: bool = True, fresh: bool = False) -> Entry:
+        known = UNSEEN if fresh else self._known.get(inside, follow)
+        if known is not UNSEEN and known is not None:
+            return known
+        try:
+            entry = await self._storage.stat(inside, follow)
+        except errors.NotFound:
+            self._known.learn(inside, None, follow)
+            raise
+        self._known.learn(inside, entry, follow)
+        return entry
+
+    def _writing(self, inside: Path) -> Writer | None:
+        """The file at *inside* that was opened for writing last and is not closed."""
+        for writer in reversed(self._writers):
+            if writer.upload.path == inside and writer.upload.phase is Phase.RECEIVING:
+                return writer
+        return None
+
+    async def listing(self, path: Path) -> Listing:
+        """
+        The entries of the directory *path*, without ``.`` and ``..``.
+
+        :raises NotFound: there is no such directory.
+        :raises NotDirectory: it is a file.
+        """
+        inside = self._inside(path)
+
+        async def page(after: str | None) -> Page:
+            async with self._order.turn(look_below(inside)):
+                found = await self._storage.list(inside, after)
+                for entry in found.entries:
+                    self._known.learn(inside.child(entry.name), entry)
+                return Page(tuple(self._shown(e, path.child(e.name)) for e in found.entries), found.after)
+
+        return Listing(await page(None), page)
+
+    async def open_reader(self, path: Path, ready: Callable[[], None]) -> Reader:
+        """
+        Open the file *path* for reading.
+
+        :param ready: called when a `Reader.read` that gave None is worth repeating.
+        """
+        inside = self._inside(path)
+        self._reserve()
+        try:
+            async with self._order.turn(look(inside)):
+                entry = await self._stat(inside)
+                if entry.version is None and entry.kind is Kind.FILE:
+                    entry = await self._stat(inside, fresh=True)
+            if entry.kind is Kind.DIRECTORY:
+                raise errors.IsDirectory()
+        finally:
+            self._opening -= 1
+
+        async def look_again() -> Entry:
+            return await self._stat(inside, fresh=True)
+
+        reader = Reader(self, path, Download(self._engine, inside, entry, ready=ready, look=look_again))
+        self._readers.add(reader)
+        self._check_alive(reader)
+        return reader
+
+    def _reserve(self) -> None:
+        """Count a file that is about to be open."""
+        if self._over:
+            raise errors.Interrupted()
+        if len(self._readers) + len(self._writers) + self._opening >= self._limits.open_files:
+            raise errors.Busy("too many open files")
+        self._opening += 1
+
+    def _check_alive(self, file: Reader | Writer) -> None:
+        """The client may have gone while the file was opened for him."""
+        if self._over:
+            file.lost()
+            raise errors.Interrupted()
+
+    async def open_writer(
+        self, path: Path, mode: OpenMode, attributes: Attributes, ready: Callable[[], None]
+    ) -> Writer:
+        """
+        Open the file *path* for writing, or reading and writing; nothing is stored before it is closed.
+
+        :param ready: called when a `Writer.read` that gave None is worth repeating.
+        :raises NotFound: it is not there and *mode* does not create, or its directory is not there.
+        :raises AlreadyExists: *mode* is exclusive and it is there.
+        :raises IsDirectory: a directory is there.
+        """
+        inside = self._inside(path)
+        self._reserve()
+        try:
+            async with self._order.turn(look(inside)):
+                target, entry = await self._target(inside, mode)
+        finally:
+            self._opening -= 1
+        if entry is not None and attributes.mode is None and mode.truncate:
+            attributes = replace(attributes, mode=entry.mode)
+        upload = Upload(
+            self._engine,
+            target,
+            attributes,
+            ready=ready,
+            replaces=lambda: self._known.get(upload.path, follow=False),
+        )
+        writer = Writer(self, path, upload)
+        self._writers.append(writer)
+        self._check_alive(writer)
+        return writer
+
+    async def _target(self, inside: Path, mode: OpenMode) -> tuple[Target, Entry | None]:
+        """What opening *inside* means, and what stands there."""
+        if len(inside.parts) < 2:
+            await self._check_container(inside)
+        entry = await self._standing(inside, mode)
+        for _ in range(HOPS):
+            if entry is None or entry.kind is not Kind.SYMLINK or mode.exclusive:
+                break
+            inside = self._link_target(entry)
+            entry = await self._standing(inside, mode)
+        if entry is None:
+            if not mode.create:
+                raise errors.NotFound()
+            check_new(inside)
+            if self._known.is_directory(inside):
+                raise errors.IsDirectory()
+            await self._check_parent(inside.parent)
+        elif mode.create and mode.exclusive:
+            raise errors.AlreadyExists()
+        elif entry.kind is not Kind.FILE:
+            raise errors.IsDirectory() if entry.kind is Kind.DIRECTORY else errors.InvalidRequest("too many links")
+        base = None if mode.truncate else entry
+        exclusive = mode.create and mode.exclusive
+        return Target(path=inside, base=base, append=mode.append, exclusive=exclusive), entry
+
+    async def _check_container(self, inside: Path) -> None:
+        """A file cannot be where containers are; say what is wrong with this one."""
+        try:
+            await self._stat(inside)
+        except errors.NotFound:
+            raise errors.PermissionDenied("files live in containers") from None
+        raise errors.IsDirectory()
+
+    async def _standing(self, inside: Path, mode: OpenMode) -> Entry | None:
+        """What a file at *inside* would replace; what is to be kept is looked at now, not remembered."""
+        known = self._known.get(inside, follow=False)
+        if known is not UNSEEN and (mode.truncate or known is not None):
+            return known
+        try:
+            entry = await self._storage.stat(inside, follow=False, implied=False)
+        except errors.NotFound:
+            self._known.learn(inside, None)
+            return None
+        self._known.learn(inside, entry)
+        return entry
+
+    def _link_target(self, entry: Entry) -> Path:
+        target = resolve(entry.target or "")
+        if not self._root.covers(target) or not target.object:
+            raise errors.PermissionDenied("the link leads outside")
+        return target
+
+    async def _check_parent(self, parent: Path) -> None:
+        if self._known.is_directory(parent):
+            return
+        if (await self._stat(parent)).kind is not Kind.DIRECTORY:
+            raise errors.NotDirectory()
+
+    def closing(self, writer: Writer) -> Turn:
+        """See `swftp.session.files.Owner`."""
+        return self._order.turn(change(writer.upload.path))
+
+    def stored(self, writer: Writer, entry: Entry) -> None:
+        """See `swftp.session.files.Owner`."""
+        self._known.learn(writer.upload.path, entry)
+
+    def ended(self, file: Reader | Writer) -> None:
+        """See `swftp.session.files.Owner`."""
+        if isinstance(file, Reader):
+            self._readers.discard(file)
+        elif file in self._writers:
+            self._writers.remove(file)
+            if file.upload.phase is Phase.FAILED:
+                self._known.forget(file.upload.path)
+
+    async def remove(self, path: Path) -> None:
+        """
+        Remove the file or link *path*.
+
+        A file that is still being written there fails: it will not come back with its CLOSE.
+        """
+        inside = self._inside(path)
+        async with self._order.turn(change(inside)):
+            writers = [w for w in self._writers if w.upload.path == inside and w.upload.phase is Phase.RECEIVING]
+            try:
+                await self._storage.remove(inside)
+            except errors.NotFound:
+                if not writers:
+                    raise
+            finally:
+                self._known.forget(inside)
+            for writer in writers:
+                writer.upload.refused(errors.NotFound("file was removed while it was written"))
+
+    async def make_directory(self, path: Path) -> None:
+        """See `IStorage.make_directory`."""
+        inside = self._inside(path)
+        check_new(inside)
+        async with self._order.turn(change(inside)):
+            if self._writing(inside) is not None:
+                raise errors.AlreadyExists()
+            self._known.forget(inside)
+            await self._storage.make_directory(inside)
+            self._known.learn(inside, Entry(name=inside.name, kind=Kind.DIRECTORY))
+
+    async def remove_directory(self, path: Path) -> None:
+        """See `IStorage.remove_directory`; a file that is being written in it counts."""
+        inside = self._inside(path)
+        if path.is_root:
+            raise errors.PermissionDenied()
+        async with self._order.turn(change_below(inside)):
+            if any(inside.covers(w.upload.path) and w.upload.phase is Phase.RECEIVING for w in self._writers):
+                raise errors.NotEmpty()
+            try:
+                await self._storage.remove_directory(inside)
+            finally:
+                self._known.forget(inside)
+
+    async def rename(self, source: Path, target: Path, exclusive: bool = False) -> Entry:
+        """
+        See `IStorage.rename`.  Files that are being written under *source* go with it.
+        """
+        old, new = self._inside(source), self._inside(target)
+        if source.is_root or target.is_root:
+            raise errors.PermissionDenied()
+        check_new(new)
+        async with self._order.turn(change_below(old), change_below(new)):
+            try:
+                writer = self._writing(old)
+                if writer is not None and writer.is_new and not await self._exists(old):
+                    entry = await self._rename_unborn(writer, new, exclusive)
+                else:
+                    entry = await self._storage.rename(old, new, exclusive)
+            finally:
+                self._known.forget(old)
+                self._known.forget(new)
+            self._follow(old, new, entry)
+        return self._shown(entry, target)
+
+    async def _exists(self, inside: Path) -> bool:
+        try:
+            await self._storage.stat(inside, follow=False, implied=False)
+        except errors.NotFound:
+            return False
+        return True
+
+    async def _rename_unborn(self, writer: Writer, new: Path, exclusive: bool) -> Entry:
+        """*writer* has nothing stored yet: all there is to rename is where it will be."""
+        try:
+            standing = await self._storage.stat(new, follow=False)
+        except errors.NotFound:
+            await self._check_parent(new.parent)
+        else:
+            if exclusive:
+                raise errors.AlreadyExists()
+            if standing.kind is Kind.DIRECTORY:
+                raise errors.IsDirectory()
+        return replace(writer.entry, name=new.name)
+
+    def _follow(self, old: Path, new: Path, entry: Entry) -> None:
+        """What stood at *old* stands at *new*, as *entry*."""
+        for writer in self._writers:
+            upload = writer.upload
+            if upload.phase is Phase.RECEIVING and old.covers(upload.path):
+                upload.move(new.join(upload.path.relative_to(old)), entry)
+
+    async def copy(self, source: Path, target: Path, exclusive: bool = False) -> Entry:
+        """See `IStorage.copy`."""
+        old, new = self._inside(source), self._inside(target)
+        check_new(new)
+        async with self._order.turn(look(old), change(new)):
+            self._known.forget(new)
+            entry = await self._storage.copy(old, new, exclusive)
+            self._known.forget(new)
+            return self._shown(entry, target)
+
+    async def make_link(self, path: Path, target: Path) -> None:
+        """See `ILinks.make_link`.
+
+        :raises Unsupported: this storage has no links.
+        """
+        links = ILinks(self._storage, None)
+        if links is None:
+            raise errors.Unsupported("this storage has no symbolic links")
+        inside = self._inside(path)
+        check_new(inside)
+        async with self._order.turn(change(inside)):
+            self._known.forget(inside)
+            await links.make_link(inside, self._inside(target))
+
+    async def update(self, path: Path, attributes: Attributes) -> None:
+        """See `IStorage.update`; of a file that is being written, its future."""
+        inside = self._inside(path)
+        async with self._order.turn(change(inside)):
+            writer = self._writing(inside)
+            if writer is not None:
+                writer.set(attributes)
+                return
+            try:
+                await self._storage.update(inside, attributes)
+            finally:
+                self._known.forget(inside)
+
+    async def usage(self, path: Path) -> Usage:
+        """See `IQuota.usage`.
+
+        :raises Unsupported: this storage does not know.
+        """
+        quota = IQuota(self._storage, None)
+        if quota is None:
+            raise errors.Unsupported("this storage has no quota")
+        return await quota.usage(self._inside(path))
+
+
+def _log_failure(failure: Failure) -> None:
+    if not failure.check(CancelledError, errors.Interrupted):
+        log.failure("background work failed", failure)

@@ -1,0 +1,275 @@
+"""
+The memory of all transfers of this process.
+
+Bytes that have arrived cannot be refused: what can wait is the reply that lets the client send more.  The law: a
+transfer that is told to wait is told to go on, in the order of asking, and when nobody gives memory back by himself
+the largest holder is asked to.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+TICK = 1.0
+"""Seconds between two looks at who is idle."""
+STUCK = 30.0
+"""Seconds without any progress after which the largest holder that cannot give anything back is given up."""
+LEAST_PART = 1 << 20
+"""Bytes below which nothing is staged unless nothing else helps: Swift slows down reads of smaller segments."""
+LEAST_GRANT = 64 << 10
+
+
+class Member(Protocol):
+    """A transfer, as the budget sees it."""
+
+    def granted(self) -> None:
+        """Its turn has come: it may take more."""
+
+    def shrink(self, least: int) -> int:
+        """Give memory back if that sets free *least* bytes or more; returns how many will be."""
+
+    def tick(self, now: float) -> None:
+        """About a second has passed."""
+
+    def starve(self) -> None:
+        """Nobody can go on, and this one holds most: fail."""
+
+
+class Group:
+    """
+    The transfers of one session.
+
+    :ivar limit: bytes that they should not exceed together.
+    """
+
+    __slots__ = ("limit", "used")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+
+
+class Share:
+    """
+    What one transfer holds of the budget.
+
+    :ivar held: bytes in memory.
+    :ivar leaving: those of them that are on their way to the store.
+    """
+
+    __slots__ = (
+        "_quantum",
+        "_used",
+        "allowance",
+        "budget",
+        "expires",
+        "group",
+        "held",
+        "leaving",
+        "member",
+        "waiting",
+    )
+
+    def __init__(self, budget: Budget, member: Member, group: Group) -> None:
+        self.budget = budget
+        self._quantum = budget.largest_grant
+        self._used = 0
+        self.member = member
+        self.group = group
+        self.held = 0
+        self.leaving = 0
+        self.allowance = 0
+        self.expires = 0.0
+        self.waiting = False
+
+    def take(self, count: int) -> bool:
+        """Hold *count* bytes more; False: wait for `Member.granted` before asking the client for more."""
+        budget, group = self.budget, self.group
+        self.held += count
+        group.used += count
+        budget.used += count
+        if self.allowance:
+            used = min(self.allowance, count)
+            self._used += used
+            self.allowance -= used
+            budget.reserved -= used
+            if self.allowance:
+                return True
+            self._quantum = min(2 * self._quantum, budget.largest_grant)
+        return budget.used + budget.reserved <= budget.mark and group.used <= group.limit
+
+    def wait(self) -> None:
+        """Stand in the queue, unless that is so already."""
+        if not self.waiting:
+            self.waiting = True
+            self.budget.enqueue(self)
+
+    def depart(self, count: int) -> None:
+        """*count* bytes of what is held are on their way out."""
+        self.leaving += count
+        self.budget.leaving += count
+
+    def give(self, count: int, departed: bool = False) -> None:
+        """*count* bytes are held no more; *departed*: they were announced by `depart`."""
+        self.held -= count
+        self.group.used -= count
+        self.budget.used -= count
+        if departed:
+            self.leaving -= count
+            self.budget.leaving -= count
+        self.budget.settle()
+
+    def grant(self, now: float) -> int:
+        """How much the next turn is for; takes effect."""
+        self.waiting = False
+        self.allowance = self._quantum
+        self._used = 0
+        self.expires = now + TICK
+        return self.allowance
+
+    @property
+    def quantum(self) -> int:
+        """Bytes of the next grant: as much as this transfer is likely to use within a tick."""
+        return self._quantum
+
+    def revoke(self) -> int:
+        """Take the unused part of a grant away; the next one is smaller.  Returns its bytes."""
+        unused, self.allowance = self.allowance, 0
+        if unused:
+            self._quantum = max(LEAST_GRANT, min(2 * self._used, self._quantum))
+        return unused
+
+    def close(self) -> None:
+        """Give everything back and leave."""
+        self.give(self.leaving, departed=True)
+        self.give(self.held)
+        self.budget.remove(self)
+
+
+class Budget:
+    """
+    One a process.
+
+    :ivar limit: bytes of memory for transfers.
+    :ivar mark: above so many used, replies wait.
+    :ivar used: bytes held.
+    :ivar reserved: bytes promised to transfers that were told to go on.
+    :ivar leaving: bytes held that are on their way out.
+    """
+
+    def __init__(self, limit: int, clock: IReactorTime) -> None:
+        self.limit = limit
+        self.mark = limit * 3 // 4
+        self.largest_grant = max(LEAST_GRANT, limit // 64)
+        self.used = 0
+        self.reserved = 0
+        self.leaving = 0
+        self._clock = clock
+        self._shares: set[Share] = set()
+        self._queue: deque[Share] = deque()
+        self._timer: IDelayedCall | None = None
+        self._settling = False
+        self._progress = 0.0
+
+    @property
+    def pressed(self) -> bool:
+        """Whether replies wait."""
+        return self.used + self.reserved > self.mark
+
+    @property
+    def wanting(self) -> bool:
+        """Whether somebody waits, and too little is on its way out to help him soon."""
+        return bool(self._queue) and self.leaving < self.limit // 8
+
+    @property
+    def fair(self) -> int:
+        """Bytes that each transfer may have for nothing but speed."""
+        return self.limit // 4 // max(1, len(self._shares))
+
+    def join(self, member: Member, group: Group | None = None) -> Share:
+        """A share for *member*; `Share.close` ends it."""
+        share = Share(self, member, group or Group(self.limit))
+        self._shares.add(share)
+        if self._timer is None:
+            self._timer = self._clock.callLater(TICK, self._tick)
+        return share
+
+    def remove(self, share: Share) -> None:
+        """*share* holds nothing and wants nothing any more."""
+        if share not in self._shares:
+            return
+        self._shares.remove(share)
+        self.reserved -= share.revoke()
+        if share.waiting:
+            self._queue.remove(share)
+            share.waiting = False
+        if not self._shares and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.settle()
+
+    def enqueue(self, share: Share) -> None:
+        """*share* waits for its turn."""
+        if not self._queue:
+            self._progress = self._clock.seconds()
+        self._queue.append(share)
+        self.settle()
+        if share.waiting and self.wanting:
+            self._relieve(LEAST_PART, (share,))
+
+    def settle(self) -> None:
+        """Let as many as there is room for go on, in the order they asked."""
+        if self._settling or not self._queue:
+            return
+        self._settling = True
+        try:
+            for share in list(self._queue):
+                if self.used + self.reserved + share.quantum > self.limit:
+                    break
+                if share.waiting and share.group.used <= share.group.limit:
+                    self._grant(share)
+        finally:
+            self._settling = False
+
+    def _grant(self, share: Share) -> None:
+        self._queue.remove(share)
+        self._progress = self._clock.seconds()
+        self.reserved += share.grant(self._progress)
+        share.member.granted()
+
+    def _tick(self) -> None:
+        now = self._clock.seconds()
+        self._timer = self._clock.callLater(TICK, self._tick)
+        for share in list(self._shares):
+            if share.allowance and share.expires <= now:
+                self.reserved -= share.revoke()
+            share.member.tick(now)
+        if self.wanting:
+            largest = self._candidates()
+            if not (self._relieve(LEAST_PART, largest) or self._relieve(LEAST_GRANT, largest)):
+                self._starve(now, largest)
+        self.settle()
+
+    def _candidates(self) -> list[Share]:
+        """Who could help those that wait, largest first: where it is their own session that is full, only that one."""
+        groups = {share.group for share in self._queue}
+        shares = [share for share in self._shares if self.pressed or share.group in groups]
+        return sorted(shares, key=lambda share: share.leaving - share.held)
+
+    def _relieve(self, least: int, shares: tuple[Share, ...] | list[Share]) -> int:
+        """Ask *shares*, one after the other, until enough is on its way out; returns how many bytes are."""
+        freed = 0
+        for share in shares:
+            if not self.wanting or share.held - share.leaving < least:
+                break
+            freed += share.member.shrink(least)
+        return freed
+
+    def _starve(self, now: float, largest: list[Share]) -> None:
+        if not largest or self.leaving or now - self._progress < STUCK:
+            return
+        self._progress = now
+        largest[0].member.starve()

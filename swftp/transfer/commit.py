@@ -1,0 +1,234 @@
+"""
+CLOSE: one object of all that a file consists of.
+
+What fits in memory is stored in one request; anything else is put together by the store from parts, the last of which
+are staged here, and published in one request.  Nothing is written over an object that changed since OPEN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from swftp import errors
+from swftp.entries import Entry
+from swftp.interfaces import IByteSink, IComposes, IPart
+from swftp.transfer import base
+from swftp.transfer.budget import LEAST_PART
+from swftp.transfer.collecting import collect
+from swftp.transfer.extents import Remote
+from swftp.transfer.hashing import digest
+from swftp.transfer.plan import Group, Sort, Stretch, plan
+from swftp.transfer.sources import Block, MemorySource
+from swftp.transfer.staging import Segment
+from swftp.transfer.streaming import Stream
+
+if TYPE_CHECKING:
+    from swftp.transfer.upload import Upload
+
+
+async def commit(upload: Upload) -> Entry:
+    """
+    Make the content of *upload* that of its path.
+
+    :raises Changed: the object it began with is no longer there.
+    """
+    size = upload.table.size
+    if not upload.changed:
+        return await _update(upload)
+    upload.share.depart(upload.share.held - upload.share.leaving)
+    if upload.stream is not None:
+        entry = await upload.stream.finish()
+    elif size <= upload.part_size and not _segments(upload):
+        entry = await _store(upload)
+    elif upload.engine.composes is None:
+        entry = await _stream(upload)
+    else:
+        entry = await _Composition(upload, upload.engine.composes).publish()
+    if entry.size != size:
+        raise errors.Corrupt("storage has another length than was sent")
+    return entry
+
+
+async def _update(upload: Upload) -> Entry:
+    """Nothing was written: set what was asked for, if anything was."""
+    assert upload.base is not None
+    if not upload.set_since:
+        return upload.base
+    await upload.engine.storage.update(upload.path, upload.attributes)
+    seen = upload.entry
+    return replace(upload.base, mtime=seen.mtime, mode=seen.mode)
+
+
+def _segments(upload: Upload) -> list[Segment]:
+    """The staged segments that the file consists of."""
+    pieces = upload.table.pieces(0, upload.table.size)
+    remotes = [item.origin for _, _, item in pieces if isinstance(item, Remote)]
+    return [origin for origin in remotes if isinstance(origin, Segment)]
+
+
+async def _store(upload: Upload) -> Entry:
+    """All of it from memory, in one request."""
+    if base.remains(upload):
+        await base.load(upload)
+    else:
+        await base.check(upload)
+    size = upload.table.size
+    running = upload.front.digest(0, size)
+    blocks: list[Block] = []
+    for _, length, item in upload.table.pieces(0, size):
+        assert not isinstance(item, Remote)
+        blocks.append(bytes(length) if item is None else item)
+    md5 = await (running.finish() if running is not None else digest(upload.engine.offload, blocks))
+    entry = await upload.engine.storage.store(
+        upload.path, MemorySource(blocks, md5), upload.attributes, upload.exclusive, upload.replaces()
+    )
+    if entry.digest not in (None, md5):
+        raise errors.Corrupt()
+    return entry
+
+
+async def _stream(upload: Upload) -> Entry:
+    """Larger than memory should hold, and the store cannot put it together: in one request, from front to back."""
+    if base.remains(upload):
+        raise errors.TooLarge("this storage cannot change large files in place")
+    await base.check(upload)
+    upload.stream = Stream.begin(upload)
+    return await upload.stream.finish()
+
+
+class _Composition:
+    """One upload that the store puts together."""
+
+    def __init__(self, upload: Upload, composes: IComposes) -> None:
+        assert upload.stager is not None
+        self._upload = upload
+        self._composes = composes
+        self._stager = upload.stager
+        self._path = upload.path
+        self._zeros: dict[int, Segment] = {}
+
+    async def publish(self) -> Entry:
+        upload = self._upload
+        if not base.remains(upload):
+            await base.check(upload)
+        groups = plan(await self._stretches(), LEAST_PART, upload.part_size)
+        segments = [await self._segment(group) for group in groups]
+        await self._stager.room(1)
+        parts: list[IPart] = []
+        for group, segment in zip(groups, segments, strict=True):
+            if segment is not None:
+                assert segment.part is not None
+                parts.append(segment.part)
+            else:
+                parts.append(_slice(group[0]))
+        entry = await self._composes.publish(
+            self._path, parts, upload.attributes, upload.exclusive, upload.replaces()
+        )
+        used: list[object] = [segment for segment in segments if segment is not None]
+        used += [stretch.origin for group in groups for stretch in group if len(group) == 1]
+        self._stager.discard([part for origin in used if (part := _part(origin)) is not None])
+        return entry
+
+    async def _stretches(self) -> list[Stretch]:
+        upload = self._upload
+        adopted: Sequence[IPart] = ()
+        if base.remains(upload) and upload.base is not None:
+            adopted = await self._adopt(upload.base)
+        stretches: list[Stretch] = []
+        for run in upload.table.runs():
+            if run.hole:
+                stretches.append(Stretch(Sort.ZEROS, None, 0, run.length))
+            elif run.remote is None:
+                stretches.append(Stretch(Sort.MEMORY, None, run.start, run.length))
+            elif isinstance(run.remote.origin, Segment):
+                stretches.append(Stretch(Sort.STORED, run.remote.origin, run.remote.offset, run.length))
+            else:
+                stretches += _ranges(adopted, run.remote.offset, run.length)
+        return _joined(stretches)
+
+    async def _adopt(self, entry: Entry) -> Sequence[IPart]:
+        try:
+            adopted = await self._composes.adopt(self._upload.source, entry)
+        except errors.NotFound as error:
+            raise errors.Changed() from error
+        self._stager.parts += adopted
+        if sum(part.size for part in adopted) != entry.size:
+            raise errors.Changed()
+        return adopted
+
+    async def _segment(self, group: Group) -> Segment | None:
+        """Stage *group*; None: it is stored already."""
+        first = group[0]
+        if len(group) == 1 and first.sort is Sort.STORED:
+            return None
+        if len(group) == 1 and first.sort is Sort.ZEROS and first.length in self._zeros:
+            return self._zeros[first.length]
+        running = None
+        if len(group) == 1 and first.sort is Sort.MEMORY:
+            running = self._upload.front.digest(first.offset, first.offset + first.length)
+        segment = Segment([block for stretch in group for block in await self._blocks(stretch)])
+        await self._stager.room(self._upload.engine.limits.in_flight)
+        self._stager.send(self._path, segment, 0, running)
+        if len(group) == 1 and first.sort is Sort.ZEROS:
+            self._zeros[first.length] = segment
+        return segment
+
+    async def _blocks(self, stretch: Stretch) -> Sequence[Block]:
+        """The bytes of *stretch*, from wherever they are."""
+        if stretch.sort is Sort.ZEROS:
+            return [bytes(stretch.length)]
+        if stretch.sort is Sort.MEMORY:
+            return self._upload.table.blocks(stretch.offset, stretch.offset + stretch.length)
+        if isinstance(stretch.origin, Segment) and stretch.origin.content is not None:
+            return stretch.origin.content.blocks(stretch.offset, stretch.offset + stretch.length)
+        part = _slice(stretch)
+
+        async def fetch(sink: IByteSink) -> object:
+            return await self._composes.read_part(part, sink)
+
+        return [await collect(fetch, stretch.length)]
+
+
+def _part(origin: object) -> IPart | None:
+    return origin.part if isinstance(origin, Segment) else origin  # type: ignore[return-value]
+
+
+def _slice(stretch: Stretch) -> IPart:
+    part = _part(stretch.origin)
+    assert part is not None
+    if stretch.offset == 0 and stretch.length == part.size:
+        return part
+    return part.slice(stretch.offset, stretch.length)
+
+
+def _ranges(parts: Sequence[IPart], offset: int, length: int) -> list[Stretch]:
+    """``[offset, offset + length)`` of the concatenation of *parts*."""
+    found = []
+    for part in parts:
+        if length and offset < part.size:
+            taken = min(length, part.size - offset)
+            found.append(Stretch(Sort.STORED, part, offset, taken))
+            length -= taken
+            offset = 0
+        else:
+            offset = max(0, offset - part.size)
+    return found
+
+
+def _joined(stretches: list[Stretch]) -> list[Stretch]:
+    """*stretches*, with neighbours that are neighbours in one stored part made one again."""
+    joined: list[Stretch] = []
+    for stretch in stretches:
+        last = joined[-1] if joined else None
+        if (
+            last is not None
+            and stretch.sort is Sort.STORED
+            and last.origin is stretch.origin
+            and last.offset + last.length == stretch.offset
+        ):
+            joined[-1] = replace(last, length=last.length + stretch.length)
+        else:
+            joined.append(stretch)
+    return joined

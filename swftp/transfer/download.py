@@ -1,0 +1,126 @@
+"""
+A file being read: all bytes of one handle come from one version of the object.
+
+The law: once a byte was given out, another version of the object is an error; before that, it is what is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from swftp import errors
+from swftp.entries import Entry
+from swftp.interfaces import IByteSink
+from swftp.paths import Path
+from swftp.transfer.engine import Engine
+from swftp.transfer.readahead import Pace, ReadAhead
+
+
+class Download:
+    """
+    One open file.
+
+    :ivar entry: what is read.
+    :ivar ready: called when a `read` that gave None is worth repeating.
+    :ivar sent: bytes given out.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        path: Path,
+        entry: Entry,
+        *,
+        ready: Callable[[], None] = lambda: None,
+        look: Callable[[], Awaitable[Entry]] | None = None,
+    ) -> None:
+        """
+        :param look: says what stands at *path* now, where *entry* may be out of date.
+        """
+        self._engine = engine
+        self._look = look
+        self._renewing = False
+        self._closed = False
+        self.path = path
+        self.entry = entry
+        self.ready = ready
+        self.sent = 0
+        self.error: errors.StorageError | None = None
+        self._ahead = self._reader(entry)
+
+    def _reader(self, entry: Entry) -> ReadAhead:
+        self._version = entry.version
+        return ReadAhead(
+            self._fetch,
+            entry.size,
+            self._arrived,
+            budget=self._engine.budget,
+            group=self._engine.group,
+            clock=self._engine.clock,
+            pace=Pace(self._engine.limits.read_ahead),
+            begun=self._begun,
+        )
+
+    def _arrived(self) -> None:
+        self.ready()
+
+    async def _fetch(self, sink: IByteSink, offset: int, length: int) -> object:
+        try:
+            return await self._engine.storage.fetch(self.path, sink, offset, length, self._version)
+        except errors.InvalidRequest as error:  # shorter than it was
+            raise errors.Changed() from error
+
+    def _begun(self, entry: Entry) -> None:
+        if self._version is None:
+            self._version = entry.version
+        if entry.version != self._version or entry.size != self.entry.size:
+            raise errors.Changed()
+
+    def read(self, offset: int, length: int) -> bytes | memoryview | None:
+        """
+        *length* bytes at *offset*, less only at the end; ``b""``: there are none; None: not here yet.
+
+        :raises StorageError: they cannot be had.
+        """
+        if self.error is not None:
+            raise self.error
+        if self._closed:
+            raise errors.InvalidRequest("file is closed")
+        if self._renewing:
+            return None
+        try:
+            data = self._ahead.read(offset, length)
+        except errors.Changed as error:
+            if self.sent or self._look is None:
+                self.error = error
+                raise
+            self._renewing = True
+            self._engine.background(self._renew(self._look))
+            return None if self._renewing else self.read(offset, length)
+        except errors.StorageError as error:
+            self.error = error
+            raise
+        if data:
+            self.sent += len(data)
+        return data
+
+    async def _renew(self, look: Callable[[], Awaitable[Entry]]) -> None:
+        """What we knew of the object was out of date: read what stands there now."""
+        self._look = None
+        try:
+            entry = await look()
+            if not self._closed:
+                self._ahead.close()
+                self.entry = entry
+                self._ahead = self._reader(entry)
+        except errors.StorageError as error:
+            self.error = error
+        finally:
+            self._renewing = False
+        self.ready()
+
+    def close(self) -> None:
+        """Stop fetching, forget everything."""
+        if not self._closed:
+            self._closed = True
+            self._ahead.close()

@@ -1,0 +1,89 @@
+"""
+Where a file being written grows: the run of memory that the client is filling, front to back.
+
+Bytes that have become contiguous are made blocks and hashed while more arrive; writes elsewhere cost the hash of this
+run at most, never its bytes.
+"""
+
+from __future__ import annotations
+
+from swftp.transfer.extents import Extents
+from swftp.transfer.hashing import Offload, RunningDigest
+
+BLOCK = 128 << 10
+"""Bytes that are joined into one: what an HTTP connection likes to be written at once."""
+MOST = 1 << 20
+
+
+class Front:
+    """
+    One file's.
+
+    :ivar start: where the run begins.
+    :ivar folded: where its joined, hashed blocks end.
+    :ivar end: where its memory ends.
+    """
+
+    __slots__ = ("_digest", "_offload", "_table", "end", "folded", "start")
+
+    def __init__(self, table: Extents, offload: Offload) -> None:
+        self._table = table
+        self._offload = offload
+        self.move(0)
+
+    def move(self, start: int) -> None:
+        """Begin again at *start*."""
+        self.start = self.folded = start
+        self.end = self._table.memory_end(start)
+        self._digest: RunningDigest | None = RunningDigest(self._offload)
+
+    def wrote(self, start: int, end: int) -> None:
+        """``[start, end)`` was put into the table."""
+        if start == self.end:
+            self.end = end if end == self._table.size else self._table.memory_end(start)
+        elif self.start == self.end:
+            self.move(start)
+        elif start < self.start <= end:
+            self._prepend(start, end)
+        elif start < self.end and end > self.start:
+            if start < self.folded:
+                self._digest = None
+            if end > self.end:
+                self.end = self._table.memory_end(start)
+        while self.end - self.folded >= BLOCK:
+            self._fold(min(self.end, self.folded + MOST))
+
+    def _prepend(self, start: int, end: int) -> None:
+        """The run begins earlier than it did: pipelined writes need not come in order."""
+        if self.folded == self.start:
+            self.move(start)
+            return
+        self.start = start
+        self._digest = None
+        if end > self.end:
+            self.end = self._table.memory_end(start)
+
+    def _fold(self, end: int) -> None:
+        block = self._table.fold(self.folded, end)
+        self.folded = end
+        if self._digest is not None:
+            self._digest.feed(block)
+
+    def truncated(self) -> None:
+        """The table ends earlier than it did."""
+        size = self._table.size
+        if size < self.end:
+            self.end = max(size, self.start)
+            if size < self.folded:
+                self.folded = self.end
+                self._digest = None
+            if size < self.start:
+                self.move(size)
+
+    def digest(self, start: int, end: int) -> RunningDigest | None:
+        """A digest that was fed exactly ``[start, end)`` of the table, if there is one."""
+        if start != self.start or not self.folded <= end <= self.end:
+            return None
+        if self.folded < end:
+            self._fold(end)
+        return self._digest

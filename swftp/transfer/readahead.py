@@ -1,0 +1,183 @@
+"""
+Reads at any offset of something that storage pushes from front to back.
+
+The law: never a request a read.  A reader that goes on is ahead-fetched; one that jumps gets a window of its own, and
+the stream it left stays open for when it comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from twisted.internet.interfaces import IReactorTime
+
+from swftp.entries import Entry
+from swftp.transfer.budget import Budget, Group
+from swftp.transfer.window import Fetch, Window
+
+WINDOWS = 4
+"""Places of one file that are fetched at the same time."""
+NEAR = 512 << 10
+"""Bytes ahead of a window that are waited for rather than asked for."""
+JUMP = 256 << 10
+"""Bytes first fetched for a read elsewhere."""
+LEAST = 256 << 10
+"""Bytes of read-ahead to begin with."""
+LARGEST_READ = 4 << 20
+"""Bytes one read gives at most."""
+IDLE = 20.0
+"""Seconds after which a reader that asks for nothing loses what was fetched for him; Swift drops him at 60."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How far ahead one reader is fetched for."""
+
+    most: int = 4 << 20
+    """Bytes of read-ahead that a fast reader gets."""
+
+
+class ReadAhead:
+    """
+    The bytes of one object, or part of one, to whoever reads them.
+
+    :ivar ready: called when a `read` that gave None is worth repeating.
+    """
+
+    def __init__(
+        self,
+        fetch: Fetch,
+        size: int,
+        ready: Callable[[], None],
+        *,
+        budget: Budget,
+        group: Group,
+        clock: IReactorTime,
+        pace: Pace,
+        begun: Callable[[Entry], None] | None = None,
+    ) -> None:
+        self.fetch = fetch
+        self.size = size
+        self.ready = ready
+        self.clock = clock
+        self.share = budget.join(self, group)
+        self._budget = budget
+        self._pace = pace
+        self._begun = begun
+        self._ahead = min(LEAST, pace.most)
+        self._windows: list[Window] = []
+        self._count = 0
+        self._seen = 0
+        self._last = clock.seconds()
+        self._error: BaseException | None = None
+        self._asking = False
+
+    def begun(self, entry: Entry) -> None:
+        """See `swftp.transfer.window.Owner`."""
+        if self._begun is not None:
+            self._begun(entry)
+
+    def capacity(self) -> int:
+        """See `swftp.transfer.window.Owner`."""
+        if self._budget.pressed:
+            return min(self._ahead, LEAST // 4)
+        return min(self._ahead, max(LEAST, self._budget.fair))
+
+    def arrived(self) -> None:
+        """See `swftp.transfer.window.Owner`."""
+        if not self._asking:
+            self.ready()
+
+    def read(self, offset: int, length: int) -> bytes | memoryview | None:
+        """
+        *length* bytes at *offset*, less only at the end of the file; None: not here yet, `ready` will be called.
+
+        :raises StorageError: these bytes cannot be had.
+        """
+        end = min(offset + min(length, LARGEST_READ), self.size)
+        if offset >= end:
+            return b""
+        window = self._find(offset)
+        if window is None:
+            return None
+        self._count += 1
+        window.used = self._count
+        data = window.read(offset, end)
+        if data is None:
+            data = self._wait(window, offset, end)
+        return data
+
+    def _wait(self, window: Window, offset: int, end: int) -> bytes | memoryview | None:
+        if window.error is not None:
+            self._drop(window)
+            raise window.error
+        if window.held == 0 and window.end > window.first:  # the reader is faster than we look ahead
+            self._ahead = min(2 * self._ahead, self._pace.most)
+        window.extend(end, self.size)
+        self._asking = True
+        try:
+            window.want(offset, end)
+        finally:
+            self._asking = False
+        if window.error is not None:
+            self._drop(window)
+            raise window.error
+        return window.read(offset, end)
+
+    def _find(self, offset: int) -> Window | None:
+        """The window that has *offset*, or will have it soon, or a new one; None: all are busy."""
+        best: Window | None = None
+        for window in self._windows:
+            if window.start <= offset < window.end:
+                return window
+            near = offset == window.end or (offset < window.limit and offset - window.end <= NEAR)
+            if offset >= window.end and near and (best is None or window.end > best.end):
+                best = window
+        return best or self._open(offset)
+
+    def _open(self, offset: int) -> Window | None:
+        if len(self._windows) >= WINDOWS:
+            free = [window for window in self._windows if not window.wanted]
+            if not free:
+                return None
+            self._drop(min(free, key=lambda window: window.used))
+        start, limit = offset, self.size
+        if self._count:
+            backwards = any(0 < window.first - offset <= JUMP for window in self._windows)
+            start = max(0, offset + LEAST // 4 - JUMP) if backwards else offset
+            limit = min(start + JUMP, self.size)
+        window = Window(self, start, limit)
+        self._windows.append(window)
+        return window
+
+    def _drop(self, window: Window) -> None:
+        self._windows.remove(window)
+        window.close()
+
+    def granted(self) -> None:
+        """See `swftp.transfer.budget.Member`; reads never wait for the budget, only their windows shrink."""
+
+    def starve(self) -> None:
+        """See `swftp.transfer.budget.Member`; what is held is what somebody waits for."""
+
+    def shrink(self, least: int) -> int:
+        """See `swftp.transfer.budget.Member`."""
+        freed = 0
+        for window in [window for window in self._windows if not window.wanted]:
+            freed += window.held
+            self._drop(window)
+        return freed
+
+    def tick(self, now: float) -> None:
+        """See `swftp.transfer.budget.Member`."""
+        if self._count != self._seen:
+            self._seen, self._last = self._count, now
+        elif self._windows and now - self._last >= IDLE:
+            self.shrink(0)
+
+    def close(self) -> None:
+        """Forget everything."""
+        for window in list(self._windows):
+            self._drop(window)
+        self.share.close()

@@ -1,0 +1,121 @@
+"""
+READ on a file that is being written: its own unfinished bytes, wherever they are just now.
+
+An object at OPEN that is small enough to stay in memory is fetched once, whole; anything else is read ahead in ranges.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from swftp import errors
+from swftp.entries import Entry
+from swftp.interfaces import IByteSink, IPart
+from swftp.transfer.base import load
+from swftp.transfer.extents import Remote
+from swftp.transfer.readahead import LARGEST_READ, Pace, ReadAhead
+from swftp.transfer.staging import Segment
+
+if TYPE_CHECKING:
+    from swftp.transfer.upload import Upload
+
+ORIGINS = 4
+"""Stored pieces of one file that are read ahead at the same time."""
+
+
+class Rereader:
+    """One upload's."""
+
+    def __init__(self, upload: Upload) -> None:
+        self._upload = upload
+        self._readers: dict[int, ReadAhead] = {}
+        self._loading = False
+        self._error: errors.StorageError | None = None
+
+    def read(self, offset: int, length: int) -> bytes | memoryview | None:
+        """See `Upload.read`."""
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+        parts: list[bytes | memoryview] = []
+        missing = False
+        for _, size, item in self._upload.table.pieces(offset, offset + min(length, LARGEST_READ)):
+            data = self._piece(item, size)
+            if data is None:
+                missing = True
+            else:
+                parts.extend(data)
+        if missing:
+            return None
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _piece(self, item: object, size: int) -> list[bytes | memoryview] | None:
+        if item is None:
+            return [bytes(size)]
+        if not isinstance(item, Remote):
+            return [item]  # type: ignore[list-item]
+        origin = item.origin
+        if isinstance(origin, Segment) and origin.content is not None:
+            return origin.content.blocks(item.offset, item.offset + item.length)
+        if isinstance(origin, Entry) and origin.size <= self._upload.part_size:
+            self._load()
+            return None
+        data = self._reader(origin).read(item.offset, item.length)
+        return None if data is None else [data]
+
+    def _load(self) -> None:
+        if not self._loading:
+            self._loading = True
+            self._upload.engine.background(self._loaded())
+
+    async def _loaded(self) -> None:
+        try:
+            await load(self._upload)
+        except errors.StorageError as error:
+            self._error = error
+        finally:
+            self._loading = False
+        self._upload.ready()
+
+    def _reader(self, origin: object) -> ReadAhead:
+        reader = self._readers.pop(id(origin), None)
+        if reader is None:
+            while len(self._readers) >= ORIGINS:
+                self._readers.pop(next(iter(self._readers))).close()
+            reader = self._make(origin)
+        self._readers[id(origin)] = reader
+        return reader
+
+    def _make(self, origin: object) -> ReadAhead:
+        upload = self._upload
+        if isinstance(origin, Segment):
+            assert origin.part is not None
+            fetch, size = partial(self._fetch_part, origin.part), origin.length
+        else:
+            assert isinstance(origin, Entry)
+            fetch, size = partial(self._fetch_base, origin), origin.size
+        return ReadAhead(
+            fetch,
+            size,
+            lambda: upload.ready(),
+            budget=upload.engine.budget,
+            group=upload.engine.group,
+            clock=upload.engine.clock,
+            pace=Pace(upload.engine.limits.read_ahead),
+        )
+
+    async def _fetch_part(self, part: IPart, sink: IByteSink, offset: int, length: int) -> None:
+        composes = self._upload.engine.composes
+        assert composes is not None
+        await composes.read_part(part.slice(offset, length), sink)
+
+    async def _fetch_base(self, base: Entry, sink: IByteSink, offset: int, length: int) -> None:
+        upload = self._upload
+        await upload.engine.storage.fetch(upload.source, sink, offset, length, base.version)
+
+    def close(self) -> None:
+        """Read no more."""
+        for reader in self._readers.values():
+            reader.close()
+        self._readers.clear()

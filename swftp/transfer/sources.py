@@ -1,0 +1,163 @@
+"""
+Bytes on their way to one storage request.
+
+How a source ends decides commit or abort: one that was aborted fails the request, whatever was sent already, and
+is never ended as if it were whole.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IConsumer
+from twisted.web.iweb import UNKNOWN_LENGTH
+from zope.interface import implementer
+
+from swftp.errors import StorageError
+from swftp.interfaces import IByteSource
+
+Block = bytes | memoryview
+
+
+class _Source:
+    """What the sources share: a consumer, a pause and an end."""
+
+    def __init__(self, length: int | str, digest: str | None) -> None:
+        self.length = length
+        self.digest = digest
+        self._consumer: IConsumer | None = None
+        self._done: Deferred[None] | None = None
+        self._paused = False
+        self._writing = False
+        self._error: StorageError | None = None
+
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+        """Begin, or begin again; the Deferred fires when the last byte is out and fails when it never will be."""
+        if self._error is not None:
+            return fail(self._error)
+        self._rewind()
+        self._consumer = consumer
+        self._paused = False
+        done = self._done = Deferred(lambda _: self.stopProducing())
+        self.resumeProducing()
+        return done
+
+    def pauseProducing(self) -> None:
+        """Write no more until `resumeProducing`."""
+        self._paused = True
+
+    def stopProducing(self) -> None:
+        """The consumer wants no more of this attempt; the Deferred of `startProducing` will not fire."""
+        self._consumer = self._done = None
+
+    def resumeProducing(self) -> None:
+        """Write until told to pause."""
+        self._paused = False
+        if self._writing:
+            return
+        self._writing = True
+        try:
+            self._pump()
+        finally:
+            self._writing = False
+
+    def abort(self, error: StorageError) -> None:
+        """Fail this attempt and every later one."""
+        if self._error is None:
+            self._error = error
+            self._finish(error)
+
+    def _finish(self, error: StorageError | None = None) -> None:
+        done, self._done, self._consumer = self._done, None, None
+        if done is not None and error is not None:
+            done.errback(error)
+        elif done is not None:
+            done.callback(None)
+
+    def _rewind(self) -> None:
+        raise NotImplementedError
+
+    def _pump(self) -> None:
+        raise NotImplementedError
+
+
+@implementer(IByteSource)
+class MemorySource(_Source):
+    """Blocks in memory: known length, replayable."""
+
+    replayable = True
+
+    def __init__(self, blocks: Sequence[Block], digest: str | None = None) -> None:
+        """
+        :param digest: hex MD5 of all blocks.
+        """
+        super().__init__(sum(len(block) for block in blocks), digest)
+        self._blocks = blocks
+        self._next = 0
+
+    def _rewind(self) -> None:
+        self._next = 0
+
+    def _pump(self) -> None:
+        while not self._paused and self._consumer is not None:
+            if self._next == len(self._blocks):
+                self._finish()
+                return
+            block = self._blocks[self._next]
+            self._next += 1
+            self._consumer.write(bytes(block))
+
+
+@implementer(IByteSource)
+class StreamSource(_Source):
+    """
+    Bytes of unknown number, in order, each sent once: for a store that cannot put objects together.
+
+    :ivar queued: bytes not yet sent.
+    """
+
+    replayable = False
+
+    def __init__(self, sent: Callable[[int], None]) -> None:
+        """
+        :param sent: called with the cost of what left the queue, as `put` was told.
+        """
+        super().__init__(UNKNOWN_LENGTH, None)
+        self.queued = 0
+        self._sent = sent
+        self._blocks: deque[tuple[Block, int]] = deque()
+        self._ended = False
+        self._started = False
+
+    def put(self, block: Block, cost: int = 0) -> None:
+        """Send *block* after all before it."""
+        self._blocks.append((block, cost))
+        self.queued += len(block)
+        if not self._paused:
+            self.resumeProducing()
+
+    def end(self) -> None:
+        """All bytes were put: what was sent is the whole file."""
+        self._ended = True
+        if not self._paused:
+            self.resumeProducing()
+
+    def _rewind(self) -> None:
+        if self._started:
+            raise RuntimeError("a stream cannot be sent twice")
+        self._started = True
+
+    def _pump(self) -> None:
+        while not self._paused and self._consumer is not None:
+            if self._blocks:
+                block, cost = self._blocks.popleft()
+                self.queued -= len(block)
+                self._consumer.write(bytes(block))
+                self._sent(cost)
+            elif self._ended:
+                self._finish()
+                return
+            else:
+                return

@@ -1,0 +1,122 @@
+"""
+A file larger than memory on its way to a store that cannot put objects together: one request, in order.
+
+What was sent cannot be read or changed any more, and a client may run ahead of a gap by the reorder window only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+
+from swftp import errors
+from swftp.entries import Entry
+from swftp.transfer.extents import Remote
+from swftp.transfer.sources import StreamSource
+
+if TYPE_CHECKING:
+    from swftp.transfer.upload import Upload
+
+ZEROS = bytes(1 << 20)
+SENT = "sent"
+"""Origin of what is no longer here."""
+
+
+class Stream:
+    """
+    One upload's request.
+
+    :ivar position: bytes of the file that were handed to it.
+    """
+
+    def __init__(self, upload: Upload) -> None:
+        self._upload = upload
+        self._source = StreamSource(upload.streamed)
+        self._result: Entry | None = None
+        self._error: BaseException | None = None
+        self._ended: Deferred[None] = Deferred()
+        self.position = 0
+
+    @classmethod
+    def start(cls, upload: Upload) -> Stream:
+        """Begin to send *upload* while it is being written.
+
+        :raises TooLarge: it is not written from front to back.
+        """
+        if upload.base is not None or upload.front.start:
+            raise errors.TooLarge("this storage takes large files only from front to back")
+        stream = cls.begin(upload)
+        stream.feed()
+        return stream
+
+    @classmethod
+    def begin(cls, upload: Upload) -> Stream:
+        """Open the request; nothing is handed to it yet."""
+        stream = cls(upload)
+        upload.engine.background(stream._run())
+        return stream
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the client may go on."""
+        return self._source.queued <= self._upload.part_size // 4
+
+    def check(self, offset: int) -> None:
+        """Refuse a write at *offset* that this request cannot follow."""
+        if offset < self.position:
+            raise errors.Unsupported("this storage takes large files only from front to back")
+        if offset > self._upload.front.end + self._upload.engine.limits.reorder_window:
+            raise errors.TooLarge("too far ahead of what was written")
+
+    def feed(self) -> None:
+        """Hand over what has become contiguous."""
+        front = self._upload.front
+        if front.folded > self.position:
+            self._hand_over(front.folded)
+
+    def _hand_over(self, end: int) -> None:
+        table = self._upload.table
+        start, self.position = self.position, end
+        cost, blocks = table.cost, table.blocks(start, end)
+        table.put(0, (Remote(SENT, 0, end),))
+        cost -= table.cost
+        self._upload.front.move(end)
+        for block in blocks:
+            self._source.put(block, cost)
+            cost = 0
+
+    async def _run(self) -> None:
+        upload = self._upload
+        try:
+            self._result = await upload.engine.storage.store(
+                upload.path, self._source, upload.attributes, upload.exclusive
+            )
+        except errors.StorageError as error:
+            self._error = error
+            upload.refused(error)
+        except BaseException as error:
+            self._error = error
+            raise
+        finally:
+            self._ended.callback(None)
+
+    async def finish(self) -> Entry:
+        """Send the rest, holes as zeros, and wait for the store to confirm all of it."""
+        upload = self._upload
+        for _, length, item in list(upload.table.pieces(self.position, upload.table.size)):
+            if item is not None and not isinstance(item, Remote):
+                self._source.put(item)
+            else:
+                for at in range(0, length, len(ZEROS)):
+                    self._source.put(ZEROS[: length - at])
+        self._source.end()
+        await self._ended
+        if self._error is not None:
+            raise self._error
+        assert self._result is not None
+        return self._result
+
+    def abort(self, error: errors.StorageError) -> None:
+        """Nothing becomes of it."""
+        self._source.abort(error)

@@ -1,0 +1,428 @@
+"""
+A file being written: bytes at any offset, in memory or staged, until CLOSE makes them an object.
+
+The law: nothing is seen before `Upload.close` has published all of it; `Upload.lost` publishes nothing, unless
+CLOSE was said before.  After the first error every call reports it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from swftp import errors
+from swftp.entries import UNSEEN, Attributes, Entry, Kind
+from swftp.paths import Path
+from swftp.transfer.base import remains
+from swftp.transfer.budget import LEAST_PART
+from swftp.transfer.commit import commit
+from swftp.transfer.engine import Engine
+from swftp.transfer.extents import Extents, Remote
+from swftp.transfer.front import BLOCK, Front
+from swftp.transfer.rereading import Rereader
+from swftp.transfer.staging import Segment, Stager
+from swftp.transfer.streaming import Stream
+
+SMALL = 4096
+"""Shorter parts of a packet are copied: a view of them would keep the whole packet."""
+LARGEST_FILE = 1 << 50
+
+
+class Phase(Enum):
+    """Of an upload."""
+
+    RECEIVING = "receiving"
+    COMMITTING = "committing"
+    STORED = "stored"
+    FAILED = "failed"
+
+
+TRANSITIONS = {
+    Phase.RECEIVING: {"close": Phase.COMMITTING, "lost": Phase.FAILED, "refused": Phase.FAILED},
+    Phase.COMMITTING: {"lost": Phase.COMMITTING, "stored": Phase.STORED, "refused": Phase.FAILED},
+    Phase.STORED: {"lost": Phase.STORED},
+    Phase.FAILED: {"lost": Phase.FAILED, "refused": Phase.FAILED},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What is to be written, and over what."""
+
+    path: Path
+    base: Entry | None = None
+    """The object whose content the file starts with; None: it starts empty, and exists once it is closed."""
+    append: bool = False
+    """All writes go to the end (SSH_FXF_APPEND), as O_APPEND has it."""
+    exclusive: bool = False
+    """The object may not exist when the file is closed."""
+
+
+class Upload:
+    """
+    One open file.
+
+    :ivar path: where it goes.
+    :ivar source: where `base` stands.
+    :ivar loaded: whether bytes of `base` were brought into memory.
+    :ivar table: what it consists of.
+    :ivar attributes: what the client set so far.
+    :ivar ready: called when a `read` that gave None is worth repeating.
+    :ivar received: bytes written by the client.
+    :ivar idle_since: seconds of the clock at the last write.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        target: Target,
+        attributes: Attributes,
+        *,
+        ready: Callable[[], None] = lambda: None,
+        replaces: Callable[[], Entry | None] = lambda: UNSEEN,
+    ) -> None:
+        """
+        :param replaces: what is known at CLOSE of what stands at the path; see `IStorage.store`.
+        """
+        self.engine = engine
+        self.path = self.source = target.path
+        self.base = target.base
+        self.exclusive = target.exclusive
+        self.attributes = attributes
+        self.replaces = replaces
+        self.ready = ready
+        self.phase = Phase.RECEIVING
+        self.error: errors.StorageError | None = None
+        self.received = 0
+        self.changed = target.base is None
+        self.set_since = False
+        self.loaded = False
+        self.idle_since = engine.clock.seconds()
+        self.table = Extents()
+        if target.base is not None and target.base.size:
+            self.table.put(0, (Remote(target.base, 0, target.base.size),))
+        self.share = engine.budget.join(self, engine.group)
+        self.share.take(self.table.cost)
+        self.part_size = engine.part_size
+        self.front = Front(self.table, engine.offload)
+        self.stager = None
+        if engine.composes is not None:
+            self.stager = Stager(engine, engine.composes, self.share, self._staged)
+        self.stream: Stream | None = None
+        self._append = target.append
+        self._cap = (engine.limits.in_flight + 1) * self.part_size
+        self._scan_at = 2 * self.part_size
+        self._holes = 0
+        self._waiting: list[Deferred[None]] = []
+        self._rereader = Rereader(self)
+
+    @property
+    def entry(self) -> Entry:
+        """The file as its own handle sees it."""
+        mtime = self.attributes.mtime
+        if mtime is None:
+            mtime = self.base.mtime if self.base is not None and not self.changed else self.engine.clock.seconds()
+        mode = self.attributes.mode
+        if mode is None and self.base is not None:
+            mode = self.base.mode
+        return Entry(name=self.path.name, kind=Kind.FILE, size=self.table.size, mtime=mtime, mode=mode)
+
+    def _advance(self, event: str) -> None:
+        self.phase = TRANSITIONS[self.phase][event]
+
+    def _check(self) -> None:
+        if self.error is not None:
+            raise self.error
+        if self.phase is not Phase.RECEIVING:
+            raise errors.InvalidRequest("file is closed")
+
+    def write(self, offset: int, parts: Sequence[bytes | memoryview], size: int) -> Deferred[None] | None:
+        """
+        Take *parts*, *size* bytes together, as the content at *offset*.
+
+        :return: None, or a Deferred that fires when there is room for more, and fails if the file fails before.
+        :raises StorageError: they were not taken, and the file has failed.
+        """
+        self._check()
+        if not size:
+            return None
+        table = self.table
+        cost = table.cost
+        if self._append:
+            offset = table.size
+        try:
+            if offset == table.size:
+                table.append(_own(parts, size), size)
+            else:
+                self._place(offset, parts, size)
+            self.changed = True
+            self.received += size
+            self.idle_since = self.engine.clock.seconds()
+            self.front.wrote(offset, offset + size)
+            room = self._charge(table.cost - cost)
+            self._drain()
+        except errors.StorageError as error:
+            self._fail(error)
+            raise
+        if room and self.share.held <= self._cap and (self.stream is None or self.stream.has_room):
+            return None
+        return self._wait(room)
+
+    def _charge(self, count: int) -> bool:
+        """The table takes *count* bytes more, or less; False: the client has to wait."""
+        if count > 0:
+            return self.share.take(count)
+        self.share.give(-count)
+        return True
+
+    def _place(self, offset: int, parts: Sequence[bytes | memoryview], size: int) -> None:
+        """A write elsewhere than at the end."""
+        end = offset + size
+        if offset < 0 or end > LARGEST_FILE:
+            raise errors.TooLarge("offset too large")
+        if self.stream is not None:
+            self.stream.check(offset)
+        self._stretch(offset)
+        self.table.put(offset, _own(parts, size))
+
+    def _stretch(self, offset: int) -> None:
+        """The file gets a hole where it ends before *offset*."""
+        self._holes += max(0, offset - self.table.size)
+        if self._holes > self.engine.limits.sparse:
+            raise errors.TooLarge("too many bytes were left out")
+
+    def _wait(self, room: bool) -> Deferred[None]:
+        waiter: Deferred[None] = Deferred()
+        self._waiting.append(waiter)
+        if not room:
+            self.share.wait()
+        return waiter
+
+    def granted(self) -> None:
+        """See `swftp.transfer.budget.Member`."""
+        self._resume()
+
+    def _resume(self) -> None:
+        """Let the client go on where there is room."""
+        if not self._waiting or self.share.waiting or self.share.held > self._cap:
+            return
+        if self.stream is not None and not self.stream.has_room:
+            return
+        self._release(None)
+
+    def _release(self, failure: Failure | None) -> None:
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            if failure is None:
+                waiter.callback(None)
+            else:
+                waiter.errback(failure)
+
+    def _drain(self) -> None:
+        """Send what is complete."""
+        if self.stream is not None:
+            self.stream.feed()
+        elif self.table.size > self.part_size and self.table.memory >= self.part_size:
+            if self.stager is None:
+                self.stream = Stream.start(self)
+            elif self.stager.busy < self.engine.limits.in_flight:
+                self._cut_segment()
+
+    def _cut_segment(self) -> None:
+        front = self.front
+        if front.folded - front.start >= self.part_size:
+            self._cut(front.start, front.folded)
+        elif self.table.memory >= self._scan_at and not self.shrink(self.part_size):
+            self._scan_at = self.table.memory + LEAST_PART
+        if self.share.held > self._cap and not self.share.leaving and not self.shrink(LEAST_PART):
+            raise errors.TooLarge("too many scattered changes")
+
+    def _cut(self, start: int, end: int) -> int:
+        """Stage ``[start, end)``, which is in memory; returns the bytes that this will set free."""
+        assert self.stager is not None
+        cost = self.table.cost
+        running = self.front.digest(start, end)
+        segment = Segment(self.table.blocks(start, end))
+        self.table.put(start, (Remote(segment, 0, segment.length),))
+        cost -= self.table.cost
+        if start <= self.front.end and end >= self.front.start:
+            self.front.move(end)
+        self._scan_at = 2 * self.part_size
+        self.stager.send(self.path, segment, cost, running)
+        return cost
+
+    def shrink(self, least: int) -> int:
+        """See `swftp.transfer.budget.Member`: stage the longest run there is."""
+        if self.phase is not Phase.RECEIVING or self.stager is None:
+            return 0
+        if self.stager.busy >= self.engine.limits.in_flight or self.table.memory < least:
+            return 0
+        longest = max((run for run in self.table.runs() if run.in_memory), key=lambda run: run.length, default=None)
+        if longest is None or longest.length < least:
+            return 0
+        return self._cut(longest.start, longest.end)
+
+    def hold(self, offset: int, data: memoryview) -> None:
+        """Keep *data* in memory, which is what the file has at *offset* already."""
+        cost = self.table.cost
+        self.table.put(offset, (data,))
+        self._charge(self.table.cost - cost)
+
+    def tick(self, now: float) -> None:
+        """See `swftp.transfer.budget.Member`."""
+        if now - self.idle_since >= self.engine.limits.stall and self.table.memory >= LEAST_PART:
+            self.shrink(LEAST_PART)
+
+    def starve(self) -> None:
+        """See `swftp.transfer.budget.Member`."""
+        if self.phase is Phase.RECEIVING:
+            self._fail(errors.Busy("out of memory for transfers"))
+
+    def _staged(self) -> None:
+        if self.phase is not Phase.RECEIVING or self.stager is None:
+            return
+        if self.stager.error is not None:
+            self._fail(self.stager.error)
+        else:
+            try:
+                self._drain()
+            except errors.StorageError as error:
+                self._fail(error)
+            self._resume()
+
+    def streamed(self, count: int) -> None:
+        """*count* bytes left memory for the stream."""
+        self.share.give(count)
+        self._resume()
+
+    def refused(self, error: errors.StorageError) -> None:
+        """The store refused what it was sent while the client was still writing."""
+        if self.phase is Phase.RECEIVING:
+            self._fail(error)
+
+    def read(self, offset: int, length: int) -> bytes | memoryview | None:
+        """
+        What the file would hold if it were closed now: *length* bytes at *offset*, less only at its end.
+
+        :return: None where the bytes have to be fetched first; `ready` will be called.
+        :raises StorageError: they cannot be had; the file has not failed.
+        """
+        self._check()
+        return self._rereader.read(offset, length)
+
+    def set(self, attributes: Attributes) -> None:
+        """Give the object *attributes* when it is stored; costs no request of its own."""
+        self._check()
+        self.set_since = True
+        self.attributes = Attributes(
+            mtime=self.attributes.mtime if attributes.mtime is None else attributes.mtime,
+            mode=self.attributes.mode if attributes.mode is None else attributes.mode,
+        )
+
+    async def truncate(self, size: int) -> None:
+        """Make the file *size* bytes long; what is new reads as zeros."""
+        self._check()
+        if size == self.table.size:
+            return
+        try:
+            if not 0 <= size <= LARGEST_FILE:
+                raise errors.TooLarge("size too large")
+            if self.stream is not None:
+                raise errors.Unsupported("cannot change the length of what is on its way")
+            self._stretch(size)
+        except errors.StorageError as error:
+            self._fail(error)
+            raise
+        cost = self.table.cost
+        self.table.truncate(size)
+        self.front.truncated()
+        self.changed = True
+        self.share.give(cost - self.table.cost)
+
+    async def sync(self) -> None:
+        """
+        Wait until all that is on its way to the store has got there.
+
+        The file exists once it is closed, not before: no store can promise more.
+        """
+        self._check()
+        if self.stager is not None:
+            await self.stager.room(1)
+        self._check()
+
+    async def close(self, turn: AbstractAsyncContextManager[object] | None = None) -> Entry:
+        """
+        Make what was written the content of `path`.
+
+        :param turn: within which the object may change.
+        :raises StorageError: the object is what it was before, or, where it is `StateUnknown`, perhaps not.
+        """
+        self._check()
+        self._advance("close")
+        self._rereader.close()
+        self._release(None)
+        try:
+            async with turn or nullcontext():
+                entry = await commit(self)
+        except errors.StorageError as error:
+            self._fail(error)
+            raise
+        except BaseException as error:
+            self._fail(errors.Unavailable("internal error"))
+            raise error
+        self._advance("stored")
+        self.share.close()
+        return entry
+
+    def move(self, path: Path, entry: Entry) -> None:
+        """The file was renamed; *entry* is what it began with, if it began with anything, at its new name."""
+        if self.source == self.path:
+            self.source = path
+        self.path = path
+        base = self.base
+        if base is None or base.version == entry.version or not entry.version:
+            return
+        self.base = replace(base, version=entry.version)
+        for at, remote in remains(self):
+            self.table.put(at, (Remote(self.base, remote.offset, remote.length),))
+
+    def lost(self) -> None:
+        """The client is gone: publish nothing, unless he had closed the file."""
+        before = self.phase
+        if before is Phase.RECEIVING:
+            self._fail(errors.Interrupted(), "lost")
+        else:
+            self._advance("lost")
+
+    def _fail(self, error: errors.StorageError, event: str = "refused") -> None:
+        self._advance(event)
+        if self.error is not None:
+            return
+        self.error = error
+        self._rereader.close()
+        if self.stream is not None:
+            self.stream.abort(error)
+        if self.stager is not None and not isinstance(error, errors.StateUnknown):
+            self.stager.abort()
+        self.share.close()
+        self.table = Extents()
+        self._release(Failure(error))
+
+
+def _own(parts: Sequence[bytes | memoryview], size: int) -> Sequence[bytes | memoryview]:
+    """*parts* such that they keep little more than themselves in memory."""
+    if size >= BLOCK:
+        return (b"".join(parts),)
+    owned: list[bytes | memoryview] = []
+    for part in parts:
+        length = len(part)
+        if isinstance(part, memoryview) and (length < SMALL or 2 * length < len(part.obj)):
+            part = bytes(part)
+        if length:
+            owned.append(part)
+    return owned
