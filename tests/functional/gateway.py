@@ -57,6 +57,9 @@ class Gateway:
             "auth_url": auth_url,
             "host": self.host,
             "port": self.port,
+            "throttle.most": 0,  # all clients of the tests come from one address
+            "limits.per_peer": 0,
+            "limits.startups_per_peer": 0,
             "host_keys": ", ".join(str(host_key(kind)) for kind in ("ed25519", "ecdsa", "rsa")),
             **(options or {}),
         }

@@ -96,7 +96,8 @@ class Plan:
     def __str__(self) -> str:
         old = "new name" if self.old_size is None else f"over {self.old_size} bytes"
         close = ", CLOSE sent" if self.close else ""
-        return f"seed {self.seed}: {self.size} bytes, {old}, {self.end.value} after {self.at}{close}, {self.wait:.2f} s later"
+        end = f"{self.end.value} after {self.at}{close}, {self.wait:.2f} s later"
+        return f"seed {self.seed}: {self.size} bytes, {old}, {end}"
 
 
 @dataclass

@@ -23,7 +23,7 @@ SSH_OPTIONS = (
 class ProgramCase(GatewayCase):
     """What the programs share."""
 
-    gateway_options: ClassVar[dict[str, object]] = {"sessions_per_user": 0, "storage.segment_size": 2 * MIB}
+    gateway_options: ClassVar[dict[str, object]] = {"sessions_per_user": 0, "transfer.segment_size": 2 * MIB}
     odd_names = True
 
     def setUp(self) -> None:

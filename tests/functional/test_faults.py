@@ -23,7 +23,7 @@ class FaultCase(GatewayCase):
     """A gateway that reaches its Swift through a `FaultProxy`, both shared by the cases of one class."""
 
     proxy: ClassVar[FaultProxy]
-    fault_options: ClassVar[dict[str, object]] = {"storage.segment_size": MIB, "storage.response_timeout": 3}
+    fault_options: ClassVar[dict[str, object]] = {"transfer.segment_size": MIB, "storage.response_timeout": 3}
     _pairs: ClassVar[dict[str, tuple[FaultProxy, Gateway]]] = {}
 
     def make_gateway(self) -> Gateway:

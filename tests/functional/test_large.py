@@ -11,7 +11,7 @@ from tests.functional.clients import Flag, Packet, Speaker
 class LargeTests(GatewayCase):
     """``segment_size`` 1 MiB."""
 
-    gateway_options: ClassVar[dict[str, object]] = {"storage.segment_size": MIB}
+    gateway_options: ClassVar[dict[str, object]] = {"transfer.segment_size": MIB}
 
     def setUp(self) -> None:
         super().setUp()
@@ -147,7 +147,7 @@ class LargeTests(GatewayCase):
 class PlainTests(GatewayCase):
     """``layout = plain``: one object a file."""
 
-    gateway_options: ClassVar[dict[str, object]] = {"storage.layout": "plain", "storage.segment_size": MIB}
+    gateway_options: ClassVar[dict[str, object]] = {"storage.layout": "plain", "transfer.segment_size": MIB}
 
     def test_upload(self) -> None:
         """A file of many buffers is one object, without segments, and unseen before CLOSE."""

@@ -29,7 +29,7 @@ def seeds(count: int) -> list[int]:
 class LostCase(GatewayCase):
     """Small segments, so that large files have many."""
 
-    gateway_options: ClassVar[dict[str, object]] = {"storage.segment_size": 4 * MIB, "sessions_per_user": 0}
+    gateway_options: ClassVar[dict[str, object]] = {"transfer.segment_size": 4 * MIB, "sessions_per_user": 0}
 
     def assertRight(self, uploads: list[lost.Upload]) -> None:
         """Every upload left what it may leave."""
