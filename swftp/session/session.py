@@ -8,31 +8,30 @@ Paths are the client's here, and the store's behind `Session._inside`.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from swftp import errors
-from swftp.entries import UNSEEN, Attributes, Entry, Kind, Page, Usage
+from swftp.entries import Attributes, Entry, Kind, Page, Usage
 from swftp.interfaces import IComposes, ILinks, IQuota, IStorage
 from swftp.paths import ROOT, Path, check_new, resolve
 from swftp.session.files import OpenMode, Reader, Writer
 from swftp.session.known import Known
 from swftp.session.listing import Listing
+from swftp.session.lookup import Lookup
 from swftp.session.ordering import Order, Turn, change, change_below, look, look_below
 from swftp.transfer.budget import Budget, Group
 from swftp.transfer.download import Download
 from swftp.transfer.engine import Engine, TransferLimits
 from swftp.transfer.hashing import Offload
-from swftp.transfer.upload import Phase, Target, Upload
+from swftp.transfer.upload import Phase, Upload
 
 log = Logger()
-HOPS = 8
-"""Symbolic links followed in a row to the file that is to be written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +42,7 @@ class SessionLimits:
     """Files open at the same time."""
     memory: int = 64 << 20
     """Bytes of memory of all its transfers."""
-    transfer: TransferLimits = TransferLimits()
+    transfer: TransferLimits = field(default_factory=TransferLimits)
 
 
 class Session:
@@ -80,11 +79,13 @@ class Session:
         self._root = root
         self._limits = limits
         self._known = Known(clock)
+        self._lookup = Lookup(storage, self._known, root)
         self._order = Order()
         self._readers: set[Reader] = set()
         self._writers: list[Writer] = []
         self._opening = 0
         self._over = False
+        self._running: set[Deferred[object]] = set()
         self._engine = Engine(
             storage=storage,
             composes=IComposes(storage, None),
@@ -104,7 +105,20 @@ class Session:
 
     def background(self, work: Coroutine[Any, Any, object]) -> None:
         """Run *work*; how it fails is logged."""
-        Deferred.fromCoroutine(work).addErrback(_log_failure)
+        running = Deferred.fromCoroutine(work).addErrback(_log_failure)
+        if not running.called:
+            self._running.add(running)
+            running.addBoth(lambda _: self._running.discard(running))
+
+    @property
+    def busy(self) -> bool:
+        """Whether a file is open or something is being done."""
+        return bool(self._readers or self._writers or self._opening or self._running)
+
+    async def settle(self) -> None:
+        """Wait until all that runs in the background is over."""
+        while self._running:
+            await DeferredList(list(self._running))
 
     def lost(self) -> None:
         """The client is gone: what is open is aborted, what was closed lands."""
@@ -139,19 +153,7 @@ class Session:
             writer = self._writing(inside)
             if writer is not None:
                 return writer.entry
-            return self._shown(await self._stat(inside, follow), path)
-
-    async def _stat(self, inside: Path, follow: bool = True, fresh: bool = False) -> Entry:
-        known = UNSEEN if fresh else self._known.get(inside, follow)
-        if known is not UNSEEN and known is not None:
-            return known
-        try:
-            entry = await self._storage.stat(inside, follow)
-        except errors.NotFound:
-            self._known.learn(inside, None, follow)
-            raise
-        self._known.learn(inside, entry, follow)
-        return entry
+            return self._shown(await self._lookup.stat(inside, follow), path)
 
     def _writing(self, inside: Path) -> Writer | None:
         """The file at *inside* that was opened for writing last and is not closed."""
@@ -188,16 +190,12 @@ class Session:
         self._reserve()
         try:
             async with self._order.turn(look(inside)):
-                entry = await self._stat(inside)
-                if entry.version is None and entry.kind is Kind.FILE:
-                    entry = await self._stat(inside, fresh=True)
-            if entry.kind is Kind.DIRECTORY:
-                raise errors.IsDirectory()
+                entry = await self._lookup.file(inside)
         finally:
             self._opening -= 1
 
         async def look_again() -> Entry:
-            return await self._stat(inside, fresh=True)
+            return await self._lookup.stat(inside, fresh=True)
 
         reader = Reader(self, path, Download(self._engine, inside, entry, ready=ready, look=look_again))
         self._readers.add(reader)
@@ -233,7 +231,7 @@ class Session:
         self._reserve()
         try:
             async with self._order.turn(look(inside)):
-                target, entry = await self._target(inside, mode)
+                target, entry = await self._lookup.target(inside, mode)
         finally:
             self._opening -= 1
         if entry is not None and attributes.mode is None and mode.truncate:
@@ -249,64 +247,6 @@ class Session:
         self._writers.append(writer)
         self._check_alive(writer)
         return writer
-
-    async def _target(self, inside: Path, mode: OpenMode) -> tuple[Target, Entry | None]:
-        """What opening *inside* means, and what stands there."""
-        if len(inside.parts) < 2:
-            await self._check_container(inside)
-        entry = await self._standing(inside, mode)
-        for _ in range(HOPS):
-            if entry is None or entry.kind is not Kind.SYMLINK or mode.exclusive:
-                break
-            inside = self._link_target(entry)
-            entry = await self._standing(inside, mode)
-        if entry is None:
-            if not mode.create:
-                raise errors.NotFound()
-            check_new(inside)
-            if self._known.is_directory(inside):
-                raise errors.IsDirectory()
-            await self._check_parent(inside.parent)
-        elif mode.create and mode.exclusive:
-            raise errors.AlreadyExists()
-        elif entry.kind is not Kind.FILE:
-            raise errors.IsDirectory() if entry.kind is Kind.DIRECTORY else errors.InvalidRequest("too many links")
-        base = None if mode.truncate else entry
-        exclusive = mode.create and mode.exclusive
-        return Target(path=inside, base=base, append=mode.append, exclusive=exclusive), entry
-
-    async def _check_container(self, inside: Path) -> None:
-        """A file cannot be where containers are; say what is wrong with this one."""
-        try:
-            await self._stat(inside)
-        except errors.NotFound:
-            raise errors.PermissionDenied("files live in containers") from None
-        raise errors.IsDirectory()
-
-    async def _standing(self, inside: Path, mode: OpenMode) -> Entry | None:
-        """What a file at *inside* would replace; what is to be kept is looked at now, not remembered."""
-        known = self._known.get(inside, follow=False)
-        if known is not UNSEEN and (mode.truncate or known is not None):
-            return known
-        try:
-            entry = await self._storage.stat(inside, follow=False, implied=False)
-        except errors.NotFound:
-            self._known.learn(inside, None)
-            return None
-        self._known.learn(inside, entry)
-        return entry
-
-    def _link_target(self, entry: Entry) -> Path:
-        target = resolve(entry.target or "")
-        if not self._root.covers(target) or not target.object:
-            raise errors.PermissionDenied("the link leads outside")
-        return target
-
-    async def _check_parent(self, parent: Path) -> None:
-        if self._known.is_directory(parent):
-            return
-        if (await self._stat(parent)).kind is not Kind.DIRECTORY:
-            raise errors.NotDirectory()
 
     def closing(self, writer: Writer) -> Turn:
         """See `swftp.session.files.Owner`."""
@@ -379,7 +319,7 @@ class Session:
         async with self._order.turn(change_below(old), change_below(new)):
             try:
                 writer = self._writing(old)
-                if writer is not None and writer.is_new and not await self._exists(old):
+                if writer is not None and writer.is_new and not await self._lookup.exists(old):
                     entry = await self._rename_unborn(writer, new, exclusive)
                 else:
                     entry = await self._storage.rename(old, new, exclusive)
@@ -389,19 +329,12 @@ class Session:
             self._follow(old, new, entry)
         return self._shown(entry, target)
 
-    async def _exists(self, inside: Path) -> bool:
-        try:
-            await self._storage.stat(inside, follow=False, implied=False)
-        except errors.NotFound:
-            return False
-        return True
-
     async def _rename_unborn(self, writer: Writer, new: Path, exclusive: bool) -> Entry:
         """*writer* has nothing stored yet: all there is to rename is where it will be."""
         try:
             standing = await self._storage.stat(new, follow=False)
         except errors.NotFound:
-            await self._check_parent(new.parent)
+            await self._lookup.check_parent(new.parent)
         else:
             if exclusive:
                 raise errors.AlreadyExists()
@@ -465,5 +398,5 @@ class Session:
 
 
 def _log_failure(failure: Failure) -> None:
-    if not failure.check(CancelledError, errors.Interrupted):
+    if not isinstance(failure.value, CancelledError | errors.Interrupted):
         log.failure("background work failed", failure)
