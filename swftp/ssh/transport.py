@@ -149,7 +149,8 @@ class Transport(SSHServerTransport):
         """Close once all is sent, or soon anyway: a client that does not read cannot keep the socket."""
         self.phase, self.opener = Phase.CLOSED, DiscardOpener()
         self.outbox.close()
-        self.transport.unregisterProducer()
+        if self._place is not None:
+            self.transport.unregisterProducer()
         if self._brakes:
             self._brakes.clear()
             self.transport.resumeProducing()
@@ -206,7 +207,11 @@ class Transport(SSHServerTransport):
             self.rekey()
 
     def _read(self, data: bytes) -> None:
-        at = self._version(data) if self.phase is Phase.VERSION else 0
+        at = 0
+        if self.phase is Phase.VERSION:
+            at = self._version(data)
+            if not at:
+                return
         rest = self._rest
         while rest:
             missing = self.opener.need - len(rest)
@@ -230,7 +235,7 @@ class Transport(SSHServerTransport):
                 return at
 
     def _version(self, data: bytes) -> int:
-        """Where in *data* the packets begin (RFC 4253 section 4.2)."""
+        """Where in *data* the packets begin; 0: the version is not complete (RFC 4253 section 4.2)."""
         line = self._rest
         before = len(line)
         line += data[: limits.VERSION_LIMIT - before]
@@ -238,7 +243,7 @@ class Transport(SSHServerTransport):
         if end < 0:
             if len(line) >= limits.VERSION_LIMIT:
                 raise ProtocolError("version line too long", Reason.PROTOCOL_VERSION_NOT_SUPPORTED)
-            return len(data)
+            return 0
         version = bytes(line[:end]).rstrip(b"\r")
         if not version.startswith((b"SSH-2.0-", b"SSH-1.99-")) or b"\0" in version:
             raise ProtocolError("not an SSH 2.0 client", Reason.PROTOCOL_VERSION_NOT_SUPPORTED)

@@ -9,6 +9,7 @@ never cancelled, since that searches the bucket: `stop` leaves behind an object 
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.interfaces import IReactorTime
@@ -43,10 +44,12 @@ def batched_timer(clock: IReactorTime, bucket: float = BUCKET) -> Timer:
     """
     One timer for all connections.
 
+    ``txaio.with_config`` takes no reactor but the one global one, so the class behind it is asked.
+
     :param bucket: seconds; calls that fall into one bucket cost one reactor timer.
     """
-    api = tx.with_config(loop=clock)  # type: ignore[no-untyped-call]
-    timer: Timer = api.make_batched_timer(bucket)
+    api = tx._TxApi(SimpleNamespace(loop=clock))  # type: ignore[no-untyped-call]
+    timer: Timer = api.make_batched_timer(bucket)  # type: ignore[no-untyped-call]
     return timer
 
 
