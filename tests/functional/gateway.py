@@ -70,7 +70,7 @@ class Gateway:
 
     def start(self) -> None:
         """Start it, again where it was killed, and wait until it accepts."""
-        argv = [sys.executable, "-m", "twisted.scripts.twistd", "-n", "--pidfile", ""]
+        argv = [str(Path(sys.executable).with_name("twistd")), "-n", "--pidfile="]
         self.child = Child(self.name, [*argv, "swftp-sftp", "-c", str(self.config)])
         self.child.wait_for(lambda: answers(self.port, b"SSH-2.0-"))
 
