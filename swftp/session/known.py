@@ -1,8 +1,8 @@
 """
 What a session saw or did a moment ago: short-lived, its own, written through.
 
-The law: it may save a request, never change a result.  What rests on it is pinned to a version (a download), checked by
-the store (an exclusive create), or no more than early notice of an error.
+The law: it may save a request, never change a result.  What rests on it is pinned to a version (a download),
+checked by the store (an exclusive create), or no more than early notice of an error.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Known:
         """What stands at *path*, and below it, may have changed."""
         for known in (self._links, self._targets, self._directories):
             for other in [other for other in known if path.covers(other)]:
-                del known[other]  # type: ignore[attr-defined]
+                del known[other]
 
     def clear(self) -> None:
         """Forget everything."""

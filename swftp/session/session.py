@@ -85,7 +85,7 @@ class Session:
         self._writers: list[Writer] = []
         self._opening = 0
         self._over = False
-        self._running: set[Deferred[object]] = set()
+        self._running: set[Deferred[Any]] = set()
         self._engine = Engine(
             storage=storage,
             composes=IComposes(storage, None),
@@ -105,7 +105,7 @@ class Session:
 
     def background(self, work: Coroutine[Any, Any, object]) -> None:
         """Run *work*; how it fails is logged."""
-        running = Deferred.fromCoroutine(work).addErrback(_log_failure)
+        running: Deferred[Any] = Deferred.fromCoroutine(work).addErrback(_log_failure)
         if not running.called:
             self._running.add(running)
             running.addBoth(lambda _: self._running.discard(running))

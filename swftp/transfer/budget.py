@@ -254,7 +254,7 @@ class Budget:
         self.settle()
 
     def _candidates(self) -> list[Share]:
-        """Who could help those that wait, largest first: where it is their own session that is full, only that one."""
+        """Who could help those that wait, largest first; where only a session is full, who is of that session."""
         groups = {share.group for share in self._queue}
         shares = [share for share in self._shares if self.pressed or share.group in groups]
         return sorted(shares, key=lambda share: share.leaving - share.held)

@@ -21,7 +21,7 @@ from swftp.transfer.extents import Remote
 from swftp.transfer.hashing import digest
 from swftp.transfer.plan import Group, Sort, Stretch, plan
 from swftp.transfer.sources import Block, MemorySource
-from swftp.transfer.staging import Segment
+from swftp.transfer.staging import Segment, Stager
 from swftp.transfer.streaming import Stream
 
 if TYPE_CHECKING:
@@ -35,30 +35,29 @@ async def commit(upload: Upload) -> Entry:
     :raises Changed: the object it began with is no longer there.
     """
     size = upload.table.size
-    if not upload.changed:
-        return await _update(upload)
+    if not upload.changed and upload.base is not None:
+        return await _update(upload, upload.base)
     upload.share.depart(upload.share.held - upload.share.leaving)
     if upload.stream is not None:
         entry = await upload.stream.finish()
     elif size <= upload.part_size and not _segments(upload):
         entry = await _store(upload)
-    elif upload.engine.composes is None:
+    elif upload.engine.composes is None or upload.stager is None:
         entry = await _stream(upload)
     else:
-        entry = await _Composition(upload, upload.engine.composes).publish()
+        entry = await _Composition(upload, upload.engine.composes, upload.stager).publish()
     if entry.size != size:
         raise errors.Corrupt("storage has another length than was sent")
     return entry
 
 
-async def _update(upload: Upload) -> Entry:
+async def _update(upload: Upload, entry: Entry) -> Entry:
     """Nothing was written: set what was asked for, if anything was."""
-    assert upload.base is not None
     if not upload.set_since:
-        return upload.base
+        return entry
     await upload.engine.storage.update(upload.path, upload.attributes)
     seen = upload.entry
-    return replace(upload.base, mtime=seen.mtime, mode=seen.mode)
+    return replace(entry, mtime=seen.mtime, mode=seen.mode)
 
 
 def _segments(upload: Upload) -> list[Segment]:
@@ -76,10 +75,8 @@ async def _store(upload: Upload) -> Entry:
         await base.check(upload)
     size = upload.table.size
     running = upload.front.digest(0, size)
-    blocks: list[Block] = []
-    for _, length, item in upload.table.pieces(0, size):
-        assert not isinstance(item, Remote)
-        blocks.append(bytes(length) if item is None else item)
+    pieces = upload.table.pieces(0, size)
+    blocks: list[Block] = [bytes(length) if item is None else item for _, length, item in pieces]  # type: ignore[misc]
     md5 = await (running.finish() if running is not None else digest(upload.engine.offload, blocks))
     entry = await upload.engine.storage.store(
         upload.path, MemorySource(blocks, md5), upload.attributes, upload.exclusive, upload.replaces()
@@ -101,11 +98,10 @@ async def _stream(upload: Upload) -> Entry:
 class _Composition:
     """One upload that the store puts together."""
 
-    def __init__(self, upload: Upload, composes: IComposes) -> None:
-        assert upload.stager is not None
+    def __init__(self, upload: Upload, composes: IComposes, stager: Stager) -> None:
         self._upload = upload
         self._composes = composes
-        self._stager = upload.stager
+        self._stager = stager
         self._path = upload.path
         self._zeros: dict[int, Segment] = {}
 
@@ -116,19 +112,16 @@ class _Composition:
         groups = plan(await self._stretches(), LEAST_PART, upload.part_size)
         segments = [await self._segment(group) for group in groups]
         await self._stager.room(1)
-        parts: list[IPart] = []
-        for group, segment in zip(groups, segments, strict=True):
-            if segment is not None:
-                assert segment.part is not None
-                parts.append(segment.part)
-            else:
-                parts.append(_slice(group[0]))
+        parts = [
+            _slice(group[0] if segment is None else Stretch(Sort.STORED, segment, 0, segment.length))
+            for group, segment in zip(groups, segments, strict=True)
+        ]
         entry = await self._composes.publish(
             self._path, parts, upload.attributes, upload.exclusive, upload.replaces()
         )
         used: list[object] = [segment for segment in segments if segment is not None]
         used += [stretch.origin for group in groups for stretch in group if len(group) == 1]
-        self._stager.discard([part for origin in used if (part := _part(origin)) is not None])
+        self._stager.discard([_part(origin) for origin in used if origin is not None])
         return entry
 
     async def _stretches(self) -> list[Stretch]:
@@ -153,7 +146,7 @@ class _Composition:
             adopted = await self._composes.adopt(self._upload.source, entry)
         except errors.NotFound as error:
             raise errors.Changed() from error
-        self._stager.parts += adopted
+        self._stager.parts.extend(adopted)
         if sum(part.size for part in adopted) != entry.size:
             raise errors.Changed()
         return adopted
@@ -185,19 +178,22 @@ class _Composition:
             return stretch.origin.content.blocks(stretch.offset, stretch.offset + stretch.length)
         part = _slice(stretch)
 
-        async def fetch(sink: IByteSink) -> object:
-            return await self._composes.read_part(part, sink)
+        async def fetch(sink: IByteSink) -> None:
+            await self._composes.read_part(part, sink)
 
         return [await collect(fetch, stretch.length)]
 
 
-def _part(origin: object) -> IPart | None:
-    return origin.part if isinstance(origin, Segment) else origin  # type: ignore[return-value]
+def _part(origin: object) -> IPart:
+    """What *origin* stored."""
+    part: IPart | None = origin.part if isinstance(origin, Segment) else origin  # type: ignore[assignment]
+    if part is None:
+        raise errors.Unavailable("a segment was not stored")
+    return part
 
 
 def _slice(stretch: Stretch) -> IPart:
     part = _part(stretch.origin)
-    assert part is not None
     if stretch.offset == 0 and stretch.length == part.size:
         return part
     return part.slice(stretch.offset, stretch.length)

@@ -7,12 +7,31 @@ run at most, never its bytes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from swftp.transfer.extents import Extents
 from swftp.transfer.hashing import Offload, RunningDigest
 
 BLOCK = 128 << 10
 """Bytes that are joined into one: what an HTTP connection likes to be written at once."""
 MOST = 1 << 20
+"""Bytes joined at once."""
+SMALL = 4096
+"""Shorter parts of a packet are copied: a view of them would keep the whole packet."""
+
+
+def owned(parts: Sequence[bytes | memoryview], size: int) -> Sequence[bytes | memoryview]:
+    """*parts* such that they keep little more than themselves in memory."""
+    if size >= BLOCK:
+        return (b"".join(parts),)
+    kept: list[bytes | memoryview] = []
+    for part in parts:
+        length = len(part)
+        if isinstance(part, memoryview) and (length < SMALL or 2 * length < len(part.obj)):  # type: ignore[arg-type]
+            part = bytes(part)
+        if length:
+            kept.append(part)
+    return kept
 
 
 class Front:

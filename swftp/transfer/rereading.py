@@ -1,7 +1,7 @@
 """
 READ on a file that is being written: its own unfinished bytes, wherever they are just now.
 
-An object at OPEN that is small enough to stay in memory is fetched once, whole; anything else is read ahead in ranges.
+An object at OPEN that is small enough to stay in memory is fetched once, whole; the rest is read ahead in ranges.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from swftp import errors
 from swftp.entries import Entry
-from swftp.interfaces import IByteSink, IPart
+from swftp.interfaces import IByteSink, IComposes, IPart
 from swftp.transfer.base import load
 from swftp.transfer.extents import Remote
 from swftp.transfer.readahead import LARGEST_READ, Pace, ReadAhead
 from swftp.transfer.staging import Segment
+from swftp.transfer.window import Fetch
 
 if TYPE_CHECKING:
     from swftp.transfer.upload import Upload
@@ -89,12 +90,14 @@ class Rereader:
 
     def _make(self, origin: object) -> ReadAhead:
         upload = self._upload
-        if isinstance(origin, Segment):
-            assert origin.part is not None
-            fetch, size = partial(self._fetch_part, origin.part), origin.length
-        else:
-            assert isinstance(origin, Entry)
+        composes = upload.engine.composes
+        fetch: Fetch
+        if isinstance(origin, Segment) and origin.part is not None and composes is not None:
+            fetch, size = partial(_fetch_part, composes, origin.part), origin.length
+        elif isinstance(origin, Entry):
             fetch, size = partial(self._fetch_base, origin), origin.size
+        else:
+            raise errors.Unsupported("what was sent to this storage cannot be read before it is closed")
         return ReadAhead(
             fetch,
             size,
@@ -105,11 +108,6 @@ class Rereader:
             pace=Pace(upload.engine.limits.read_ahead),
         )
 
-    async def _fetch_part(self, part: IPart, sink: IByteSink, offset: int, length: int) -> None:
-        composes = self._upload.engine.composes
-        assert composes is not None
-        await composes.read_part(part.slice(offset, length), sink)
-
     async def _fetch_base(self, base: Entry, sink: IByteSink, offset: int, length: int) -> None:
         upload = self._upload
         await upload.engine.storage.fetch(upload.source, sink, offset, length, base.version)
@@ -119,3 +117,7 @@ class Rereader:
         for reader in self._readers.values():
             reader.close()
         self._readers.clear()
+
+
+async def _fetch_part(composes: IComposes, part: IPart, sink: IByteSink, offset: int, length: int) -> None:
+    await composes.read_part(part.slice(offset, length), sink)

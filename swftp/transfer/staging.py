@@ -31,9 +31,10 @@ class Segment:
     __slots__ = ("content", "length", "part")
 
     def __init__(self, blocks: Sequence[Block]) -> None:
-        self.content: Extents | None = Extents()
-        self.length = sum(len(block) for block in blocks)
-        self.content.append(blocks, self.length)
+        content = Extents()
+        content.append(blocks, sum(len(block) for block in blocks))
+        self.content: Extents | None = content
+        self.length = content.size
         self.part: IPart | None = None
 
 
@@ -71,8 +72,7 @@ class Stager:
         self._engine.background(self._send(path, segment, cost, running))
 
     async def _send(self, path: Path, segment: Segment, cost: int, running: RunningDigest | None) -> None:
-        assert segment.content is not None
-        blocks = segment.content.blocks(0, segment.length)
+        blocks = segment.content.blocks(0, segment.length) if segment.content is not None else []
         try:
             md5 = await (running.finish() if running is not None else digest(self._engine.offload, blocks))
             part = await self._put(path, MemorySource(blocks, md5))

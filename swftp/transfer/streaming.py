@@ -112,9 +112,8 @@ class Stream:
                     self._source.put(ZEROS[: length - at])
         self._source.end()
         await self._ended
-        if self._error is not None:
-            raise self._error
-        assert self._result is not None
+        if self._error is not None or self._result is None:
+            raise self._error or errors.Interrupted()
         return self._result
 
     def abort(self, error: errors.StorageError) -> None:

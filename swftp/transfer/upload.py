@@ -9,27 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 
 from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
 from swftp import errors
 from swftp.entries import UNSEEN, Attributes, Entry, Kind
 from swftp.paths import Path
 from swftp.transfer.base import remains
+from swftp.transfer.brake import Brake
 from swftp.transfer.budget import LEAST_PART
 from swftp.transfer.commit import commit
 from swftp.transfer.engine import Engine
 from swftp.transfer.extents import Extents, Remote
-from swftp.transfer.front import BLOCK, Front
+from swftp.transfer.front import Front, owned
 from swftp.transfer.rereading import Rereader
 from swftp.transfer.staging import Segment, Stager
 from swftp.transfer.streaming import Stream
+from swftp.transfer.target import Target
 
-SMALL = 4096
-"""Shorter parts of a packet are copied: a view of them would keep the whole packet."""
 LARGEST_FILE = 1 << 50
 
 
@@ -48,19 +47,6 @@ TRANSITIONS = {
     Phase.STORED: {"lost": Phase.STORED},
     Phase.FAILED: {"lost": Phase.FAILED, "refused": Phase.FAILED},
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """What is to be written, and over what."""
-
-    path: Path
-    base: Entry | None = None
-    """The object whose content the file starts with; None: it starts empty, and exists once it is closed."""
-    append: bool = False
-    """All writes go to the end (SSH_FXF_APPEND), as O_APPEND has it."""
-    exclusive: bool = False
-    """The object may not exist when the file is closed."""
 
 
 class Upload:
@@ -115,10 +101,10 @@ class Upload:
             self.stager = Stager(engine, engine.composes, self.share, self._staged)
         self.stream: Stream | None = None
         self._append = target.append
-        self._cap = (engine.limits.in_flight + 1) * self.part_size
+        cap = (engine.limits.in_flight + 1) * self.part_size
+        self.brake = Brake(self.share, cap, lambda: self.stream is None or self.stream.has_room)
         self._scan_at = 2 * self.part_size
         self._holes = 0
-        self._waiting: list[Deferred[None]] = []
         self._rereader = Rereader(self)
 
     @property
@@ -157,7 +143,7 @@ class Upload:
             offset = table.size
         try:
             if offset == table.size:
-                table.append(_own(parts, size), size)
+                table.append(owned(parts, size), size)
             else:
                 self._place(offset, parts, size)
             self.changed = True
@@ -169,9 +155,9 @@ class Upload:
         except errors.StorageError as error:
             self._fail(error)
             raise
-        if room and self.share.held <= self._cap and (self.stream is None or self.stream.has_room):
+        if room and self.share.held <= self.brake.cap and (self.stream is None or self.stream.has_room):
             return None
-        return self._wait(room)
+        return self.brake.wait(room)
 
     def _charge(self, count: int) -> bool:
         """The table takes *count* bytes more, or less; False: the client has to wait."""
@@ -188,7 +174,7 @@ class Upload:
         if self.stream is not None:
             self.stream.check(offset)
         self._stretch(offset)
-        self.table.put(offset, _own(parts, size))
+        self.table.put(offset, owned(parts, size))
 
     def _stretch(self, offset: int) -> None:
         """The file gets a hole where it ends before *offset*."""
@@ -196,32 +182,9 @@ class Upload:
         if self._holes > self.engine.limits.sparse:
             raise errors.TooLarge("too many bytes were left out")
 
-    def _wait(self, room: bool) -> Deferred[None]:
-        waiter: Deferred[None] = Deferred()
-        self._waiting.append(waiter)
-        if not room:
-            self.share.wait()
-        return waiter
-
     def granted(self) -> None:
         """See `swftp.transfer.budget.Member`."""
-        self._resume()
-
-    def _resume(self) -> None:
-        """Let the client go on where there is room."""
-        if not self._waiting or self.share.waiting or self.share.held > self._cap:
-            return
-        if self.stream is not None and not self.stream.has_room:
-            return
-        self._release(None)
-
-    def _release(self, failure: Failure | None) -> None:
-        waiting, self._waiting = self._waiting, []
-        for waiter in waiting:
-            if failure is None:
-                waiter.callback(None)
-            else:
-                waiter.errback(failure)
+        self.brake.ease()
 
     def _drain(self) -> None:
         """Send what is complete."""
@@ -231,20 +194,19 @@ class Upload:
             if self.stager is None:
                 self.stream = Stream.start(self)
             elif self.stager.busy < self.engine.limits.in_flight:
-                self._cut_segment()
+                self._cut_segment(self.stager)
 
-    def _cut_segment(self) -> None:
+    def _cut_segment(self, stager: Stager) -> None:
         front = self.front
         if front.folded - front.start >= self.part_size:
-            self._cut(front.start, front.folded)
+            self._cut(stager, front.start, front.folded)
         elif self.table.memory >= self._scan_at and not self.shrink(self.part_size):
             self._scan_at = self.table.memory + LEAST_PART
-        if self.share.held > self._cap and not self.share.leaving and not self.shrink(LEAST_PART):
+        if self.share.held > self.brake.cap and not self.share.leaving and not self.shrink(LEAST_PART):
             raise errors.TooLarge("too many scattered changes")
 
-    def _cut(self, start: int, end: int) -> int:
+    def _cut(self, stager: Stager, start: int, end: int) -> int:
         """Stage ``[start, end)``, which is in memory; returns the bytes that this will set free."""
-        assert self.stager is not None
         cost = self.table.cost
         running = self.front.digest(start, end)
         segment = Segment(self.table.blocks(start, end))
@@ -253,7 +215,7 @@ class Upload:
         if start <= self.front.end and end >= self.front.start:
             self.front.move(end)
         self._scan_at = 2 * self.part_size
-        self.stager.send(self.path, segment, cost, running)
+        stager.send(self.path, segment, cost, running)
         return cost
 
     def shrink(self, least: int) -> int:
@@ -265,7 +227,7 @@ class Upload:
         longest = max((run for run in self.table.runs() if run.in_memory), key=lambda run: run.length, default=None)
         if longest is None or longest.length < least:
             return 0
-        return self._cut(longest.start, longest.end)
+        return self._cut(self.stager, longest.start, longest.end)
 
     def hold(self, offset: int, data: memoryview) -> None:
         """Keep *data* in memory, which is what the file has at *offset* already."""
@@ -293,12 +255,12 @@ class Upload:
                 self._drain()
             except errors.StorageError as error:
                 self._fail(error)
-            self._resume()
+            self.brake.ease()
 
     def streamed(self, count: int) -> None:
         """*count* bytes left memory for the stream."""
         self.share.give(count)
-        self._resume()
+        self.brake.ease()
 
     def refused(self, error: errors.StorageError) -> None:
         """The store refused what it was sent while the client was still writing."""
@@ -365,7 +327,7 @@ class Upload:
         self._check()
         self._advance("close")
         self._rereader.close()
-        self._release(None)
+        self.brake.release()
         try:
             async with turn or nullcontext():
                 entry = await commit(self)
@@ -411,18 +373,4 @@ class Upload:
             self.stager.abort()
         self.share.close()
         self.table = Extents()
-        self._release(Failure(error))
-
-
-def _own(parts: Sequence[bytes | memoryview], size: int) -> Sequence[bytes | memoryview]:
-    """*parts* such that they keep little more than themselves in memory."""
-    if size >= BLOCK:
-        return (b"".join(parts),)
-    owned: list[bytes | memoryview] = []
-    for part in parts:
-        length = len(part)
-        if isinstance(part, memoryview) and (length < SMALL or 2 * length < len(part.obj)):
-            part = bytes(part)
-        if length:
-            owned.append(part)
-    return owned
+        self.brake.release(error)

@@ -1,8 +1,8 @@
 """
 A stretch of a file that is fetched ahead of its reader: one request after another, in order.
 
-The law: bytes stand here exactly once and in order, from `Window.start` to `Window.end`; a request that is cut goes on
-where it stopped, pinned by its owner to the same version, and its end is never taken for the end of the file.
+The law: bytes stand here exactly once and in order, from `Window.start` to `Window.end`; a request that is cut
+goes on where it stopped, pinned by its owner to the same version, and its end is never taken for that of the file.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class _Flow:
         try:
             self.window.owner.begun(entry)
         except errors.StorageError:
-            self.window.refuse(Failure())
+            self.window.refuse(Failure())  # type: ignore[no-untyped-call]
             self.stop()
 
     def write(self, data: bytes) -> None:
@@ -277,7 +277,8 @@ class Window:
         if flow.window is None:
             return
         if self.end != flow.limit:
-            self._failed(Failure(errors.Unavailable("short answer from storage")), flow)
+            short = errors.Unavailable("short answer from storage")
+            self._failed(Failure(short), flow)  # type: ignore[no-untyped-call]
             return
         flow.window = self._flow = None
         self._advance("complete")
@@ -289,7 +290,7 @@ class Window:
             return
         flow.window = None
         self._flow = None
-        if failure.check(errors.Unavailable) and self._tries < len(DELAYS):
+        if isinstance(failure.value, errors.Unavailable) and self._tries < len(DELAYS):
             self._advance("cut")
             if self._want is not None:
                 self._timer = self.owner.clock.callLater(DELAYS[self._tries], self.run)

@@ -1,0 +1,133 @@
+"""
+What stands at a path, and what opening it for writing means; with as few requests as the answer needs.
+
+All paths here are the store's.
+"""
+
+from __future__ import annotations
+
+from swftp import errors
+from swftp.entries import UNSEEN, Entry, Kind
+from swftp.interfaces import IStorage
+from swftp.paths import Path, check_new, resolve
+from swftp.session.files import OpenMode
+from swftp.session.known import Known
+from swftp.transfer.target import Target
+
+HOPS = 8
+"""Symbolic links followed in a row to the file that is to be written."""
+
+
+class Lookup:
+    """
+    One session's.
+
+    :ivar known: what it remembers.
+    """
+
+    def __init__(self, storage: IStorage, known: Known, root: Path) -> None:
+        self.known = known
+        self._storage = storage
+        self._root = root
+
+    async def stat(self, inside: Path, follow: bool = True, fresh: bool = False) -> Entry:
+        """
+        See `IStorage.stat`.
+
+        :param fresh: ask, whatever is remembered.
+        """
+        known = UNSEEN if fresh else self.known.get(inside, follow)
+        if known is not UNSEEN and known is not None:
+            return known
+        try:
+            entry = await self._storage.stat(inside, follow)
+        except errors.NotFound:
+            self.known.learn(inside, None, follow)
+            raise
+        self.known.learn(inside, entry, follow)
+        return entry
+
+    async def file(self, inside: Path) -> Entry:
+        """The file at *inside*, with the version that a reader is pinned to.
+
+        :raises IsDirectory: it is none.
+        """
+        entry = await self.stat(inside)
+        if entry.kind is Kind.DIRECTORY:
+            raise errors.IsDirectory()
+        return entry if entry.version is not None else await self.stat(inside, fresh=True)
+
+    async def target(self, inside: Path, mode: OpenMode) -> tuple[Target, Entry | None]:
+        """What opening *inside* for writing means, and what stands there."""
+        if len(inside.parts) < 2:
+            await self._refuse_container(inside)
+        entry = await self._standing(inside, mode)
+        for _ in range(HOPS):
+            if entry is None or entry.kind is not Kind.SYMLINK or mode.exclusive:
+                break
+            inside = self._linked(entry)
+            entry = await self._standing(inside, mode)
+        exclusive = mode.create and mode.exclusive
+        await self._check(inside, entry, create=mode.create, exclusive=exclusive)
+        base = None if mode.truncate else entry
+        return Target(path=inside, base=base, append=mode.append, exclusive=exclusive), entry
+
+    async def _check(self, inside: Path, entry: Entry | None, *, create: bool, exclusive: bool) -> None:
+        """Refuse at OPEN what would be refused at CLOSE."""
+        if entry is None:
+            if not create:
+                raise errors.NotFound()
+            check_new(inside)
+            if self.known.is_directory(inside):
+                raise errors.IsDirectory()
+            await self.check_parent(inside.parent)
+        elif exclusive:
+            raise errors.AlreadyExists()
+        elif entry.kind is Kind.DIRECTORY:
+            raise errors.IsDirectory()
+        elif entry.kind is Kind.SYMLINK:
+            raise errors.InvalidRequest("too many symbolic links")
+
+    async def _refuse_container(self, inside: Path) -> None:
+        """A file cannot be where containers are; say what is wrong with this one."""
+        try:
+            await self.stat(inside)
+        except errors.NotFound:
+            raise errors.PermissionDenied("files live in containers") from None
+        raise errors.IsDirectory()
+
+    async def _standing(self, inside: Path, mode: OpenMode) -> Entry | None:
+        """What a file at *inside* would replace; that it is nothing is not remembered where it matters."""
+        known = self.known.get(inside, follow=False)
+        if known is not UNSEEN and (mode.truncate or known is not None):
+            return known
+        try:
+            entry = await self._storage.stat(inside, follow=False, implied=False)
+        except errors.NotFound:
+            self.known.learn(inside, None)
+            return None
+        self.known.learn(inside, entry)
+        return entry
+
+    def _linked(self, entry: Entry) -> Path:
+        """Where the symbolic link *entry* leads."""
+        target = resolve(entry.target or "")
+        if not self._root.covers(target) or not target.object:
+            raise errors.PermissionDenied("the link leads outside")
+        return target
+
+    async def check_parent(self, parent: Path) -> None:
+        """
+        :raises NotFound: nothing is at *parent*.
+        :raises NotDirectory: it is a file.
+        """
+        if not self.known.is_directory(parent) and (await self.stat(parent)).kind is not Kind.DIRECTORY:
+            raise errors.NotDirectory()
+
+    async def exists(self, inside: Path) -> bool:
+        """Whether the store has an object at *inside* just now."""
+        try:
+            await self._storage.stat(inside, follow=False, implied=False)
+        except errors.NotFound:
+            return False
+        return True
