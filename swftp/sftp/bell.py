@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from twisted.internet.defer import Deferred
 
-if TYPE_CHECKING:
-    from swftp.session import Reader, Writer
+from swftp.session import Reader, Writer
 
 
 class Bell:
@@ -37,7 +34,7 @@ class Bell:
             await self._waiting
 
 
-async def fetch(file: Reader | Writer, bell: Bell, offset: int, length: int) -> bytes:
+async def fetch(file: Reader | Writer, bell: Bell, offset: int, length: int) -> bytes | memoryview:
     """At most *length* bytes of *file* at *offset*; ``b""`` at its end.  *bell* is what *file* was opened with."""
     while True:
         bell.mute()

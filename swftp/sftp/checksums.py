@@ -29,7 +29,7 @@ _BLOCK_MINIMUM = 256
 _REPLY_LIMIT = 128 * 1024
 """Bytes of checksums in one reply."""
 
-Fetch = Callable[[int, int], Awaitable[bytes]]
+Fetch = Callable[[int, int], Awaitable[bytes | memoryview]]
 
 
 async def check_handle(
@@ -44,7 +44,7 @@ async def check_name(context: Context, raw: bytes, algorithms: bytes, offset: in
     bell = Bell()
     reader = await context.session.open_reader(parse(raw, context.cwd), bell.ring)
 
-    async def take(position: int, count: int) -> bytes:
+    async def take(position: int, count: int) -> bytes | memoryview:
         return await fetch(reader, bell, position, count)
 
     try:

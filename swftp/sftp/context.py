@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IReactorTime
 
 from swftp.paths import ROOT, Path
+from swftp.session import Session
 from swftp.sftp.handles import IReplies
 from swftp.sftp.table import HandleTable
-
-if TYPE_CHECKING:
-    from swftp.session import Session
 
 
 @dataclass(frozen=True, slots=True, eq=False)

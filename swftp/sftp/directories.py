@@ -6,18 +6,14 @@ READDIR streams: what a handle keeps is what is left of one page of the store, h
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from swftp.entries import Entry, Kind
 from swftp.paths import Path, is_plain, parse
+from swftp.session import Listing
 from swftp.sftp import attributes
 from swftp.sftp.context import Context
 from swftp.sftp.handles import Handle, IReplies
 from swftp.sftp.longnames import longname
 from swftp.sftp.wire import Attrs, Reply, end_reply, handle_reply, name_entry, name_reply
-
-if TYPE_CHECKING:
-    from swftp.session import Listing
 
 BATCH = 100
 """Most entries in a reply: what OpenSSH gives."""

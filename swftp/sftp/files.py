@@ -132,9 +132,11 @@ async def truncate_path(context: Context, path: Path, size: int, wanted: Attribu
     """Make the file at *path* *size* bytes long, and set what is *wanted*, in one step."""
     if size >= _SIZE_LIMIT:
         raise errors.TooLarge()
-    writer = await context.session.open_writer(path, OpenMode(), wanted, lambda: None)
+    writer = await context.session.open_writer(path, OpenMode(), Attributes(), lambda: None)
     try:
         await writer.truncate(size)
+        if wanted != Attributes():
+            writer.set(wanted)
         await writer.close()
     except BaseException:
         writer.lost()

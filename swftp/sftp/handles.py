@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -17,11 +17,9 @@ from twisted.python.failure import Failure
 from swftp import errors
 from swftp.outcomes import Status
 from swftp.paths import Path
+from swftp.session import Reader, Writer
 from swftp.sftp.bell import Bell, fetch
 from swftp.sftp.wire import Reply, data_head, status
-
-if TYPE_CHECKING:
-    from swftp.session import Reader, Writer
 
 Outcome = Reply | None | BaseException
 """How a request ended: a reply, plain success, or an error."""
@@ -214,13 +212,13 @@ class FileHandle(Handle):
         self._bell.ring()
         super().wake()
 
-    async def fetch(self, offset: int, length: int) -> bytes:
+    async def fetch(self, offset: int, length: int) -> bytes | memoryview:
         """For a task at the head of the queue: at most *length* bytes at *offset*, ``b""`` at the end of the file."""
         if not self.readable:
             raise errors.PermissionDenied("not open for reading")
         return await fetch(self.file, self._bell, offset, length)
 
-    async def store(self, offset: int, data: bytes) -> None:
+    async def store(self, offset: int, data: bytes | memoryview) -> None:
         """For a task at the head of the queue: write *data*; returns when there is room for more."""
         wait = self._take(offset, [memoryview(data)], len(data))
         if isinstance(wait, Deferred):

@@ -92,8 +92,9 @@ class ScpIO:
 
     def received(self, data: bytes, start: int, end: int) -> None:
         """See `ISubsystem.received`."""
-        self._input.append(memoryview(data)[start:end])
-        self.bell.ring()
+        if start < end:
+            self._input.append(memoryview(data)[start:end])
+            self.bell.ring()
 
     def end(self) -> None:
         """No more will come."""
@@ -142,7 +143,7 @@ class ScpIO:
                 return line[:-1]
         raise errors.Malformed("line too long")
 
-    async def put(self, *parts: bytes) -> None:
+    async def put(self, *parts: bytes | memoryview) -> None:
         """Send; returns when there is room for more."""
         self._channel.put(*parts)
         while self._channel.backlog >= self._channel.high_water:

@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -21,6 +20,7 @@ from zope.interface import implementer
 from swftp import errors, outcomes
 from swftp.interfaces import ISessionChannel, ISubsystem
 from swftp.outcomes import Status
+from swftp.session import Session
 from swftp.sftp import wire
 from swftp.sftp.commands import COMMANDS
 from swftp.sftp.context import Context
@@ -29,9 +29,6 @@ from swftp.sftp.handles import FileHandle, Handle, Outcome, Work
 from swftp.sftp.stream import BadStream, RequestStream
 from swftp.sftp.table import HandleTable
 from swftp.sftp.wire import DATA_LIMIT, Cursor, Packet
-
-if TYPE_CHECKING:
-    from swftp.session import Session
 
 log = Logger()
 
@@ -47,7 +44,7 @@ class Limits:
     """Files and directories open at a time."""
     requests: int = 1024
     """Requests that wait for their answer; more wait unparsed, in the channel's window."""
-    unanswered_bytes: int = 8 * 1024 * 1024
+    unanswered_bytes: int = 32 * 1024 * 1024
     """Bytes of WRITEs that wait for their answer; above it the client gets no more window."""
 
 
@@ -275,9 +272,16 @@ class SFTPServer:
                 self.schedule(handle)
         self.full = self._requests >= self._limits.requests or channel.backlog > _OUTPUT_FACTOR * channel.high_water
 
+    @property
+    def _pressed(self) -> bool:
+        """Whether a client that does not wait for the answers to its WRITEs has to be held back."""
+        if not self._unanswered:  # then nothing would tell us when to let it go on
+            return False
+        return self._session.pressed or self._unanswered > self._limits.unanswered_bytes
+
     def _settle(self) -> None:
         """Give window for what was dealt with; end when all is said."""
-        if self._owed and self._unanswered <= self._limits.unanswered_bytes and self._phase is not Phase.OVER:
+        if self._owed and not self._pressed and self._phase is not Phase.OVER:
             count, self._owed = self._owed, 0
             self._channel.credit(count)
         if self._phase is Phase.ENDING and not self._requests and not self._stream.holding:

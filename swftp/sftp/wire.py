@@ -221,7 +221,7 @@ def attrs(value: Attrs) -> bytes:
         parts.append(U32.pack(value.permissions))
     if value.mtime is not None:
         flags |= ATTR_ACMODTIME
-        parts.append(PAIR.pack(value.atime or value.mtime, value.mtime))
+        parts.append(PAIR.pack(value.mtime if value.atime is None else value.atime, value.mtime))
     return U32.pack(flags) + b"".join(parts)
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -9,6 +13,7 @@ from swftp.session import Session
 from swftp.sftp.server import Limits, SFTPServer
 from swftp.sftp.wire import string
 from swftp.storage.memory import MemoryStorage
+from swftp.transfer.budget import Budget
 from tests.sftp.client import FakeChannel, FakeClient
 
 NOW = 1_700_000_000.0
@@ -43,6 +48,11 @@ class SFTPTestCase(SynchronousTestCase):
         self.clock.pump([0] * turns)
 
 
+def at_once(function: Callable[..., Any], *args: Any) -> Deferred[Any]:
+    """An `Offload` without threads."""
+    return maybeDeferred(function, *args)
+
+
 def make_session(storage: MemoryStorage, clock: Clock) -> Session:
     """A session over *storage*."""
-    return Session(storage)
+    return Session(storage, budget=Budget(64 << 20, clock), clock=clock, offload=at_once)

@@ -169,9 +169,7 @@ class OpenTests(FileTestCase):
 
     def test_missing_container(self) -> None:
         """It is not made on the way."""
-        self.assertEqual(
-            self.refused(Packet.OPEN, string(b"/no/n"), u32(NEW), NO_ATTRS), Status.NO_SUCH_FILE
-        )
+        self.assertEqual(self.refused(Packet.OPEN, string(b"/no/n"), u32(NEW), NO_ATTRS), Status.NO_SUCH_FILE)
 
     def test_attributes_of_a_new_file(self) -> None:
         """Mode and time at OPEN are those of the new file."""
@@ -279,9 +277,7 @@ class AttributesTests(FileTestCase):
     def test_truncate_what_is_read(self) -> None:
         """Denied."""
         handle = self.client.open(b"/box/a", READ)
-        self.assertEqual(
-            self.refused(Packet.FSETSTAT, handle, wire.attrs(Attrs(size=5))), Status.PERMISSION_DENIED
-        )
+        self.assertEqual(self.refused(Packet.FSETSTAT, handle, wire.attrs(Attrs(size=5))), Status.PERMISSION_DENIED)
 
     def test_time_of_what_is_read(self) -> None:
         """FSETSTAT on a handle that only reads sets the stored file's."""

@@ -1,0 +1,192 @@
+"""Extended requests."""
+
+from __future__ import annotations
+
+import hashlib
+
+from swftp.outcomes import Status
+from swftp.sftp.attributes import OWNER_ID
+from swftp.sftp.wire import Cursor, Packet, string, strings
+from tests.sftp.case import CONTENT, NEW, READ, WRITE, A, SFTPTestCase
+from tests.sftp.client import Heard, u32, u64
+
+
+class OpenSSHTests(SFTPTestCase):
+    """Those of OpenSSH."""
+
+    def figures(self, heard: Heard) -> list[int]:
+        """The reply as uint64s."""
+        self.assertIs(heard.kind, Packet.EXTENDED_REPLY)
+        cursor = Cursor(heard.body)
+        return [cursor.uint64() for _ in range(cursor.left // 8)]
+
+    def test_limits(self) -> None:
+        """OpenSSH's figures, and our number of handles."""
+        self.assertEqual(
+            self.figures(self.client.call_extended(b"limits@openssh.com")), [262144, 261120, 261120, 256]
+        )
+
+    def test_statvfs(self) -> None:
+        """Quota and use, in blocks; the same by name and by handle."""
+        self.storage.quota_bytes = 1 << 20
+        self.storage["/box/b"] = bytes(512 * 1024)
+        found = self.figures(self.client.call_extended(b"statvfs@openssh.com", string(b"/box")))
+        self.assertEqual(len(found), 11)
+        size, unit, total, free, available = found[:5]
+        self.assertEqual((unit * total, free, found[10]), (1 << 20, available, 255))
+        self.assertEqual(free, ((1 << 19) - len(CONTENT)) // size)
+        handle = self.client.open(b"/box/a", READ)
+        self.assertEqual(self.figures(self.client.call_extended(b"fstatvfs@openssh.com", handle)), found)
+
+    def test_statvfs_without_quota(self) -> None:
+        """There is always room."""
+        found = self.figures(self.client.call_extended(b"statvfs@openssh.com", string(b"/")))
+        self.assertGreater(found[0] * found[4], 1 << 49)
+        self.assertGreater(found[7], 1 << 30)
+
+    def test_fsync(self) -> None:
+        """Is granted, on handles to read and to write, and commits nothing."""
+        handle = self.client.open(b"/box/n", NEW)
+        self.client.call(Packet.WRITE, handle, u64(0), string(b"x"))
+        for each in (handle, self.client.open(b"/box/a", READ)):
+            self.assertEqual(self.client.call_extended(b"fsync@openssh.com", each).code, Status.OK)
+        self.assertNotIn("/box/n", self.storage)
+
+    def test_users_groups(self) -> None:
+        """Known ids have names, others empty ones."""
+        ids = u32(OWNER_ID) + u32(0)
+        cursor = Cursor(self.client.call_extended(b"users-groups-by-id@openssh.com", string(ids), string(ids)).body)
+        self.assertEqual(strings(cursor.string()), [b"owner", b""])
+        self.assertEqual(strings(cursor.string()), [b"group", b""])
+        self.assertEqual(
+            self.client.call_extended(b"users-groups-by-id@openssh.com", string(b"abc"), string(b"")).code,
+            Status.BAD_MESSAGE,
+        )
+
+
+class CopyDataTests(SFTPTestCase):
+    """``copy-data``."""
+
+    def copy(self, source: bytes, offset: int, length: int, target: bytes, at: int = 0) -> Heard:
+        """Ask, and wait."""
+        asked = self.client.extended(b"copy-data", source, u64(offset), u64(length), target, u64(at))
+        self.settle()
+        return self.client.reply(asked)
+
+    def test_whole_file(self) -> None:
+        """As OpenSSH's ``cp``."""
+        self.storage["/box/a"] = bytes(range(256)) * 4096
+        source, target = self.client.open(b"/box/a", READ), self.client.open(b"/box/n", NEW)
+        self.assertEqual(self.copy(source, 0, 0, target).code, Status.OK)
+        self.assertNotIn("/box/n", self.storage)
+        self.client.call(Packet.CLOSE, target)
+        self.settle()
+        self.assertEqual(self.storage["/box/n"], self.storage["/box/a"])
+
+    def test_ranges(self) -> None:
+        """From anywhere to anywhere."""
+        source, target = self.client.open(b"/box/a", READ), self.client.open(b"/box/n", NEW)
+        self.assertEqual(self.copy(source, 7, 5, target, 0).code, Status.OK)
+        self.assertEqual(self.copy(source, 0, 5, target, 5).code, Status.OK)
+        self.client.call(Packet.CLOSE, target)
+        self.assertEqual(self.storage["/box/n"], b"worldhello")
+
+    def test_more_than_there_is(self) -> None:
+        """EOF, as OpenSSH says."""
+        source, target = self.client.open(b"/box/a", READ), self.client.open(b"/box/n", NEW)
+        self.assertEqual(self.copy(source, 0, 1000, target).code, Status.EOF)
+
+    def test_refused(self) -> None:
+        """Onto itself, from what cannot be read, to what cannot be written."""
+        both = self.client.open(b"/box/a", READ | WRITE)
+        reading, writing = self.client.open(b"/box/a", READ), self.client.open(b"/box/n", NEW)
+        for source, target in ((both, both), (reading, both), (writing, both), (both, reading)):
+            self.assertIn(self.copy(source, 0, 0, target).code, (Status.FAILURE, Status.PERMISSION_DENIED))
+
+    def test_order(self) -> None:
+        """It sees the WRITEs before it, and CLOSE behind it waits for it."""
+        source, target = self.client.open(b"/box/s", READ | NEW), self.client.open(b"/box/n", NEW)
+        asked = [
+            self.client.ask(Packet.WRITE, source, u64(0), string(b"fresh")),
+            self.client.extended(b"copy-data", source, u64(0), u64(0), target, u64(0)),
+            self.client.ask(Packet.CLOSE, target),
+        ]
+        self.settle()
+        self.assertEqual([(h.request, h.code) for h in self.client.hear()], [(a, Status.OK) for a in asked])
+        self.assertEqual(self.storage["/box/n"], b"fresh")
+
+    def test_lost_while_copying(self) -> None:
+        """Nothing is committed."""
+        self.storage["/box/a"] = bytes(1 << 20)
+        source, target = self.client.open(b"/box/a", READ), self.client.open(b"/box/n", NEW)
+        self.client.extended(b"copy-data", source, u64(0), u64(0), target, u64(0))
+        self.client.ask(Packet.CLOSE, target)
+        self.client.server.lost()  # type: ignore[attr-defined]
+        self.settle()
+        self.assertNotIn("/box/n", self.storage)
+
+
+class CheckFileTests(SFTPTestCase):
+    """``check-file``, by handle and by name."""
+
+    def check(self, algorithms: bytes, offset: int = 0, length: int = 0, block: int = 0) -> tuple[bytes, bytes]:
+        """Algorithm and checksums, which must be the same for both."""
+        rest = (string(algorithms), u64(offset), u64(length), u32(block))
+        handle = self.client.open(b"/box/a", READ)
+        found = []
+        for name, what in (
+            (b"check-file", handle),
+            (b"check-file-handle", handle),
+            (b"check-file-name", A),
+        ):
+            asked = self.client.extended(name, what, *rest)
+            self.settle()
+            heard = self.client.reply(asked)
+            self.assertIs(heard.kind, Packet.EXTENDED_REPLY, heard)
+            cursor = Cursor(heard.body)
+            self.assertEqual(cursor.string(), b"check-file")
+            found.append((cursor.string(), cursor.take(cursor.left)))
+        self.assertEqual(len(set(found)), 1)
+        return found[0]
+
+    def test_algorithms(self) -> None:
+        """The first we know of those that the client names."""
+        self.assertEqual(self.check(b"sha1"), (b"sha1", hashlib.sha1(CONTENT).digest()))
+        self.assertEqual(self.check(b"what,sha256,md5"), (b"sha256", hashlib.sha256(CONTENT).digest()))
+        self.assertEqual(self.check(b"md5"), (b"md5", hashlib.md5(CONTENT).digest()))
+
+    def test_empty_file(self) -> None:
+        """One checksum, of nothing."""
+        self.storage["/box/a"] = b""
+        self.assertEqual(self.check(b"sha1"), (b"sha1", hashlib.sha1(b"").digest()))
+
+    def test_ranges_and_blocks(self) -> None:
+        """Part of the file, and a checksum a block, the last one short."""
+        content = bytes(range(256)) * 5
+        self.storage["/box/a"] = content
+        self.assertEqual(self.check(b"md5", 100, 200)[1], hashlib.md5(content[100:300]).digest())
+        blocks = [content[i : i + 500] for i in range(0, 1280, 500)]
+        self.assertEqual(self.check(b"md5", block=500)[1], b"".join(hashlib.md5(b).digest() for b in blocks))
+
+    def test_free_where_the_store_knows(self) -> None:
+        """The MD5 of a whole file costs no download."""
+        asked: list[str] = []
+        self.storage.hook = lambda verb, path: asked.append(verb)  # type: ignore[func-returns-value]
+        self.check(b"md5")
+        self.assertNotIn("fetch", asked)
+
+    def test_refused(self) -> None:
+        """Unknown algorithms, offsets beyond the end, blocks too small, what cannot be read."""
+        self.storage["/box/a"] = bytes(1000)
+        for algorithm, offset, block, code in (
+            (b"rot13", 0, 0, Status.OP_UNSUPPORTED),
+            (b"md5", 1001, 0, Status.FAILURE),
+            (b"md5", 0, 255, Status.FAILURE),
+        ):
+            heard = self.client.call_extended(
+                b"check-file-name", A, string(algorithm), u64(offset), u64(0), u32(block)
+            )
+            self.assertEqual(heard.code, code)
+        writing = self.client.open(b"/box/a", WRITE)
+        heard = self.client.call_extended(b"check-file-handle", writing, string(b"sha1"), u64(0), u64(0), u32(0))
+        self.assertEqual(heard.code, Status.PERMISSION_DENIED)

@@ -1,0 +1,320 @@
+"""The old scp protocol, both ways."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from swftp.entries import Entry
+from swftp.errors import Unavailable
+from swftp.paths import resolve
+from swftp.sftp.factories import open_command, open_subsystem
+from swftp.sftp.server import SFTPServer
+from swftp.storage.memory import MemoryStorage
+from tests.sftp.case import CONTENT, NOW, SFTPTestCase, make_session
+from tests.sftp.client import FakeChannel
+
+
+class Scp:
+    """The client's end of one command."""
+
+    def __init__(self, line: bytes, storage: MemoryStorage, clock: Clock) -> None:
+        self.channel = FakeChannel()
+        self.clock = clock
+        self.sent = 0
+        self.server = open_command(line, lambda: make_session(storage, clock), clock)
+        assert self.server is not None
+        self.server.connected(self.channel)
+        self.settle()
+
+    def settle(self) -> None:
+        """Let things happen that take no time."""
+        self.clock.pump([0] * 30)
+
+    def say(self, data: bytes) -> bytes:
+        """Send, and hear what comes."""
+        assert self.server is not None
+        self.sent += len(data)
+        self.server.received(b"#" + data, 1, 1 + len(data))
+        self.settle()
+        return self.hear()
+
+    def hear(self) -> bytes:
+        """All output so far."""
+        found = bytes(self.channel.output)
+        self.channel.output.clear()
+        self.channel.unread = 0
+        return found
+
+    def end(self) -> int | None:
+        """Say EOF; the exit status."""
+        assert self.server is not None
+        self.server.ended()
+        self.settle()
+        return self.channel.finished
+
+
+class ScpTestCase(SFTPTestCase):
+    """Runs commands."""
+
+    def run_scp(self, line: bytes) -> Scp:
+        """Begin *line*."""
+        return Scp(line, self.storage, self.clock)
+
+    def sink(self, line: bytes) -> Scp:
+        """Begin an upload."""
+        scp = self.run_scp(line)
+        self.assertEqual(scp.hear(), b"\0")
+        return scp
+
+
+class SinkTests(ScpTestCase):
+    """``scp -t``."""
+
+    def test_file(self) -> None:
+        """A file is stored when the client has said that all was well."""
+        scp = self.sink(b"scp -t /box/n")
+        self.assertEqual(scp.say(b"C0640 5 name\n"), b"\0")
+        self.assertEqual(scp.say(b"hello"), b"")
+        self.assertNotIn("/box/n", self.storage)
+        self.assertEqual(scp.say(b"\0"), b"\0")
+        self.assertEqual(scp.end(), 0)
+        self.assertEqual(self.storage["/box/n"], b"hello")
+        self.assertEqual(scp.channel.credited, scp.sent)
+
+    def test_into_directory(self) -> None:
+        """Into an existing directory under its own name, with time and mode."""
+        scp = self.sink(b"scp -p -t /box")
+        self.assertEqual(scp.say(b"T1600000000 0 1600000001 0\n"), b"\0")
+        self.assertEqual(scp.say(b"C0600 3 n a\xc3\xbc\n"), b"\0")
+        self.assertEqual(scp.say(b"abc\0"), b"\0")
+        self.assertEqual(scp.end(), 0)
+        self.assertEqual(self.storage["/box/n aü"], b"abc")
+        entry = self.entry("/box/n aü")
+        self.assertEqual((entry.mtime, entry.mode), (1_600_000_000.0, 0o600))
+
+    def entry(self, path: str) -> Entry:
+        """What stands at *path*."""
+        return self.successResultOf(Deferred.fromCoroutine(self.storage.stat(resolve(path))))
+
+    def test_tree(self) -> None:
+        """Directories are made, entered and left."""
+        scp = self.sink(b"scp -rt /box/tree")
+        for line in (
+            b"D0755 0 top\n",
+            b"C0644 1 f\n",
+            b"x\0",
+            b"D0755 0 sub\n",
+            b"C0644 0 g\n",
+            b"\0",
+            b"E\n",
+            b"E\n",
+        ):
+            self.assertEqual(scp.say(line), b"\0")
+        self.assertEqual(scp.end(), 0)
+        self.assertEqual((self.storage["/box/tree/f"], self.storage["/box/tree/sub/g"]), (b"x", b""))
+
+    def test_names_that_lead_elsewhere(self) -> None:
+        """A name is one component; anything else ends it all."""
+        for name in (b"..", b".", b"a/b", b"/etc/passwd", b"../a", b"a\0b", b"\xff"):
+            scp = self.sink(b"scp -t /box")
+            self.assertEqual(scp.say(b"C0644 1 " + name + b"\n")[:1], b"\2")
+            self.assertEqual(scp.channel.finished, 1)
+        self.assertEqual(self.names(), ["a"])
+
+    def names(self) -> list[str]:
+        """What is in the box."""
+        page = self.successResultOf(Deferred.fromCoroutine(self.storage.list(resolve("/box"))))
+        return [entry.name for entry in page.entries]
+
+    def test_nonsense(self) -> None:
+        """Lines that are none end it all."""
+        for line in (b"X\n", b"C644 1 n\n", b"C0644 -1 n\n", b"C0644 1\n", b"C0649 1 n\n", b"T1 2 3\n", b"E\n", b"\n",
+                     b"D0755 0 d\n", b"C0644 99999999999999999999 n\n", b"C" + b"0" * 5000):  # fmt: skip
+            scp = self.sink(b"scp -t /box")
+            self.assertEqual(scp.say(line)[:1], b"\2", line)
+            self.assertEqual(scp.channel.finished, 1)
+
+    def test_client_says_the_file_is_bad(self) -> None:
+        """It read its own file with errors: nothing is stored, the rest goes on."""
+        scp = self.sink(b"scp -t /box")
+        scp.say(b"C0644 3 a\n")
+        self.assertEqual(scp.say(b"abc\1scp: a: Input/output error\n"), b"\0")
+        self.assertEqual(self.storage["/box/a"], CONTENT)
+        self.assertEqual(scp.say(b"C0644 1 b\n"), b"\0")
+        self.assertEqual(scp.say(b"b\0"), b"\0")
+        self.assertEqual(scp.end(), 1)
+        self.assertEqual(self.storage["/box/b"], b"b")
+
+    def test_interrupted(self) -> None:
+        """EOF or loss in the middle, or before the last word: the old content stays."""
+        for said in (b"", b"ab", b"abc"):
+            for end in ("ended", "lost"):
+                scp = self.sink(b"scp -t /box/a")
+                scp.say(b"C0644 3 a\n" + said)
+                getattr(scp.server, end)()
+                scp.settle()
+                self.assertEqual(self.storage["/box/a"], CONTENT)
+                self.assertEqual(scp.channel.finished, 1)
+
+    def test_store_refuses(self) -> None:
+        """An error at the end is told, and the next file is taken."""
+        self.storage.quota_bytes = 20
+        scp = self.sink(b"scp -t /box")
+        scp.say(b"C0644 30 n\n")
+        self.assertEqual(scp.say(bytes(30) + b"\0"), b"\1scp: /box/n: quota exceeded\n")
+        self.assertEqual(scp.say(b"C0644 1 m\n"), b"\0")
+        self.assertEqual(scp.say(b"m\0"), b"\0")
+        self.assertEqual(scp.end(), 1)
+        self.assertEqual(self.names(), ["a", "m"])
+
+    def test_refused_at_once(self) -> None:
+        """What cannot be stored is said before the content is sent."""
+        scp = self.sink(b"scp -t /no/n")
+        self.assertEqual(scp.say(b"C0644 3 n\n"), b"\1scp: /no/n: no such file or directory\n")
+        self.assertEqual(scp.end(), 1)
+
+    def test_target_has_to_be_a_directory(self) -> None:
+        """``-d`` of a file is refused."""
+        scp = self.run_scp(b"scp -d -t /box/a")
+        self.assertEqual((scp.hear()[:1], scp.channel.finished), (b"\2", 1))
+
+    @settings(deadline=None)
+    @given(st.data())
+    def test_any_cut(self, data: st.DataObject) -> None:
+        """A client that does not wait for answers, cut anywhere."""
+        clock = Clock()
+        clock.advance(NOW)
+        storage = MemoryStorage(clock)
+        storage["/box/a"] = CONTENT
+        scp = Scp(b"scp -rt /box", storage, clock)
+        stream = b"D0755 0 d\nT5 0 5 0\nC0644 9 f\n123456789\0C0600 0 e\n\0E\n"
+        cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
+        for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+            scp.say(stream[start:end])
+        self.assertEqual(scp.end(), 0)
+        self.assertEqual((storage["/box/d/f"], storage["/box/d/e"]), (b"123456789", b""))
+
+
+class SourceTests(ScpTestCase):
+    """``scp -f``."""
+
+    def test_file(self) -> None:
+        """Announced, sent, confirmed."""
+        scp = self.run_scp(b"scp -f /box/a")
+        self.assertEqual(scp.hear(), b"")
+        self.assertEqual(scp.say(b"\0"), b"C0644 12 a\n")
+        self.assertEqual(scp.say(b"\0"), CONTENT + b"\0")
+        self.assertIsNone(scp.channel.finished)
+        self.assertEqual(scp.say(b"\0"), b"")
+        self.assertEqual(scp.channel.finished, 0)
+
+    def test_times(self) -> None:
+        """``-p`` says when."""
+        scp = self.run_scp(b"scp -pf /box/a")
+        self.assertEqual(scp.say(b"\0"), b"T1700000000 0 1700000000 0\n")
+        self.assertEqual(scp.say(b"\0"), b"C0644 12 a\n")
+
+    def transfer(self, line: bytes) -> tuple[bytes, int | None]:
+        """All of it, with a client that is always content."""
+        scp = self.run_scp(line)
+        heard = b""
+        for _ in range(100):
+            if scp.channel.finished is not None:
+                break
+            heard += scp.say(b"\0")
+        return heard, scp.channel.finished
+
+    def test_tree(self) -> None:
+        """``-r`` goes all the way down, and comes back."""
+        self.storage["/box/d/e/f"] = b"f"
+        self.storage["/box/d/g"] = b""
+        heard, status = self.transfer(b"scp -r -f /box/d")
+        self.assertEqual(heard, b"D0755 0 d\nD0755 0 e\nC0644 1 f\nf\0E\nC0644 0 g\n\0E\n")
+        self.assertEqual(status, 0)
+
+    def test_large_file(self) -> None:
+        """More than one slice, to a client that reads slowly: bounded, whole."""
+        self.storage["/box/a"] = content = bytes(range(256)) * 8192
+        scp = self.run_scp(b"scp -f /box/a")
+        scp.say(b"\0")
+        scp.channel.reading = False
+        heard = scp.say(b"\0")
+        while len(heard) <= len(content):
+            self.assertLessEqual(scp.channel.backlog, 3 * scp.channel.high_water)
+            assert scp.server is not None
+            scp.server.drained()
+            scp.settle()
+            heard += scp.hear()
+        self.assertEqual(heard, content + b"\0")
+
+    def test_pattern(self) -> None:
+        """The last component is a pattern unless it is quoted; hidden names need a dot."""
+        for name in ("b.txt", "c.txt", ".d.txt", "*.txt"):
+            self.storage[f"/box/{name}"] = b""
+        for line, names in (
+            (b"scp -f /box/*.txt", [b"*.txt", b"b.txt", b"c.txt"]),
+            (b"scp -f /box/.*.txt", [b".d.txt"]),
+            (rb"scp -f /box/\*.txt", [b"*.txt"]),
+            (b"scp -f '/box/*.txt'", [b"*.txt"]),
+            (b"scp -f /box/[bx].txt /box/a", [b"b.txt", b"a"]),
+        ):
+            heard, status = self.transfer(line)
+            found = [part.split(b" ")[2] for part in heard.replace(b"\0", b"\n").split(b"\n") if part[:2] == b"C0"]
+            self.assertEqual((found, status), (names, 0))
+
+    def test_errors(self) -> None:
+        """What is missing, or a directory without ``-r``, is told; the rest is sent."""
+        heard, status = self.transfer(b"scp -f /box/x /box /box/*.no /box/a")
+        self.assertEqual(heard.count(b"\1scp: "), 3)
+        self.assertTrue(heard.endswith(b"C0644 12 a\n" + CONTENT + b"\0"))
+        self.assertEqual(status, 1)
+
+    def test_client_declines(self) -> None:
+        """A file that the client does not want is not sent; after a fatal word nothing is."""
+        self.storage["/box/b"] = b"b"
+        scp = self.run_scp(b"scp -f /box/a /box/b")
+        scp.say(b"\0")
+        self.assertEqual(scp.say(b"\1scp: a: Permission denied\n"), b"C0644 1 b\n")
+        self.assertEqual(scp.say(b"\2scp: enough\n"), b"")
+        self.assertEqual(scp.channel.finished, 1)
+
+    def test_store_fails_in_the_middle(self) -> None:
+        """The transfer ends short, with an error: never filled up with something else."""
+        self.storage["/box/a"] = bytes(1 << 20)
+        scp = self.run_scp(b"scp -f /box/a")
+        scp.say(b"\0")
+
+        def fail(verb: str, path: object) -> None:
+            raise Unavailable()
+
+        self.storage.hook = fail
+        heard = scp.say(b"\0")
+        self.clock.pump([1.0] * 60)
+        self.assertLess(len(heard) + len(scp.hear()), 1 << 20)
+        self.assertEqual(scp.channel.finished, 1)
+        self.assertIn(b"/box/a", scp.channel.errors)
+
+
+class CommandTests(ScpTestCase):
+    """What is run."""
+
+    def test_other_commands(self) -> None:
+        """Only scp is."""
+        for line in (b"ls", b"", b"  ", b"rm -rf /", b"/bin/sh", b"md5sum a", b"scpx -t a", b"\xff"):
+            self.assertIsNone(open_command(line, self.make_session, self.clock))
+
+    def test_scp_that_makes_no_sense(self) -> None:
+        """Says so, on standard error."""
+        for line in (b"scp", b"scp -t", b"scp a", b"scp -t -f a", b"scp -t a b", b"scp -S sh -t a", b"scp -t a; rm b",
+                     b"scp -t $HOME", b"scp -f `id`", b"scp -t \xff", b"scp -f " + b"a" * 5000):  # fmt: skip
+            scp = self.run_scp(line)
+            self.assertEqual((scp.channel.finished, scp.hear()), (1, b""), line)
+            self.assertTrue(scp.channel.errors.startswith(b"scp: "))
+
+    def test_subsystems(self) -> None:
+        """sftp, and no other."""
+        self.assertIsInstance(open_subsystem(b"sftp", self.make_session, self.clock), SFTPServer)
+        self.assertIsNone(open_subsystem(b"netconf", self.make_session, self.clock))
