@@ -192,7 +192,7 @@ class SwiftStorage:
     ) -> tuple[Sequence[Segment], Sequence[Names]]:
         """Segments of what stands at *path* and will be replaced; refuses what cannot be."""
         if not path.object:
-            raise errors.PermissionDenied("files live in containers") if path.is_root else errors.IsDirectory()
+            raise errors.PermissionDenied("files live in containers")
         if replaces is UNSEEN and not exclusive:
             headers = await self._objects.head(names_of(path), follow=False)
             replaces = None if headers is None else describe.entry_of(path.name, headers)

@@ -16,7 +16,7 @@ from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
-from twisted.web.iweb import IResponse
+from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 from zope.interface import implementer
 
 from swftp import errors
@@ -154,7 +154,10 @@ class Fetch:
                 return refusal(reply)
             await self._at_end(reply)
             return None
-        self._check(response, headers_of(response))
+        headers = headers_of(response)
+        if response.length is not UNKNOWN_LENGTH:
+            headers["content-length"] = str(response.length)  # Agent takes it for a header of the connection
+        self._check(response, headers)
         return await self._pump(response)
 
     def _headers(self) -> dict[str, str]:

@@ -1,0 +1,31 @@
+"""
+What every store must do, whatever it is made of: inherit `StorageContract` and say how to make one.
+
+    class MyContract(StorageContract, TestCase):
+        async def make_storage(self):
+            return MyStorage(page_size=3)
+
+Tests run on a reactor (`TestCase`), or at once (`SynchronousTestCase`) on ``self.clock`` if the class has one.
+Stores with pages should make them small, so that every test crosses some.  What is optional is tested of a store
+that provides the interface.
+"""
+
+from __future__ import annotations
+
+from tests.storage import contract_files, contract_parts
+
+
+class StorageContract(
+    contract_files.StatContract,
+    contract_files.ListContract,
+    contract_files.FetchContract,
+    contract_files.StoreContract,
+    contract_files.RemoveContract,
+    contract_files.RenameContract,
+    contract_files.UpdateContract,
+    contract_parts.ComposeContract,
+    contract_parts.AdoptContract,
+    contract_parts.LinkContract,
+    contract_parts.QuotaContract,
+):
+    """All of it."""
