@@ -35,7 +35,7 @@ def sftp(argv: Sequence[str] | None = None) -> int:
     from swftp import service  # imports the reactor, and treq
 
     try:
-        return service.run(lambda reactor: service.make_service(options.config, options.warnings, reactor))
+        service.run(lambda reactor: service.make_service(options.config, options.warnings, reactor))
     except ConfigError as error:
         refuse(error)
 

@@ -8,29 +8,39 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from twisted.conch.interfaces import IConchUser
 from twisted.conch.ssh.keys import Key
 from twisted.cred.portal import Portal
-from twisted.internet.interfaces import IReactorTime
-from twisted.python.threadpool import ThreadPool
+from twisted.internet.interfaces import IAddress, IReactorTime
 
-from swftp import hostkeys, paths
+from swftp import hostkeys, paths, trust
 from swftp.auth import assembly, sources
 from swftp.auth.login import Login, SessionCounter
 from swftp.auth.realm import LoginRealm
 from swftp.auth.settings import AuthSettings, SettingsError
-from swftp.auth.throttle import ThrottleSettings
+from swftp.auth.throttle import Throttle, ThrottleSettings
 from swftp.config import Config
 from swftp.errors import InvalidName
+from swftp.session import SessionLimits
+from swftp.sftp.server import Limits as ChannelLimits
 from swftp.ssh import algorithms
+from swftp.ssh.connection import Connection
 from swftp.ssh.factory import Factory
-from swftp.ssh.limits import Admission, AdmissionLimits
+from swftp.ssh.gate import Phase
+from swftp.ssh.limits import Admission, AdmissionLimits, Place
 from swftp.ssh.settings import Settings
+from swftp.ssh.transport import Transport
 from swftp.ssh.watch import batched_timer
+from swftp.storage.swift import Connections, Options, Policy, SwiftStorage
+from swftp.stores import Account, Shared, StoreRealm, Stores
+from swftp.transfer.budget import Budget
+from swftp.transfer.engine import TransferLimits
+from swftp.transfer.hashing import Offload
 
 T = TypeVar("T")
 
@@ -115,7 +125,7 @@ def host_keys(config: Config, environ: Mapping[str, str], *, make: bool = True) 
 
 
 def _one_of_a_kind(keys: Sequence[Key]) -> list[Key]:
-    kinds = [key.sshType() for key in keys]
+    kinds = [key.sshType() for key in keys]  # type: ignore[no-untyped-call]
     for kind in kinds:
         if kinds.count(kind) > 1:
             raise hostkeys.UnusableKey(f"more than one key of type {kind.decode()}; allowed: one of each type")
@@ -131,3 +141,107 @@ def state_dir(config: Config, environ: Mapping[str, str]) -> FilePath:
     if os.geteuid() == 0:
         return FilePath("/var/lib/swftp")
     return FilePath(environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / "swftp"
+
+
+def ssh_settings(config: Config) -> Settings:
+    """``[ssh]``."""
+    return chosen(config.ssh, Settings, policy=POLICIES[config.ssh.policy])
+
+
+def shared(config: Config, auth: AuthSettings, reactor: Any, offload: Offload) -> Shared:
+    """
+    What all logins have in common.
+
+    :raises ConfigError: the certificate authorities cannot be used.
+    """
+    storage, transfer = config.storage, config.transfer
+    try:
+        trusted = trust.policy(auth.cacert, auth.insecure)
+    except trust.NoAuthority as error:
+        raise config.problem("auth", "cacert", str(error)) from error
+    return Shared(
+        clock=reactor,
+        connections=Connections(
+            reactor,
+            num_persistent_connections=storage.num_persistent_connections,
+            connection_timeout=storage.connection_timeout,
+            connect_timeout=storage.connect_timeout,
+            policy=trusted,
+        ),
+        policy=Policy(
+            attempts=storage.attempts,
+            response_timeout=storage.response_timeout,
+            connections_per_session=storage.num_connections_per_session,
+            extra_headers=dict(storage.extra_headers),
+        ),
+        options=chosen(storage, Options),
+        budget=Budget(transfer.transfer_memory, reactor),
+        offload=offload,
+        sessions=SessionLimits(
+            open_files=config.limits.handles,
+            memory=transfer.session_memory,
+            transfer=chosen(transfer, TransferLimits),
+        ),
+        channels=chosen(config.limits, ChannelLimits),
+    )
+
+
+class Guard(Admission):
+    """Turns away whom `Throttle` refuses before a byte is spoken."""
+
+    def __init__(self, limits: AdmissionLimits, throttle: Throttle) -> None:
+        super().__init__(limits)
+        self._throttle = throttle
+
+    def admit(self, peer: str) -> Place | None:
+        """See `Admission`."""
+        return None if self._throttle.refused(peer) else super().admit(peer)
+
+
+class Door(Factory):
+    """
+    Remembers whom it let in.
+
+    :ivar accounts: logins that may still use the store.
+    """
+
+    def __init__(self, accounts: set[Account], *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.accounts = accounts
+        self._transports: WeakSet[Transport] = WeakSet()
+
+    @property
+    def transports(self) -> list[Transport]:
+        """Connections that are open."""
+        return [transport for transport in self._transports if transport.phase is not Phase.CLOSED]
+
+    def buildProtocol(self, addr: IAddress | None) -> Transport:
+        """See `Factory`."""
+        transport = super().buildProtocol(addr)
+        self._transports.add(transport)
+        return transport
+
+
+def door(config: Config, auth: assembly.Authentication, keys: Sequence[Key], logins: Shared, reactor: Any) -> Door:
+    """
+    The SSH server.
+
+    :raises ConfigError: the policy and the host keys do not go together.
+    """
+
+    def open_account(login: Login, storage: SwiftStorage) -> Account:
+        return Account(login, storage, logins)
+
+    realm = LoginRealm(IConchUser, open_account, SessionCounter(config.sftp.sessions_per_user))
+    portal = Portal(StoreRealm(Stores(logins), realm), auth.checkers)
+    admission = Guard(chosen(config.limits, AdmissionLimits), auth.throttle)
+    try:
+        return Door(logins.accounts, portal, keys, reactor, ssh_settings(config), admission, batched_timer(reactor))
+    except ValueError as error:
+        raise config.problem("sftp", "host_keys", str(error)) from error
+
+
+def is_busy(transport: Transport) -> bool:
+    """Whether the client at *transport* has a file open, or waits for something to be done."""
+    service = transport.service
+    return isinstance(service, Connection) and isinstance(service.avatar, Account) and service.avatar.busy

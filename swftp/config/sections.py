@@ -67,7 +67,7 @@ class AuthConfig:
         (), "further options of the plugin, as identity_provider: idp, protocol: openid", read=pairs
     )
     cacert: str = setting("", "PEM file of certificate authorities to trust; default: the system's")
-    insecure: bool = setting(False, "do not verify the identity service's certificate")
+    insecure: bool = setting(False, "verify no certificate, of identity service or storage")
     timeout: float = setting(30.0, "how long the identity service may take to answer", unit="seconds")
     threads: int = setting(8, "requests to the identity service at one time", least=1)
     rewrite_storage_scheme: str = setting(
@@ -136,8 +136,9 @@ class StorageConfig:
     connection_timeout: float = setting(
         240.0, "how long an idle HTTP connection is kept", unit="seconds", old="sftp.connection_timeout"
     )
-    connect_timeout: float = setting(5.0, "how long a connection to storage may take to be made", unit="seconds")
-    response_timeout: float = setting(60.0, "how long storage may say nothing in a request", unit="seconds")
+    connect_timeout: float = setting(10.0, "how long a new HTTP connection may take", unit="seconds", least=0.1)
+    response_timeout: float = setting(60.0, "how long storage may say nothing in a request", unit="seconds", least=1)
+    attempts: int = setting(5, "times a request is sent at most", least=1)
     extra_headers: tuple[tuple[str, str], ...] = setting(
         (),
         'HTTP headers sent with each request, as Name: value, Name: "quoted, value"',
@@ -145,14 +146,17 @@ class StorageConfig:
         read=headers,
     )
     layout: str = setting(
-        "segments",
-        "segments: files above segment_size are static large objects; plain: one object a file, 5 GiB at most",
-        choices=("segments", "plain"),
+        "slo",
+        "slo: files above segment_size are static large objects; plain: one object a file, 5 GiB at most",
+        choices=("slo", "plain"),
     )
-    hide_segments: bool = setting(True, "leave containers of segments out of the listing of /")
-    mtime_in_listings: bool = setting(
-        True, "keep the time of modification in Content-Type too, so that listings have it at no cost"
+    segments_suffix: str = setting("_segments", "ending of the container that holds a container's segments")
+    hide_segments: bool = setting(True, "leave containers with that ending out of the listing of /")
+    times_in_listings: bool = setting(
+        True, "keep times of modification in Content-Type too, so that listings have them at no cost"
     )
+    tree_limit: int = setting(10000, "objects that a directory may hold to be renamed", least=1)
+    page_size: int = setting(10000, "names asked for in one listing request", least=1, most=10000)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

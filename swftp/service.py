@@ -1,0 +1,239 @@
+"""
+The service: it listens, and it stops as it should.  The only user of the reactor.
+
+How it stops is a promise: nobody new is let in, transfers that run may end within ``drain_timeout``, and what has not
+ended then is given up without a trace in the store.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from twisted.application.service import IService, MultiService, Service
+from twisted.conch.ssh.keys import Key
+from twisted.internet import reactor as the_reactor
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, serverFromString
+from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.python.threadpool import ThreadPool
+
+from swftp import __version__, hostkeys, wiring
+from swftp.config import Config
+from swftp.notify import notify
+from swftp.ssh.malloc import keep_buffers
+from swftp.ssh.wire import Reason
+from swftp.storage.swift import Connections
+
+BACKLOG = 1024
+"""Connections the kernel may hold for us."""
+HASH_THREADS = 4
+"""Checksums computed at one time."""
+LOOK = 0.25
+"""Seconds between looks at what still runs while we stop."""
+CLEANUP = 10.0
+"""Seconds that given-up transfers have to remove from the store what they left there."""
+
+log = Logger()
+
+
+class Gateway(MultiService):
+    """One process's SFTP server."""
+
+    def __init__(
+        self,
+        door: wiring.Door,
+        endpoints: Iterable[IStreamServerEndpoint],
+        keys: Sequence[Key],
+        reactor: Any,
+        drain_timeout: float,
+    ) -> None:
+        """
+        :param keys: host keys, to say whose they are.
+        :param drain_timeout: seconds.
+        """
+        super().__init__()
+        self._door = door
+        self._endpoints = list(endpoints)
+        self._keys = keys
+        self._reactor = reactor
+        self._drain_timeout = drain_timeout
+        self._ports: list[IListeningPort] = []
+        self._hurried = False
+
+    @property
+    def addresses(self) -> list[Any]:
+        """Where it listens, once it does."""
+        return [port.getHost() for port in self._ports]
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen: a port below 1024 needs the privileges that twistd sheds afterwards.
+
+        :raises CannotListenError: somebody else does.
+        """
+        super().privilegedStartService()
+        failures: list[Failure] = []
+        for endpoint in self._endpoints:
+            endpoint.listen(self._door).addCallbacks(self._ports.append, failures.append)
+        for failure in failures:
+            failure.raiseException()
+
+    def startService(self) -> None:
+        """Say where we are, and to systemd that we are there."""
+        super().startService()
+        for key in self._keys:
+            log.info("host key {fingerprint}", event="host_key", fingerprint=hostkeys.fingerprint(key))
+        for address in self.addresses:
+            words = "SwFTP {version} listens on {host} port {port}"
+            host, port = getattr(address, "host", str(address)), getattr(address, "port", 0)
+            log.info(words, event="listening", version=__version__, host=host, port=port)
+        notify("READY=1")
+
+    def stopService(self) -> Deferred[None]:
+        """Fires when everything has ended."""
+        return Deferred.fromCoroutine(self._stop())
+
+    def hurry(self) -> None:
+        """Do not wait for transfers any longer."""
+        self._hurried = True
+
+    async def _stop(self) -> None:
+        notify("STOPPING=1")
+        await DeferredList([maybeDeferred(port.stopListening) for port in self._ports])
+        self._ports = []
+        await self._until(lambda: self._hurried or not self._draining(), self._drain_timeout)
+        left = self._door.transports
+        if left:
+            log.warn("giving up {count} connections", event="given_up", count=len(left))
+        for transport in left:
+            transport.abort()
+        await self._until(lambda: not self._door.accounts, CLEANUP)
+        stopped = super().stopService()
+        if stopped is not None:
+            await stopped
+        log.info("stopped", event="stopped")
+
+    def _draining(self) -> bool:
+        """Hang up on everybody who has nothing open; whether somebody has, or something is still being done."""
+        for transport in self._door.transports:
+            if not wiring.is_busy(transport):
+                transport.sendDisconnect(Reason.BY_APPLICATION, b"server is shutting down")
+        return bool(self._door.accounts)
+
+    async def _until(self, done: Callable[[], bool], seconds: float) -> None:
+        """Wait until *done*, but not longer than *seconds*."""
+        until = self._reactor.seconds() + seconds
+        while not done() and self._reactor.seconds() < until:
+            await deferLater(self._reactor, LOOK)
+
+
+class Threads(Service):
+    """A pool of threads that runs while the service does."""
+
+    def __init__(self, name: str, most: int, reactor: Any) -> None:
+        self._pool = ThreadPool(0, most, name)
+        self.run = partial(deferToThreadPool, reactor, self._pool)
+        """Calls a function in a thread; gives a Deferred of its result."""
+
+    def startService(self) -> None:
+        """See `IService`."""
+        super().startService()
+        self._pool.start()
+
+    def stopService(self) -> None:
+        """See `IService`; waits for what is running."""
+        super().stopService()
+        self._pool.stop()
+
+
+class Pooled(Service):
+    """HTTP connections that are closed when the service ends."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    def stopService(self) -> Deferred[None]:
+        """See `IService`."""
+        super().stopService()
+        return Deferred.fromCoroutine(self._connections.close())
+
+
+def make_service(
+    config: Config,
+    warnings: Iterable[str] = (),
+    reactor: Any = the_reactor,
+    environ: Mapping[str, str] = os.environ,
+) -> Gateway:
+    """
+    The service of *config*; nothing has started yet, but every key and file was looked at.
+
+    :param warnings: about the configuration; they are logged.
+    :raises ConfigError: it cannot be used.
+    """
+    return _assemble(config, warnings, reactor, environ, make_keys=True)
+
+
+def check(config: Config, reactor: Any = the_reactor, environ: Mapping[str, str] = os.environ) -> None:
+    """
+    As `make_service`, without making anything that stays.
+
+    :raises ConfigError: it cannot be used.
+    """
+    _assemble(config, (), reactor, environ, make_keys=False)
+
+
+def _assemble(
+    config: Config, warnings: Iterable[str], reactor: Any, environ: Mapping[str, str], *, make_keys: bool
+) -> Gateway:
+    for warning in warnings:
+        log.warn("{warning}", event="configuration", warning=warning)
+    settings = wiring.auth_settings(config, environ)
+    if settings.insecure:
+        log.warn("insecure is set: certificates are not verified", event="configuration")
+    asking = Threads("auth", settings.threads, reactor)
+    hashing = Threads("md5", HASH_THREADS, reactor)
+    auth = wiring.authentication(config, settings, reactor, asking.run)
+    logins = wiring.shared(config, settings, reactor, hashing.run)
+    keys = wiring.host_keys(config, environ, make=make_keys)
+    door = wiring.door(config, auth, keys, logins, reactor)
+    gateway = Gateway(door, endpoints(config, reactor), keys, reactor, config.sftp.drain_timeout)
+    for part in (asking, hashing, Pooled(logins.connections)):
+        part.setServiceParent(gateway)
+    return gateway
+
+
+def endpoints(config: Config, reactor: Any) -> list[IStreamServerEndpoint]:
+    """
+    Where to listen.
+
+    :raises ConfigError: what ``listen`` says is no endpoint.
+    """
+    if not config.sftp.listen:
+        kind = TCP6ServerEndpoint if ":" in config.sftp.host else TCP4ServerEndpoint
+        return [kind(reactor, config.sftp.port, BACKLOG, config.sftp.host)]
+    try:
+        return [serverFromString(reactor, text) for text in config.sftp.listen]
+    except (ValueError, TypeError, KeyError, IndexError) as error:
+        raise config.problem("sftp", "listen", f"no endpoint: {error}") from error
+
+
+def run(make: Callable[[Any], IService]) -> None:
+    """
+    Run the service that *make* makes of the reactor until a signal or the service itself stops the reactor.
+
+    :raises CannotListenError: the port is taken.
+    """
+    service = make(the_reactor)
+    reactor: Any = the_reactor
+    keep_buffers()
+    reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
+    service.privilegedStartService()
+    service.startService()
+    reactor.run()

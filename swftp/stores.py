@@ -1,0 +1,186 @@
+"""
+One process's way to Swift: what all logins share, and what each of them gets.
+
+What a store can do is asked by the first login that needs to know, and never stands in the way of one.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+from weakref import WeakSet
+
+from twisted.conch.avatar import ConchUser
+from twisted.cred.portal import IRealm
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from swftp.auth.login import Login
+from swftp.errors import StorageError
+from swftp.interfaces import IAccess, ISubsystem
+from swftp.session import Session, SessionLimits
+from swftp.sftp.factories import open_command, open_subsystem
+from swftp.sftp.server import Limits as ChannelLimits
+from swftp.ssh.interfaces import ISessions
+from swftp.storage.swift import Connections, Limits, Options, Policy, SwiftClient, SwiftStorage, discover
+from swftp.storage.swift.features import KINDS
+from swftp.transfer.budget import Budget
+from swftp.transfer.hashing import Offload
+
+DISCOVERY_TIMEOUT = 5.0
+"""Seconds a login waits for ``/info``."""
+DISCOVERY_AGE = 600.0
+"""Seconds after which a store is asked again: it may have been upgraded."""
+
+log = Logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Shared:
+    """What all logins of a process share."""
+
+    clock: IReactorTime
+    connections: Connections
+    policy: Policy
+    options: Options
+    budget: Budget
+    offload: Offload
+    sessions: SessionLimits
+    channels: ChannelLimits
+    accounts: set[Account] = field(default_factory=set)
+    """Logins that may still use the store."""
+
+
+class Stores:
+    """The storage of each login."""
+
+    def __init__(self, shared: Shared) -> None:
+        self.shared = shared
+        self._known: dict[str, tuple[float, Limits]] = {}
+
+    async def open(self, access: IAccess, session: str) -> SwiftStorage:
+        """
+        The account that *access* is for.
+
+        :param session: names the login in the store's log.
+        """
+        limits = await self._limits(access)
+        kind = KINDS[limits.slo and self.shared.options.layout == "slo", limits.symlink]
+        return kind(self._client(access, session), self.shared.options, limits)
+
+    def _client(self, access: IAccess, session: str) -> SwiftClient:
+        return SwiftClient(self.shared.clock, self.shared.connections, access, self.shared.policy, session=session)
+
+    async def _limits(self, access: IAccess) -> Limits:
+        """What the store can do; the usual where it does not say so in time."""
+        try:
+            host = urlsplit((await access.get()).url).netloc
+        except StorageError:
+            return Limits()  # whatever is wrong, the client's first request will say it
+        now = self.shared.clock.seconds()
+        until, limits = self._known.get(host, (0.0, Limits()))
+        if until <= now:
+            limits = await self._ask(access, host)
+            self._known[host] = (now + DISCOVERY_AGE, limits)
+        return limits
+
+    async def _ask(self, access: IAccess, host: str) -> Limits:
+        asked: Deferred[Limits] = Deferred.fromCoroutine(discover(self._client(access, "")))
+        asked.addTimeout(DISCOVERY_TIMEOUT, self.shared.clock)
+        try:
+            limits = await asked
+        except TimeoutError:
+            log.warn("store {host} does not tell its limits in time", event="store_limits", host=host)
+            return Limits()
+        if not limits.slo:
+            words = "store {host} has no static large objects: files have {size} bytes at most"
+            log.warn(words, event="store_limits", host=host, size=limits.max_file_size)
+        return limits
+
+
+@implementer(ISessions)
+class Account(ConchUser):
+    """
+    The avatar of a login: what it may run on its channels.
+
+    :ivar busy: a file is open, or something is being done.
+    """
+
+    def __init__(self, login: Login, storage: SwiftStorage, shared: Shared) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        shared.accounts.add(self)
+        self._login = login
+        self._storage = storage
+        self._shared = shared
+        self._sessions: WeakSet[Session] = WeakSet()
+
+    def _session(self) -> Session:
+        shared, login = self._shared, self._login
+        session = Session(
+            self._storage,
+            budget=shared.budget,
+            clock=shared.clock,
+            offload=shared.offload,
+            limits=shared.sessions,
+            root=login.root,
+            user=login.name,
+            peer=login.peer,
+        )
+        self._sessions.add(session)
+        return session
+
+    def subsystem(self, name: bytes) -> ISubsystem | None:
+        """See `ISessions`."""
+        return open_subsystem(name, self._session, self._shared.clock, self._shared.channels)
+
+    def command(self, line: bytes) -> ISubsystem | None:
+        """See `ISessions`."""
+        return open_command(line, self._session, self._shared.clock)
+
+    @property
+    def busy(self) -> bool:
+        return any(session.busy for session in self._sessions)
+
+    def logout(self) -> Deferred[None]:
+        """Fires when nothing of it uses the store any more; what was open is given up."""
+        return Deferred.fromCoroutine(self._end())
+
+    async def _end(self) -> None:
+        sessions = list(self._sessions)
+        for session in sessions:
+            session.lost()
+        try:
+            for session in sessions:
+                await session.settle()
+            await self._storage.settle()
+        finally:
+            self._shared.accounts.discard(self)
+
+
+@implementer(IRealm)
+class StoreRealm:
+    """Opens the storage of a login before the realm behind makes an avatar of it."""
+
+    def __init__(self, stores: Stores, realm: IRealm) -> None:
+        """
+        :param realm: gets the storage as the mind.
+        """
+        self._stores = stores
+        self._realm = realm
+
+    def requestAvatar(self, avatarId: Any, mind: object, *interfaces: Any) -> Deferred[Any]:
+        """As of `IRealm`, of a `Login`."""
+        return Deferred.fromCoroutine(self._enter(avatarId, interfaces))
+
+    async def _enter(self, login: Login, interfaces: tuple[Any, ...]) -> Any:
+        try:
+            storage = await self._stores.open(login.access, session=f"sftp-{secrets.token_hex(6)}")
+        except BaseException:
+            login.access.release()
+            raise
+        realm: Any = self._realm
+        return realm.requestAvatar(login, storage, *interfaces)
