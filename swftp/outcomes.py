@@ -41,7 +41,7 @@ OUTCOMES: dict[type[errors.StorageError], Outcome] = {
     errors.AlreadyExists: Outcome(Status.FAILURE, 550),  # v3 has no EEXIST; OpenSSH says FAILURE too
     errors.NotEmpty: Outcome(Status.FAILURE, 550),
     errors.IsDirectory: Outcome(Status.FAILURE, 550),
-    errors.NotDirectory: Outcome(Status.FAILURE, 550),
+    errors.NotDirectory: Outcome(Status.NO_SUCH_FILE, 550),  # as OpenSSH says ENOTDIR; PyFilesystem relies on it
     errors.InvalidName: Outcome(Status.FAILURE, 553),
     errors.InvalidRequest: Outcome(Status.FAILURE, 501),
     errors.Malformed: Outcome(Status.BAD_MESSAGE, 501),

@@ -47,7 +47,7 @@ async def _copy(
         if left is not None:
             left -= len(data)
         await deferLater(context.clock, 0)
-    return end_reply("fewer bytes than asked for") if left else None
+    return end_reply("Fewer bytes than asked for") if left else None
 
 
 COPY_DATA: Command = plain(copy_data, STRING, UINT64, UINT64, STRING, UINT64)

@@ -74,7 +74,7 @@ async def opendir(context: Context, raw: bytes) -> Reply:
 async def readdir(context: Context, handle: DirectoryHandle) -> Reply:
     """READDIR, section 6.7."""
     if not await handle.fill():
-        return end_reply("end of directory")
+        return end_reply("End of directory")
     return name_reply(handle.batch(context.clock.seconds()))
 
 

@@ -15,7 +15,7 @@ from swftp.sftp.scp_source import source
 from swftp.sftp.server import Limits, SFTPServer
 
 MakeSession = Callable[[], Session]
-"""A new session of the login: each channel has its own, and its end is the session's."""
+"""The session of the login, asked for when there is something to run; channels may share it."""
 
 
 def open_subsystem(

@@ -283,7 +283,7 @@ class FileHandle(Handle):
         if data:
             self._server.put(data_head(request, len(data)), data)
         else:
-            self._server.put(status(request, Status.EOF, "end of file"))
+            self._server.put(status(request, Status.EOF, "End of file"))
         return True
 
     def _take(self, offset: int, parts: list[memoryview], size: int) -> Deferred[None] | BaseException | None:

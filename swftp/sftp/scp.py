@@ -87,6 +87,7 @@ class ScpIO:
         self._channel = channel
         self._input: deque[memoryview] = deque()
         self._ended = False
+        self._lost = False
         self.bell = Bell()
         self.listening = False
 
@@ -100,6 +101,11 @@ class ScpIO:
         """No more will come."""
         self._ended = True
         self.bell.ring()
+
+    def lost(self) -> None:
+        """Nothing will be heard any more, either."""
+        self._lost = True
+        self.end()
 
     async def some(self, limit: int) -> memoryview:
         """
@@ -144,13 +150,17 @@ class ScpIO:
         raise errors.Malformed("line too long")
 
     async def put(self, *parts: bytes | memoryview) -> None:
-        """Send; returns when there is room for more."""
+        """
+        Send; returns when there is room for more.
+
+        :raises Interrupted: the client is gone.
+        """
         self._channel.put(*parts)
-        while self._channel.backlog >= self._channel.high_water:
-            if self._ended:
-                raise errors.Interrupted()
+        while self._channel.backlog >= self._channel.high_water and not self._lost:
             self.bell.mute()
             await self.bell.wait()
+        if self._lost:
+            raise errors.Interrupted()
 
     async def acknowledged(self) -> str | None:
         """
@@ -189,7 +199,7 @@ class ScpServer:
 
     def __init__(self, session: Session, clock: IReactorTime, order: Order, program: Program) -> None:
         """
-        :param session: this channel's own; it is told when the client is lost.
+        :param session: may be shared with other channels of the login; whoever made it ends it.
         """
         self._session = session
         self._clock = clock
@@ -234,8 +244,7 @@ class ScpServer:
 
     def lost(self) -> None:
         """See `ISubsystem.lost`."""
-        self._session.lost()
-        self._io.end()
+        self._io.lost()
 
 
 @implementer(ISubsystem)

@@ -71,7 +71,7 @@ class SFTPServer:
 
     def __init__(self, session: Session, clock: IReactorTime, limits: Limits | None = None) -> None:
         """
-        :param session: this channel's own; it is told when the client is lost.
+        :param session: may be shared with other channels of the login; whoever made it ends it.
         """
         limits = limits or Limits()
         self.full = False
@@ -130,7 +130,6 @@ class SFTPServer:
     def lost(self) -> None:
         """See `ISubsystem.lost`."""
         self._give_up()
-        self._session.lost()
 
     def _break_off(self, why: str) -> None:
         """Nothing sensible can follow: close the channel, commit nothing."""
@@ -212,9 +211,10 @@ class SFTPServer:
 
     def _explained(self, error: BaseException) -> tuple[Status, str]:
         if isinstance(error, errors.StorageError):
-            return outcomes.outcome(error).sftp, str(error)
+            message = str(error)
+            return outcomes.outcome(error).sftp, message[:1].upper() + message[1:]
         log.failure("sftp request failed", failure=Failure(error))  # type: ignore[no-untyped-call]
-        return Status.FAILURE, "internal error"
+        return Status.FAILURE, "Internal error"
 
     def attend(self, work: Work, then: Callable[[Outcome], None]) -> None:
         """See `IReplies.attend`."""

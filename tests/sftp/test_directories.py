@@ -79,7 +79,7 @@ class ListingTests(SFTPTestCase):
     def test_missing(self) -> None:
         """What is not there, or no directory, does not open."""
         self.assertEqual(self.client.call(Packet.OPENDIR, string(b"/no")).code, Status.NO_SUCH_FILE)
-        self.assertEqual(self.client.call(Packet.OPENDIR, A).code, Status.FAILURE)
+        self.assertEqual(self.client.call(Packet.OPENDIR, A).code, Status.NO_SUCH_FILE)
 
     def test_store_fails_in_the_middle(self) -> None:
         """An error, not the end of the directory."""
@@ -118,7 +118,7 @@ class MakingTests(SFTPTestCase):
     def test_rmdir(self) -> None:
         """Only an empty directory."""
         self.assertEqual(self.client.call(Packet.RMDIR, string(b"/box")).code, Status.FAILURE)
-        self.assertEqual(self.client.call(Packet.RMDIR, A).code, Status.FAILURE)
+        self.assertEqual(self.client.call(Packet.RMDIR, A).code, Status.NO_SUCH_FILE)
         self.assertEqual(self.client.call(Packet.RMDIR, string(b"/no")).code, Status.NO_SUCH_FILE)
         self.client.call(Packet.REMOVE, A)
         self.assertEqual(self.client.call(Packet.RMDIR, string(b"/box")).code, Status.OK)

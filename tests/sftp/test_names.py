@@ -36,7 +36,7 @@ class StatTests(SFTPTestCase):
         """NO_SUCH_FILE, and the message says so."""
         for path in (b"/box/x", b"/no", b"/no/x"):
             heard = self.client.call(Packet.STAT, string(path))
-            self.assertEqual((heard.code, heard.message), (Status.NO_SUCH_FILE, "no such file or directory"))
+            self.assertEqual((heard.code, heard.message), (Status.NO_SUCH_FILE, "No such file or directory"))
 
     def test_setstat(self) -> None:
         """Time and mode are kept; each alone leaves the other."""

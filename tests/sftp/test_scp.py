@@ -150,7 +150,7 @@ class SinkTests(ScpTestCase):
 
     def test_interrupted(self) -> None:
         """EOF or loss in the middle, or before the last word: the old content stays."""
-        for said in (b"", b"ab", b"abc"):
+        for said in (b"", b"ab", b"abc"):  # the last lacks the word that all was well
             for end in ("ended", "lost"):
                 scp = self.sink(b"scp -t /box/a")
                 scp.say(b"C0644 3 a\n" + said)

@@ -122,7 +122,7 @@ class OneReplyTests(SFTPTestCase):
                 (Packet.READDIR,),
             ):
                 heard = self.client.call(kind, handle, *rest)
-                self.assertEqual((heard.code, heard.message), (Status.FAILURE, "invalid handle"))
+                self.assertEqual((heard.code, heard.message), (Status.FAILURE, "Invalid handle"))
 
     def test_wrong_kind_of_handle(self) -> None:
         """READ of a directory and READDIR of a file are failures."""
@@ -147,7 +147,7 @@ class OneReplyTests(SFTPTestCase):
 
         self.storage.hook = broken
         heard = self.client.call(Packet.STAT, A)
-        self.assertEqual((heard.code, heard.message), (Status.FAILURE, "internal error"))
+        self.assertEqual((heard.code, heard.message), (Status.FAILURE, "Internal error"))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_absurd_length(self) -> None:
@@ -211,7 +211,7 @@ class BoundsTests(SFTPTestCase):
         opened = [client.open(b"/box/a", READ), client.open(b"/box/n", NEW)]
         opened.append(string(client.call(Packet.OPENDIR, string(b"/box")).data))
         for kind, *rest in ((Packet.OPEN, A, u32(READ), NO_ATTRS), (Packet.OPENDIR, string(b"/"))):
-            self.assertEqual(client.call(kind, *rest).message, "too many open files")
+            self.assertEqual(client.call(kind, *rest).message, "Too many open files")
         client.call(Packet.CLOSE, opened[2])
         client.open(b"/box/a", READ)
 
