@@ -24,6 +24,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from swftp.auth.endpoint import storage_url
 from swftp.auth.logins import APPCRED, Identity
@@ -81,14 +82,26 @@ class BoundedAdapter(HTTPAdapter):
         """
         deadline = time.monotonic() + self._seconds
         response = super().send(request, **{**options, "stream": True})
-        body = bytearray()
-        for chunk in response.iter_content(65536):
-            body += chunk
-            if len(body) > self._limit or time.monotonic() > deadline:
-                response.close()
-                raise requests.ConnectionError("the reply is too large or takes too long")
-        response._content = bytes(body)  # where requests itself keeps it: json() and text read it from there
+        try:
+            response._content = self._body(response.raw, deadline)  # from where json() and text take it
+        except requests.RequestException:
+            response.close()
+            raise
+        except ReadTimeoutError:
+            response.close()
+            raise requests.ReadTimeout(request=request) from None
+        except HTTPError:
+            response.close()
+            raise requests.ConnectionError("the reply breaks off", request=request) from None
         return response
+
+    def _body(self, raw: Any, deadline: float) -> bytes:
+        body = bytearray()
+        while data := raw.read1(65536, decode_content=True):  # what is there: iter_content waits for all 64 KiB
+            body += data
+            if len(body) > self._limit or time.monotonic() > deadline:
+                raise requests.ConnectionError("the reply is too large or takes too long")
+        return bytes(body)
 
 
 class IdentityService:
@@ -221,7 +234,9 @@ class IdentityService:
         if not known.issuperset(options):
             raise Denied(f"the auth_type {identity.plugin} has no place for a domain or project in the login name")
         options |= {"auth_url": self.settings.auth_url, identity.secret_option: secret}
-        return loader.load_from_options(**options)
+        plugin: Any = loader.load_from_options(**options)
+        plugin.reauthenticate = False  # else a token near its end is asked for twice: for itself, and for the URL
+        return plugin
 
     def _make_session(self, adapter: BaseAdapter | None) -> Session:
         settings = self.settings

@@ -72,6 +72,14 @@ class GrantedTests(Harness, SynchronousTestCase):
                 self.successResultOf(service.authenticate(credential)).url, "http://balancer/v1/AUTH_test"
             )
 
+    def test_asked_once(self):
+        """One login is one request, even if the token that comes is near its end."""
+        self.fake.life = 60
+        self.successResultOf(self.ask())
+        self.assertEqual(self.fake.asked, 1)
+        self.successResultOf(self.ask("tester", url=V3_URL))
+        self.assertEqual(self.fake.asked, 2)
+
     def test_dead_token(self):
         """A token that is over when it comes is good for a second: nobody asks in a busy loop."""
         self.fake.life = 0
