@@ -83,6 +83,8 @@ async def _store(upload: Upload) -> Entry:
     )
     if entry.digest not in (None, md5):
         raise errors.Corrupt()
+    if upload.stager is not None:  # what was staged and then cut off again
+        upload.stager.abort()
     return entry
 
 

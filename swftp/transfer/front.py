@@ -43,11 +43,15 @@ class Front:
     :ivar end: where its memory ends.
     """
 
-    __slots__ = ("_digest", "_offload", "_table", "end", "folded", "start")
+    __slots__ = ("_digest", "_offload", "_pinned", "_table", "end", "folded", "start")
 
-    def __init__(self, table: Extents, offload: Offload) -> None:
+    def __init__(self, table: Extents, offload: Offload, *, pinned: bool) -> None:
+        """
+        :param pinned: it grows from the start of the file, and nowhere else; else from wherever writing begins.
+        """
         self._table = table
         self._offload = offload
+        self._pinned = pinned
         self.move(0)
 
     def move(self, start: int) -> None:
@@ -61,7 +65,8 @@ class Front:
         if start == self.end:
             self.end = end if end == self._table.size else self._table.memory_end(start)
         elif self.start == self.end:
-            self.move(start)
+            if not self._pinned:
+                self.move(start)
         elif start < self.start <= end:
             self._prepend(start, end)
         elif start < self.end and end > self.start:

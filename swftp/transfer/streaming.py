@@ -39,13 +39,17 @@ class Stream:
         self.position = 0
 
     @classmethod
-    def start(cls, upload: Upload) -> Stream:
-        """Begin to send *upload* while it is being written.
+    def start(cls, upload: Upload) -> Stream | None:
+        """Begin to send *upload* while it is being written; None: its first bytes have not come yet.
 
         :raises TooLarge: it is not written from front to back.
         """
-        if upload.base is not None or upload.front.start:
+        missing = not upload.front.end
+        ahead = upload.table.memory - upload.part_size
+        if upload.base is not None or (missing and ahead > upload.engine.limits.reorder_window):
             raise errors.TooLarge("this storage takes large files only from front to back")
+        if missing:
+            return None
         stream = cls.begin(upload)
         stream.feed()
         return stream

@@ -95,13 +95,15 @@ class Upload:
         self.share = engine.budget.join(self, engine.group)
         self.share.take(self.table.cost)
         self.part_size = engine.part_size
-        self.front = Front(self.table, engine.offload)
+        self.front = Front(self.table, engine.offload, pinned=target.base is None)
         self.stager = None
         if engine.composes is not None:
             self.stager = Stager(engine, engine.composes, self.share, self._staged)
         self.stream: Stream | None = None
         self._append = target.append
         cap = (engine.limits.in_flight + 1) * self.part_size
+        if engine.composes is None:  # who has to fill a gap must be let
+            cap = max(cap, self.part_size + 2 * engine.limits.reorder_window)
         self.brake = Brake(self.share, cap, lambda: self.stream is None or self.stream.has_room)
         self._scan_at = 2 * self.part_size
         self._holes = 0
@@ -192,7 +194,7 @@ class Upload:
             self.stream.feed()
         elif self.table.size > self.part_size and self.table.memory >= self.part_size:
             if self.stager is None:
-                self.stream = Stream.start(self)
+                self.stream = Stream.start(self)  # or None: not while the first bytes are still missing
             elif self.stager.busy < self.engine.limits.in_flight:
                 self._cut_segment(self.stager)
 
