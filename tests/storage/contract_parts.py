@@ -302,7 +302,7 @@ class LinkContract(ContractBase):
         await self.put(self.at("implied", "f"))
         await self.storage.make_directory(self.at("d"))
         for path in (self.at("f"), self.at("implied"), self.at("d")):
-            await raises(errors.AlreadyExists, self.storage.make_link(path, self.at("f")))
+            await raises(errors.AlreadyExists, self.storage.make_link(path, self.at("other")))
         await raises(errors.Unsupported, self.storage.make_link(self.at("l"), self.box))
         self.assertEqual(await self.content(self.at("f")), b"content")
 
