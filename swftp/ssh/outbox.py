@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from swftp.ssh.exchange import KeyExchange
 from swftp.ssh.sealers import PlainSealer, Sealer
-from swftp.ssh.settings import HELD_LIMIT
+from swftp.ssh.settings import HELD_LIMIT, HELD_OVERHEAD
 from swftp.ssh.wire import Buffer, Msg, ProtocolError
 
 _DURING_EXCHANGE = frozenset((Msg.DISCONNECT, Msg.IGNORE, Msg.UNIMPLEMENTED, Msg.DEBUG))
@@ -70,7 +70,7 @@ class Outbox:
             self.emit(message)
         elif not self._closed:
             self._held.append(message)
-            self._unread += len(message)
+            self._unread += len(message) + HELD_OVERHEAD
             if self._unread > HELD_LIMIT:
                 self._owner.refuse(ProtocolError("too many requests during key exchange"))
 
@@ -81,7 +81,7 @@ class Outbox:
         sealed = self.sealer.seal(message)
         self._sealed.append(sealed)
         if self.choked:
-            self._unread += len(sealed)
+            self._unread += len(sealed) + HELD_OVERHEAD
             if self._unread > HELD_LIMIT:  # it makes us answer, and does not read the answers
                 self._owner.hold_reading(self)
         self._schedule()

@@ -24,6 +24,8 @@ SEND_SIZE = 1 << 20
 """Bytes offered to the socket at once."""
 HELD_LIMIT = 256 << 10
 """Bytes of messages kept back during a key exchange, or sent to a client that does not read."""
+HELD_OVERHEAD = 64
+"""Bytes that a message costs beside its own."""
 VERSION_LIMIT = 255
 """Bytes of the client's version line (RFC 4253 section 4.2)."""
 EXTENSIONS = 64

@@ -157,11 +157,7 @@ class Transport(SSHServerTransport):
         if last_words:
             self.transport.write(last_words)
         self.transport.loseConnection()
-        self._aborting = self.factory.clock.callLater(limits.LINGER, self.abort)
-
-    def abort(self) -> None:
-        """Close without waiting for the client."""
-        self.transport.abortConnection()
+        self._aborting = self.factory.clock.callLater(limits.LINGER, self.transport.abortConnection)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """The TCP connection is gone: so is everything that was open."""

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from swftp.ssh.algorithms import AEAD, COMPAT
 from swftp.ssh.gate import Exchange
-from swftp.ssh.settings import EARLY_EXCHANGES, HELD_LIMIT, Settings
+from swftp.ssh.settings import EARLY_EXCHANGES, HELD_LIMIT, HELD_OVERHEAD, Settings
 from swftp.ssh.wire import U32, Msg, Reason, string
 from tests.ssh.harness import Client, Recorder, Server
 
@@ -182,7 +182,7 @@ class WeAsk(SynchronousTestCase):
         client.answers_rekey = False
         client.transport.rekey()
         request = bytes((Msg.GLOBAL_REQUEST,)) + string(b"x") + b"\1"
-        for _ in range(HELD_LIMIT + 10):
+        for _ in range(HELD_LIMIT // HELD_OVERHEAD):
             if client.closed:
                 break
             client.transport.dataReceived(client.sealer.seal(request))

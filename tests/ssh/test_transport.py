@@ -208,7 +208,7 @@ class EveryMessage(SynchronousTestCase):
         for phase in (Phase.FIRST_KEX, Phase.SERVICE, Phase.AUTH, Phase.OPEN):
             client = self.advance_to(phase)
             for number in range(1, 256):
-                for payload in (b"", b"\0", b"\xff" * 4, b"\xff" * 40, string(b"x") * 5, bytes(40)):
+                for payload in (b"", b"\xff" * 40, string(b"x") * 5):
                     if client.closed:
                         client = self.advance_to(phase)
                     client.send(number, payload)
