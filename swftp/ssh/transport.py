@@ -60,8 +60,6 @@ class Transport(SSHServerTransport):
         self._logout: Callable[[], None] | None = None
         self._extensions_seen = False
 
-    # -- beginning ---------------------------------------------------------------------------------------------
-
     def connectionMade(self) -> None:
         """Let the client in, or turn it away; say our version."""
         settings, clock = self.factory.settings, self.factory.clock
@@ -157,7 +155,11 @@ class Transport(SSHServerTransport):
         if last_words:
             self.transport.write(last_words)
         self.transport.loseConnection()
-        self._aborting = self.factory.clock.callLater(limits.LINGER, self.transport.abortConnection)
+        self._aborting = self.factory.clock.callLater(limits.LINGER, self.abort)
+
+    def abort(self) -> None:
+        """Close without waiting for the client."""
+        self.transport.abortConnection()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """The TCP connection is gone: so is everything that was open."""
@@ -336,8 +338,6 @@ class Transport(SSHServerTransport):
         if self.phase is Phase.SERVICE:  # asking again resets nothing
             self.phase = Phase.AUTH
             self.setService(UserAuth(self.factory.portal, self.factory.clock, self.factory.settings))
-
-    # -- out -----------------------------------------------------------------------------------------------------
 
     def sendPacket(self, messageType: int, payload: bytes) -> None:
         """Send one message, after the key exchange if one is under way."""

@@ -112,7 +112,7 @@ class Watch:
             return
         if not self._alive(transport, connection, now):
             log.info("{peer}: client does not answer", event="ssh_dead", peer=transport.peer)
-            transport.transport.abortConnection()
+            transport.abort()
             return
         if settings.rekey_seconds and now - self._keyed >= settings.rekey_seconds:
             self._keyed = now
