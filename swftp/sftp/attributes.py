@@ -10,6 +10,7 @@ import posixpath
 
 from swftp.entries import Attributes, Entry, Kind
 from swftp.paths import Path
+from swftp.sftp.recall import Recall
 from swftp.sftp.wire import Attrs
 
 OWNER_ID = 1000
@@ -32,21 +33,25 @@ def seconds(mtime: float | None) -> int:
     return UNDATED if mtime is None else max(0, min(int(mtime), _TIME_LIMIT))
 
 
-def of_entry(entry: Entry, at: Path) -> Attrs:
+def mode(entry: Entry) -> int:
+    """Permission bits of *entry*: those that were set, or the usual ones of its kind."""
+    return DEFAULT_MODE[entry.kind] if entry.mode is None else entry.mode & 0o7777
+
+
+def of_entry(entry: Entry, at: Path, recall: Recall) -> Attrs:
     """
     ATTRS of *entry*.
 
     :param at: where it is; a link's size is the length of its text as seen from there.
     """
-    mode = DEFAULT_MODE[entry.kind] if entry.mode is None else entry.mode & 0o7777
     mtime = seconds(entry.mtime)
-    size = len(link_text(entry, at)) if entry.kind is Kind.SYMLINK else entry.size
+    size = len(link_text(entry, at, recall)) if entry.kind is Kind.SYMLINK else entry.size
     return Attrs(
         size=size,
         uid=OWNER_ID,
         gid=OWNER_ID,
-        permissions=TYPE_BITS[entry.kind] | mode,
-        atime=mtime,
+        permissions=TYPE_BITS[entry.kind] | mode(entry),
+        atime=recall.atime(at, mtime),
         mtime=mtime,
     )
 
@@ -61,14 +66,16 @@ def wanted(attrs: Attrs) -> Attributes:
     return Attributes(mtime=None if attrs.mtime is None else float(attrs.mtime), mode=mode)
 
 
-def link_text(entry: Entry, at: Path) -> bytes:
+def link_text(entry: Entry, at: Path, recall: Recall) -> bytes:
     """
     What READLINK says of the link *entry* that stands at *at*.
 
-    Inside one container it is relative, whatever it was made with: the store keeps where a link leads, not how that
-    was spelled, and only a relative link leads to the same place where sshfs mounts us below another root.
+    The store keeps where a link leads, not how that was spelled.  Inside one container it is relative: only such a
+    link leads to the same place where sshfs mounts us below another root.
     """
     target = entry.target or "/"
+    if (spelled := recall.text(at, target)) is not None:
+        return spelled
     if target.split("/")[1:2] == [at.container]:
         target = posixpath.relpath(target, str(at.parent))
     return target.encode("utf-8", "surrogatepass")

@@ -6,10 +6,14 @@ from dataclasses import dataclass, field
 
 from twisted.internet.interfaces import IReactorTime
 
+from swftp.entries import Entry
 from swftp.paths import ROOT, Path
 from swftp.session import Session
+from swftp.sftp import attributes
 from swftp.sftp.handles import IReplies
+from swftp.sftp.recall import Recall
 from swftp.sftp.table import HandleTable
+from swftp.sftp.wire import Attrs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,3 +27,17 @@ class Context:
     replies: IReplies
     cwd: Path = field(default=ROOT)
     """What relative paths are taken from."""
+    recall: Recall = field(default_factory=Recall)
+
+    def attrs(self, entry: Entry, at: Path) -> Attrs:
+        """ATTRS of *entry*, which stands at *at*."""
+        return attributes.of_entry(entry, at, self.recall)
+
+    def link_text(self, entry: Entry, at: Path) -> bytes:
+        """What READLINK says of the link *entry*, which stands at *at*."""
+        return attributes.link_text(entry, at, self.recall)
+
+    def was_set(self, at: Path, attrs: Attrs) -> None:
+        """The client has set *attrs* of what stands at *at*."""
+        if attrs.mtime is not None and attrs.atime is not None:
+            self.recall.accessed(at, attrs.mtime, attrs.atime)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from swftp.entries import Entry, Kind
 from swftp.paths import Path, is_plain, parse
 from swftp.session import Listing
-from swftp.sftp import attributes
 from swftp.sftp.context import Context
 from swftp.sftp.handles import Handle, IReplies
 from swftp.sftp.longnames import longname
@@ -45,14 +44,15 @@ class DirectoryHandle(Handle):
             self._left = [entry for entry in reversed(entries) if is_plain(entry.name)] + self._left
         return bool(self._left)
 
-    def batch(self, now: float) -> list[bytes]:
-        """Entries for one reply, packed, with times as of *now*."""
+    def batch(self, context: Context) -> list[bytes]:
+        """Entries for one reply, packed."""
+        now = context.clock.seconds()
         packed: list[bytes] = []
         size = 0
         while self._left and len(packed) < BATCH and size < BATCH_BYTES:
             entry = self._left.pop()
             name = entry.name.encode("utf-8", "surrogatepass")
-            attrs: Attrs = attributes.of_entry(entry, self.path.child(entry.name))
+            attrs = context.attrs(entry, self.path.child(entry.name))
             packed.append(name_entry(name, longname(name, attrs, now), attrs))
             size += len(packed[-1])
         return packed
@@ -75,7 +75,7 @@ async def readdir(context: Context, handle: DirectoryHandle) -> Reply:
     """READDIR, section 6.7."""
     if not await handle.fill():
         return end_reply("End of directory")
-    return name_reply(handle.batch(context.clock.seconds()))
+    return name_reply(handle.batch(context))
 
 
 async def mkdir(context: Context, raw: bytes, attrs: Attrs) -> None:

@@ -112,7 +112,7 @@ async def _release(context: Context, handle: Handle) -> None:
 
 async def fstat(context: Context, handle: FileHandle) -> Reply:
     """FSTAT, section 6.8."""
-    return attrs_reply(attributes.of_entry(handle.file.entry, handle.path))
+    return attrs_reply(context.attrs(handle.file.entry, handle.path))
 
 
 async def fsetstat(context: Context, handle: FileHandle, attrs: Attrs) -> None:
@@ -122,6 +122,7 @@ async def fsetstat(context: Context, handle: FileHandle, attrs: Attrs) -> None:
     wanted = attributes.wanted(attrs)
     if wanted == Attributes():
         return
+    context.was_set(handle.path, attrs)
     if handle.writer is not None:
         handle.writer.set(wanted)
     else:

@@ -14,19 +14,20 @@ from swftp.sftp.wire import Attrs, Reply, attrs_reply, name_entry, name_reply
 async def stat(context: Context, raw: bytes) -> Reply:
     """STAT, section 6.8."""
     path = parse(raw, context.cwd)
-    return attrs_reply(attributes.of_entry(await context.session.stat(path), path))
+    return attrs_reply(context.attrs(await context.session.stat(path), path))
 
 
 async def lstat(context: Context, raw: bytes) -> Reply:
     """LSTAT, section 6.8."""
     path = parse(raw, context.cwd)
-    return attrs_reply(attributes.of_entry(await context.session.stat(path, follow=False), path))
+    return attrs_reply(context.attrs(await context.session.stat(path, follow=False), path))
 
 
 async def setstat(context: Context, raw: bytes, attrs: Attrs) -> None:
     """SETSTAT, section 6.9."""
     path = parse(raw, context.cwd)
     wanted = attributes.wanted(attrs)
+    context.was_set(path, attrs)
     if attrs.size is not None:
         await truncate_path(context, path, attrs.size, wanted)
     elif wanted != Attributes():
@@ -82,7 +83,7 @@ async def readlink(context: Context, raw: bytes) -> Reply:
     entry = await context.session.stat(path, follow=False)
     if entry.kind is not Kind.SYMLINK:
         raise errors.InvalidRequest("not a symbolic link")
-    text = attributes.link_text(entry, path)
+    text = context.link_text(entry, path)
     return name_reply([name_entry(text, text, Attrs())])
 
 
@@ -93,4 +94,6 @@ async def symlink(context: Context, target: bytes, link: bytes) -> None:
     The draft has the link first; every client in use follows OpenSSH.
     """
     path = parse(link, context.cwd)
-    await context.session.make_link(path, parse(target, path.parent))
+    leads = parse(target, path.parent)
+    await context.session.make_link(path, leads)
+    context.recall.linked(path, str(leads), target)

@@ -17,7 +17,6 @@ from swftp.sftp.scp import Order, ScpIO
 from swftp.sftp.words import Word
 
 SLICE = 256 * 1024
-_MODE = 0o7777
 
 
 async def source(session: Session, io: ScpIO, clock: IReactorTime, order: Order) -> int:
@@ -106,7 +105,7 @@ class _Source:
         reader = await self._session.open_reader(path, self._io.bell.ring)
         try:
             entry = reader.entry
-            mode = (attributes.of_entry(entry, path).permissions or 0) & _MODE
+            mode = attributes.mode(entry)
             if not await self._announce(f"C{mode:04o} {entry.size} {path.name}\n", entry):
                 return
             offset = 0
@@ -172,7 +171,7 @@ class _Source:
         except errors.StorageError as error:
             await self._complain(path, error)
             return False
-        mode = (attributes.of_entry(entry, path).permissions or 0) & _MODE
+        mode = attributes.mode(entry)
         if not await self._announce(f"D{mode:04o} 0 {path.name}\n", entry):
             return False
         inside.append((path, listing, []))

@@ -13,6 +13,7 @@ from swftp.paths import resolve
 from swftp.sftp import wire
 from swftp.sftp.attributes import UNDATED, link_text, of_entry, seconds, wanted
 from swftp.sftp.longnames import longname
+from swftp.sftp.recall import CAPACITY, Recall
 from swftp.sftp.wire import Attrs
 from tests.sftp.case import NOW
 
@@ -25,18 +26,18 @@ class AttributesTests(SynchronousTestCase):
     def test_defaults(self) -> None:
         """What the store does not know has a fixed value, and nothing is left out."""
         for kind, permissions in ((Kind.FILE, 0o100644), (Kind.DIRECTORY, 0o040755)):
-            found = of_entry(Entry(name="a", kind=kind, size=7), AT)
+            found = of_entry(Entry(name="a", kind=kind, size=7), AT, Recall())
             self.assertEqual((found.permissions, found.size, found.mtime), (permissions, 7, UNDATED))
 
     def test_stored_mode(self) -> None:
         """A mode that was set is shown, with the bits of the kind."""
-        found = of_entry(Entry(name="a", kind=Kind.FILE, mode=0o104711), AT)
+        found = of_entry(Entry(name="a", kind=Kind.FILE, mode=0o104711), AT, Recall())
         self.assertEqual(found.permissions, 0o104711)
 
     @given(st.none() | st.floats(allow_nan=False, allow_infinity=False))
     def test_any_time_can_be_packed(self, mtime: float | None) -> None:
         """Times that the protocol cannot say are the nearest it can."""
-        wire.attrs(of_entry(Entry(name="a", kind=Kind.FILE, mtime=mtime), AT))
+        wire.attrs(of_entry(Entry(name="a", kind=Kind.FILE, mtime=mtime), AT, Recall()))
 
     def test_times_are_whole_seconds(self) -> None:
         """Rounded down, as every file system does."""
@@ -57,7 +58,36 @@ class AttributesTests(SynchronousTestCase):
             ("/o/x", b"/o/x"),
             ("/", b"/"),
         ):
-            self.assertEqual(link_text(Entry(name="a", kind=Kind.SYMLINK, target=target), AT), text)
+            self.assertEqual(link_text(Entry(name="a", kind=Kind.SYMLINK, target=target), AT, Recall()), text)
+
+
+class RecallTests(SynchronousTestCase):
+    """What the store does not keep."""
+
+    def test_time_of_access(self) -> None:
+        """What was set, while the file has not changed since; else the time of the change."""
+        recall = Recall()
+        recall.accessed(AT, 100, 50)
+        found = [of_entry(Entry(name="a", kind=Kind.FILE, mtime=mtime), AT, recall).atime for mtime in (100.5, 101.0)]
+        self.assertEqual(found, [50, 101])
+
+    def test_spelling_of_links(self) -> None:
+        """As the link was made, while it leads where it led."""
+        recall = Recall()
+        recall.linked(AT, "/box/d/b", b"./b")
+        found = [
+            link_text(Entry(name="a", kind=Kind.SYMLINK, target=target), AT, recall)
+            for target in ("/box/d/b", "/box/d/c")
+        ]
+        self.assertEqual(found, [b"./b", b"c"])
+
+    def test_bounded(self) -> None:
+        """The oldest are forgotten."""
+        recall = Recall()
+        paths = [AT.child(str(i)) for i in range(CAPACITY + 1)]
+        for path in paths:
+            recall.accessed(path, 100, 50)
+        self.assertEqual((recall.atime(paths[0], 100), recall.atime(paths[1], 100)), (100, 50))
 
 
 class LongnameTests(SynchronousTestCase):
@@ -65,7 +95,7 @@ class LongnameTests(SynchronousTestCase):
 
     def line(self, kind: Kind = Kind.FILE, size: int = 1234, mtime: float | None = None) -> str:
         """The line of an entry called ``some name``."""
-        attrs = of_entry(Entry(name="some name", kind=kind, size=size, mtime=mtime, target="/box/d/b"), AT)
+        attrs = of_entry(Entry(name="some name", kind=kind, size=size, mtime=mtime, target="/box/d/b"), AT, Recall())
         return longname(b"some name", attrs, NOW).decode()
 
     def test_as_openssh_prints_it(self) -> None:

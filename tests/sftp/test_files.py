@@ -264,7 +264,7 @@ class AttributesTests(FileTestCase):
         self.close(handle)
         self.assertNotIn("update", asked)
         found = self.client.call(Packet.STAT, N).attrs
-        self.assertEqual((found.permissions, found.mtime, found.atime), (0o100640, 1234567, 1234567))
+        self.assertEqual((found.permissions, found.mtime, found.atime), (0o100640, 1234567, 1))
 
     def test_truncate(self) -> None:
         """A size shortens, and lengthens with zeros."""

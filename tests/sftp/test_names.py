@@ -163,6 +163,10 @@ class LinkTests(SFTPTestCase):
         """Target first, link second: OpenSSH's order, not the draft's."""
         self.assertEqual(self.link(b"/box/a", b"/box/l").code, Status.OK)
         self.assertEqual(self.client.call(Packet.STAT, string(b"/box/l")).attrs.size, len(CONTENT))
+        self.assertEqual(self.readlink(b"/box/l"), b"/box/a")
+        found = self.client.call(Packet.LSTAT, string(b"/box/l")).attrs
+        self.assertEqual((found.permissions, found.size), (0o120777, len(b"/box/a")))
+        self.client = self.connect()
         found = self.client.call(Packet.LSTAT, string(b"/box/l")).attrs
         self.assertEqual((found.permissions, found.size), (0o120777, len(b"a")))
 
@@ -171,6 +175,8 @@ class LinkTests(SFTPTestCase):
         self.storage["/box/d/e"] = b"e"
         self.link(b"e", b"/box/d/l")
         self.link(b"../a", b"/box/d/m")
+        self.assertEqual((self.readlink(b"/box/d/l"), self.readlink(b"/box/d/m")), (b"e", b"../a"))
+        self.client = self.connect()
         self.assertEqual((self.readlink(b"/box/d/l"), self.readlink(b"/box/d/m")), (b"e", b"../a"))
         self.assertEqual(self.client.call(Packet.STAT, string(b"/box/d/m")).attrs.size, len(CONTENT))
 
