@@ -1,0 +1,523 @@
+"""One open file: what it asks of the store, when, and how it ends."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+
+from swftp import errors
+from swftp.entries import Attributes
+from swftp.paths import Path, resolve
+from swftp.transfer.extents import ITEM_COST
+from swftp.transfer.front import owned
+from swftp.transfer.upload import Phase, Upload
+from tests.transfer.case import FILE, KIB, MIB, PlainStorage, TransferCase, pattern
+
+
+class SmallFileTests(TransferCase):
+    """Files that fit the first buffer."""
+
+    def test_one_request_at_close(self) -> None:
+        """Nothing is asked of the store before CLOSE, and then one store."""
+        upload = self.upload(attributes=Attributes(mtime=5.0))
+        upload.write(3, [b"def"], 3)
+        upload.write(0, [b"a", b"bc"], 3)
+        self.assertEqual(self.requests, [])
+        entry = self.run_through(upload.close())
+        self.assertEqual(self.requests, ["store"])
+        self.assertEqual(self.storage["/box/file"], b"abcdef")
+        self.assertEqual((entry.size, entry.mtime), (6, 5.0))
+
+    def test_length_and_digest_are_known_before_the_first_byte(self) -> None:
+        """The store can refuse wrong bytes: it is told length and MD5 up front."""
+        seen = []
+        store = self.storage.store
+
+        async def watch(path: Path, source: object, *rest: object) -> object:
+            seen.append((source.length, source.digest, source.replayable))  # type: ignore[attr-defined]
+            return await store(path, source, *rest)  # type: ignore[arg-type]
+
+        self.storage.store = watch  # type: ignore[assignment, method-assign]
+        upload = self.upload()
+        upload.write(0, [b"abc"], 3)
+        self.run_through(upload.close())
+        self.assertEqual(seen, [(3, "900150983cd24fb0d6963f7d28e17f72", True)])
+
+    def test_exactly_the_first_buffer(self) -> None:
+        """A file of exactly the segment size still is one request; one byte more is parts."""
+        for extra, expected in ((0, ["store"]), (1, ["stage", "stage", "publish"])):
+            self.requests.clear()
+            data = pattern(self.segment_size + extra)
+            upload = self.upload()
+            for at in range(0, len(data), 8 * KIB):
+                self.write_through(upload, at, data[at : at + 8 * KIB])
+            self.run_through(upload.close())
+            self.assertEqual(self.requests, expected)
+            self.assertEqual(self.storage["/box/file"], data)
+
+    def test_empty(self) -> None:
+        """A new file that is closed without a write is an empty object."""
+        self.run_through(self.upload().close())
+        self.assertEqual(self.storage["/box/file"], b"")
+
+    def test_unchanged_asks_nothing(self) -> None:
+        """Opening and closing an existing file leaves it alone: no request at all."""
+        upload = self.upload(base=self.stands(b"old"))
+        entry = self.run_through(upload.close())
+        self.assertEqual(self.requests, [])
+        self.assertEqual(entry.size, 3)
+
+    def test_only_attributes(self) -> None:
+        """Setting a time on an open file and closing it moves no bytes."""
+        upload = self.upload(base=self.stands(b"old"))
+        upload.set(Attributes(mtime=7.0))
+        self.assertEqual(self.run_through(upload.close()).mtime, 7.0)
+        self.assertEqual(self.requests, ["update"])
+
+    def test_patch_fetches_what_is_kept(self) -> None:
+        """A write into the middle of a small file fetches the rest once, at CLOSE, and stores the whole."""
+        upload = self.upload(base=self.stands(b"0123456789"))
+        upload.write(4, [b"xx"], 2)
+        self.assertEqual(self.requests, [])
+        self.run_through(upload.close())
+        self.assertEqual(self.requests, ["fetch", "store"])
+        self.assertEqual(self.storage["/box/file"], b"0123xx6789")
+
+    def test_overwritten_altogether(self) -> None:
+        """Nothing of an object is fetched if nothing of it is kept."""
+        upload = self.upload(base=self.stands(b"0123456789"))
+        upload.write(0, [b"abcdefghijk"], 11)
+        self.run_through(upload.close())
+        self.assertEqual(self.requests, ["store"])
+
+    def test_changed_before_close(self) -> None:
+        """An object that was replaced since OPEN is not overwritten with a mixture."""
+        upload = self.upload(base=self.stands(b"0123456789"))
+        upload.write(4, [b"xx"], 2)
+        self.storage["/box/file"] = b"another"
+        self.run_into(errors.Changed, upload.close())
+        self.assertEqual(self.storage["/box/file"], b"another")
+
+    def test_changed_after_it_was_read(self) -> None:
+        """The same where the bytes that are kept had been read through the handle long before."""
+        upload = self.upload(base=self.stands(b"0123456789"))
+        self.assertEqual(self.read_through(upload, 0, 4), b"0123")
+        upload.write(4, [b"xx"], 2)
+        self.storage["/box/file"] = b"another"
+        self.run_into(errors.Changed, upload.close())
+        self.assertEqual(self.storage["/box/file"], b"another")
+
+    def test_removed_before_close(self) -> None:
+        """An object that is gone has changed, too."""
+        upload = self.upload(base=self.stands(b"0123456789"))
+        upload.write(4, [b"xx"], 2)
+        self.run_through(self.storage.remove(FILE))
+        self.run_into(errors.Changed, upload.close())
+        self.assertNotIn("/box/file", self.storage)
+
+    def test_exclusive(self) -> None:
+        """Who asked for a new file does not replace one that came up meanwhile."""
+        upload = self.upload(exclusive=True)
+        upload.write(0, [b"mine"], 4)
+        self.storage["/box/file"] = b"theirs"
+        self.run_into(errors.AlreadyExists, upload.close())
+        self.assertEqual(self.storage["/box/file"], b"theirs")
+
+    def test_append_ignores_offsets(self) -> None:
+        """With APPEND every write goes to the end, as O_APPEND has it; OpenSSH's server does the same."""
+        upload = self.upload(base=self.stands(b"old"), append=True)
+        upload.write(0, [b"1"], 1)
+        upload.write(0, [b"2"], 1)
+        self.run_through(upload.close())
+        self.assertEqual(self.storage["/box/file"], b"old12")
+
+    def test_read_own_bytes(self) -> None:
+        """A handle reads what it wrote, zeros where it wrote nothing, and no further than the end."""
+        upload = self.upload()
+        upload.write(5, [b"abc"], 3)
+        self.assertEqual(upload.read(3, 4), b"\0\0ab")
+        self.assertEqual(upload.read(6, 100), b"bc")
+        self.assertEqual(upload.read(8, 1), b"")
+        upload.lost()
+
+    def test_negative_offset(self) -> None:
+        """An offset that no file has is refused before anything is done with it."""
+        upload = self.upload()
+        self.assertRaises(errors.TooLarge, upload.write, 1 << 62, [b"x"], 1)
+        self.assertRaises(errors.TooLarge, upload.write, 0, [b"x"], 1)
+        self.run_into(errors.TooLarge, upload.close())
+
+
+class LargeFileTests(TransferCase):
+    """Files that are staged while they are written."""
+
+    def _hold(self, verb: str) -> list[Deferred[None]]:
+        """Let requests of *verb* wait for the Deferreds that this list gets."""
+        held: list[Deferred[None]] = []
+
+        def hook(asked: str, path: Path) -> Deferred[None] | None:
+            self.requests.append(asked)
+            if asked != verb:
+                return None
+            held.append(Deferred())
+            return held[-1]
+
+        self.storage.hook = hook
+        return held
+
+    def _write(self, upload: Upload, data: bytes, start: int = 0) -> Deferred[None] | None:
+        """Write *data* in pieces as clients do; the last answer."""
+        waiting = None
+        for at in range(0, len(data), 16 * KIB):
+            piece = data[at : at + 16 * KIB]
+            waiting = upload.write(start + at, [piece], len(piece)) or waiting
+        return waiting
+
+    def test_nothing_is_seen_before_close(self) -> None:
+        """Staged parts are nobody's file."""
+        data = pattern(300 * KIB)
+        upload = self.upload()
+        self._write(upload, data)
+        self.assertIn("stage", self.requests)
+        self.assertNotIn("/box/file", self.storage)
+        self.run_through(upload.close())
+        self.assertEqual(self.requests[-1], "publish")
+        self.assertEqual(self.storage["/box/file"], data)
+
+    def test_two_parts_in_flight(self) -> None:
+        """Not more than two parts are on their way; then the client is told to wait, until one has got there."""
+        held = self._hold("stage")
+        upload = self.upload()
+        waiting = self._write(upload, pattern(512 * KIB))
+        self.assertEqual(len(held), 2)
+        assert waiting is not None
+        self.assertNoResult(waiting)
+        held[0].callback(None)
+        self.assertEqual(len(held), 3)
+        for one in held:
+            one.called or one.callback(None)
+        self.settle(lambda: waiting.called)
+        upload.lost()
+        self.settle(lambda: self.storage.staged == 0)
+
+    def test_lost_discards_parts(self) -> None:
+        """A client that vanishes leaves no part, not even those on their way."""
+        held = self._hold("stage")
+        upload = self.upload()
+        self._write(upload, pattern(150 * KIB))
+        upload.lost()
+        self.assertIs(upload.phase, Phase.FAILED)
+        for one in held:
+            one.callback(None)
+        self.settle(lambda: self.storage.staged == 0)
+        self.assertIn("discard", self.requests)
+        self.assertNotIn("/box/file", self.storage)
+
+    def test_lost_after_close(self) -> None:
+        """A client that vanishes while the store confirms leaves the new object."""
+        held = self._hold("publish")
+        data = pattern(200 * KIB)
+        upload = self.upload()
+        self._write(upload, data)
+        closing = self.start(upload.close())
+        upload.lost()
+        self.assertIs(upload.phase, Phase.COMMITTING)
+        held[0].callback(None)
+        self.assertEqual(self.successResultOf(closing).size, len(data))
+        self.assertEqual(self.storage["/box/file"], data)
+
+    def test_a_failed_part_fails_the_file(self) -> None:
+        """The next WRITE and CLOSE report why a part was refused; nothing is published, nothing is left."""
+        self.stands(b"old")
+        self.refusals["stage"] = [errors.QuotaExceeded()]
+        upload = self.upload()
+        self._write_until_it_fails(upload)
+        self.assertRaises(errors.QuotaExceeded, upload.write, 0, [b"x"], 1)
+        self.run_into(errors.QuotaExceeded, upload.close())
+        self.run_into(errors.QuotaExceeded, upload.close())
+        self.assertNotIn("publish", self.requests)
+        self.settle(lambda: self.storage.staged == 0)
+        self.assertEqual(self.storage["/box/file"], b"old")
+
+    def _write_until_it_fails(self, upload: Upload) -> None:
+        data = pattern(16 * KIB)
+        for n in range(100):
+            try:
+                upload.write(n * len(data), [data], len(data))
+            except errors.StorageError:
+                return
+        self.fail("it never failed")
+
+    def test_waiting_writes_fail_with_the_file(self) -> None:
+        """Each WRITE that waits for room learns that there will be none."""
+        held = self._hold("stage")
+        upload = self.upload()
+        answers = [upload.write(at, [pattern(16 * KIB)], 16 * KIB) for at in range(0, 512 * KIB, 16 * KIB)]
+        waiting = [answer for answer in answers if answer is not None]
+        self.assertGreater(len(waiting), 2)
+        held[0].errback(errors.Unavailable())
+        for answer in waiting:
+            self.failureResultOf(answer, errors.Unavailable)
+        held[1].callback(None)
+        self.settle(lambda: self.storage.staged == 0)
+
+    def test_unknown_result_keeps_the_parts(self) -> None:
+        """Parts that may have been published are not discarded: the file would lose them."""
+        self.refusals["publish"] = [errors.StateUnknown()]
+        upload = self.upload()
+        self._write(upload, pattern(200 * KIB))
+        self.run_into(errors.StateUnknown, upload.close())
+        self.assertNotIn("discard", self.requests)
+        self.assertEqual(self.storage.staged, 200 * KIB)
+
+    def test_publish_refused(self) -> None:
+        """A refused manifest leaves the old object and no part."""
+        self.stands(b"old")
+        self.refusals["publish"] = [errors.QuotaExceeded()]
+        upload = self.upload()
+        self._write(upload, pattern(200 * KIB))
+        self.run_into(errors.QuotaExceeded, upload.close())
+        self.settle(lambda: self.storage.staged == 0)
+        self.assertEqual(self.storage["/box/file"], b"old")
+
+    def test_append_moves_no_old_byte(self) -> None:
+        """A tail on a large object: the store composes it, nothing is fetched."""
+        old = pattern(300 * KIB)
+        upload = self.upload(base=self.stands(old), append=True)
+        upload.write(0, [b"tail"], 4)
+        self.run_through(upload.close())
+        self.assertEqual(self.requests, ["adopt", "stage", "publish"])
+        self.assertEqual(self.storage["/box/file"], old + b"tail")
+
+    def test_resume_without_append(self) -> None:
+        """WinSCP resumes by writing at the end of an existing file that it did not truncate."""
+        old = pattern(300 * KIB)
+        upload = self.upload(base=self.stands(old))
+        upload.write(len(old), [b"tail"], 4)
+        self.run_through(upload.close())
+        self.assertEqual(self.requests, ["adopt", "stage", "publish"])
+        self.assertEqual(self.storage["/box/file"], old + b"tail")
+
+    def test_shorter(self) -> None:
+        """A large object is cut off by the store."""
+        old = pattern(300 * KIB)
+        upload = self.upload(base=self.stands(old))
+        self.run_through(upload.truncate(100_000))
+        self.run_through(upload.close())
+        self.assertEqual(self.requests, ["adopt", "publish"])
+        self.assertEqual(self.storage["/box/file"], old[:100_000])
+
+    def test_changed_base_is_not_mixed(self) -> None:
+        """A tail is not put behind an object that is not the one that was opened."""
+        upload = self.upload(base=self.stands(pattern(300 * KIB)), append=True)
+        upload.write(0, [b"tail"], 4)
+        self.storage["/box/file"] = other = pattern(300 * KIB, 5)
+        self.run_into(errors.Changed, upload.close())
+        self.assertEqual(self.storage["/box/file"], other)
+        self.settle(lambda: self.storage.staged == 0)
+
+    def test_a_hole_is_staged_once(self) -> None:
+        """However large a hole is, its zeros cross the wire once."""
+        upload = self.upload()
+        upload.write(0, [b"head"], 4)
+        upload.write(2 * MIB, [b"tail"], 4)
+        self.run_through(upload.close())
+        self.assertEqual(self.storage["/box/file"], b"head" + bytes(2 * MIB - 4) + b"tail")
+        self.assertLess(self.requests.count("stage"), 6)
+
+    def test_too_many_holes(self) -> None:
+        """A file that is nearly all hole is refused at the WRITE."""
+        upload = self.upload(self.engine(sparse=10 * MIB))
+        self.assertRaises(errors.TooLarge, upload.write, 11 * MIB, [b"x"], 1)
+        self.run_into(errors.TooLarge, upload.close())
+
+    def test_scattered_beyond_memory(self) -> None:
+        """More scattered changes than memory may hold are refused clearly, and the old object stays whole."""
+        old = pattern(2 * MIB)
+        upload = self.upload(base=self.stands(old))
+        with self.assertRaises(errors.TooLarge):
+            for at in range(0, 2 * MIB, 4 * KIB):
+                upload.write(at, [b"x" * 2000], 2000)
+        self.run_into(errors.TooLarge, upload.close())
+        self.assertEqual(self.storage["/box/file"], old)
+
+    def test_many_small_changes(self) -> None:
+        """Scattered small changes become few parts: stores slow down objects of many small ones."""
+        old = pattern(8 * MIB)
+        upload = self.upload(self.engine(segment_size=4 * MIB), base=self.stands(old))
+        new = bytearray(old)
+        for at in range(0, 8 * MIB, 100_000):
+            upload.write(at, [b"xyz"], 3)
+            new[at : at + 3] = b"xyz"
+        self.run_through(upload.close())
+        self.assertEqual(self.storage["/box/file"], bytes(new))
+        self.assertLess(self.requests.count("stage"), 10)
+        self.assertEqual(self.storage.staged, 0)
+
+    def test_sync_waits_for_what_is_on_its_way(self) -> None:
+        """fsync answers when all parts sent so far have got there."""
+        held = self._hold("stage")
+        upload = self.upload()
+        self._write(upload, pattern(150 * KIB))
+        syncing = self.start(upload.sync())
+        self.assertNoResult(syncing)
+        held[0].callback(None)
+        self.successResultOf(syncing)
+        upload.lost()
+        self.settle(lambda: self.storage.staged == 0)
+
+    def test_rename_takes_the_upload_along(self) -> None:
+        """A file that was renamed while open is published under its new name, old bytes included."""
+        entry = self.stands(pattern(300 * KIB))
+        upload = self.upload(base=entry, append=True)
+        upload.write(0, [b"tail"], 4)
+        target = resolve("/box/new")
+        upload.move(target, self.run_through(self.storage.rename(FILE, target)))
+        self.run_through(upload.close())
+        self.assertEqual(self.storage["/box/new"], pattern(300 * KIB) + b"tail")
+        self.assertNotIn("/box/file", self.storage)
+
+    def test_stalled_client(self) -> None:
+        """What a client sent who then says nothing does not stay in memory, if it makes a decent part."""
+        upload = self.upload(self.engine(segment_size=8 * MIB))
+        self.write_through(upload, 0, pattern(2 * MIB))
+        self.clock.pump([1.0] * 19)
+        self.assertEqual(self.requests, [])
+        self.clock.pump([1.0] * 3)
+        self.assertEqual(self.requests, ["stage"])
+        self.assertLess(self.budget.used, 10 * KIB)
+        upload.lost()
+
+
+class EndTests(TransferCase):
+    """Every way a file ends."""
+
+    def test_after_close(self) -> None:
+        """A closed file takes no calls."""
+        upload = self.upload()
+        self.run_through(upload.close())
+        self.assertRaises(errors.InvalidRequest, upload.write, 0, [b"x"], 1)
+        self.assertRaises(errors.InvalidRequest, upload.read, 0, 1)
+        self.run_into(errors.InvalidRequest, upload.close())
+        upload.lost()
+        self.assertIs(upload.phase, Phase.STORED)
+
+    def test_close_lets_waiting_writes_go(self) -> None:
+        """A WRITE that waits is answered when the file is closed: its bytes are part of it."""
+        other = self.upload()
+        other.share.take(self.memory)
+        upload = self.upload()
+        waiting = upload.write(0, [b"x"], 1)
+        assert waiting is not None
+        self.assertNoResult(waiting)
+        self.run_through(upload.close())
+        self.successResultOf(waiting)
+        other.lost()
+
+    def test_wrong_length_stored(self) -> None:
+        """A store that says it has another length than was sent is not believed."""
+        stored = self.storage.store
+
+        async def short(*args: object) -> object:
+            await stored(*args)  # type: ignore[arg-type]
+            return self.run_through(self.storage.stat(resolve("/box/other")))
+
+        self.storage.store = short  # type: ignore[assignment, method-assign]
+        upload = self.upload()
+        upload.write(0, [b"x"], 1)
+        self.run_into(errors.Corrupt, upload.close())
+
+    def test_internal_error_is_not_success(self) -> None:
+        """A bug of ours at CLOSE fails the file like anything else."""
+        self.refusals["store"] = [ZeroDivisionError()]
+        upload = self.upload()
+        self.run_into(ZeroDivisionError, upload.close())
+        self.assertIs(upload.phase, Phase.FAILED)
+
+
+class PlainStoreTests(TransferCase):
+    """A store that cannot put objects together."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.means = self.engine(PlainStorage(self.storage), reorder_window=64 * KIB)
+
+    def _begin(self) -> Upload:
+        upload = self.upload(self.means)
+        for at in range(0, 160 * KIB, 32 * KIB):
+            self.write_through(upload, at, pattern(32 * KIB, at))
+        return upload
+
+    def test_rewrite_of_what_was_sent(self) -> None:
+        """What is on its way cannot be changed: that write, and the file, fail."""
+        upload = self._begin()
+        self.assertRaises(errors.Unsupported, upload.write, 0, [b"x"], 1)
+        self.run_into(errors.Unsupported, upload.close())
+        self.assertNotIn("/box/file", self.storage)
+
+    def test_too_far_ahead(self) -> None:
+        """A gap is waited for within the reorder window, not beyond."""
+        upload = self._begin()
+        self.write_through(upload, 200 * KIB, b"x")
+        self.assertRaises(errors.TooLarge, upload.write, 400 * KIB, [b"x"], 1)
+
+    def test_gap_left_open(self) -> None:
+        """A hole that is never filled reads as zeros."""
+        upload = self._begin()
+        self.write_through(upload, 200 * KIB, b"x")
+        self.run_through(upload.close())
+        self.assertEqual(self.storage["/box/file"][160 * KIB :], bytes(40 * KIB) + b"x")
+
+    def test_lost(self) -> None:
+        """A client that vanishes in the middle of the one request leaves nothing."""
+        upload = self._begin()
+        upload.lost()
+        self.clock.advance(60)
+        self.assertNotIn("/box/file", self.storage)
+
+    def test_refused_in_the_middle(self) -> None:
+        """A store that gives up before the end fails the next WRITE and CLOSE."""
+
+        async def refuse(*args: object) -> None:
+            raise errors.QuotaExceeded()
+
+        self.storage.store = refuse  # type: ignore[assignment, method-assign]
+        upload = self.upload(self.means)
+        with self.assertRaises(errors.QuotaExceeded):
+            for at in range(0, MIB, 32 * KIB):
+                upload.write(at, [pattern(32 * KIB)], 32 * KIB)
+        self.run_into(errors.QuotaExceeded, upload.close())
+
+    def test_large_file_cannot_be_patched(self) -> None:
+        """A large object that the store cannot compose is left alone, and the client told."""
+        old = pattern(200 * KIB)
+        upload = self.upload(self.means, base=self.stands(old))
+        upload.write(0, [b"x"], 1)
+        self.run_into(errors.TooLarge, upload.close())
+        self.assertEqual(self.storage["/box/file"], old)
+
+    def test_small_file_is_patched(self) -> None:
+        """One that fits memory is patched there."""
+        upload = self.upload(self.means, base=self.stands(b"0123"))
+        upload.write(1, [b"x"], 1)
+        self.run_through(upload.close())
+        self.assertEqual(self.storage["/box/file"], b"0x23")
+
+
+class OwnedTests(TransferCase):
+    """`owned`."""
+
+    def test_a_small_view_does_not_keep_its_packet(self) -> None:
+        """A few bytes of a large packet are copied; a view of most of it is kept as it is."""
+        packet = memoryview(bytes(32 * KIB))
+        (small,) = owned([packet[:100]], 100)
+        (large,) = owned([packet[5:]], 32 * KIB - 5)
+        self.assertIsInstance(small, bytes)
+        self.assertIsInstance(large, memoryview)
+
+    def test_tiny_writes_are_joined(self) -> None:
+        """A file written byte by byte costs what it holds, not a hundred times that."""
+        upload = self.upload(self.engine(segment_size=MIB))
+        for at in range(0, 300 * KIB, 64):
+            upload.write(at, [pattern(64)], 64)
+        self.assertLess(upload.table.cost, 300 * KIB + 128 * KIB // 64 * ITEM_COST + 10_000)
+        upload.lost()
