@@ -6,130 +6,26 @@ It passes the same contract as a real store.  With a latency nothing takes effec
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import mimetypes
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IConsumer, IPushProducer, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
-from twisted.web.iweb import UNKNOWN_LENGTH
 from zope.interface import implementer
 
 from swftp import errors
 from swftp.entries import UNSEEN, Attributes, Entry, Kind, Page, Usage
 from swftp.interfaces import IByteSink, IByteSource, IComposes, ILinks, IPart, IQuota, IStorage
 from swftp.paths import ROOT, Path, is_plain, resolve
+from swftp.storage.memory_bytes import MemoryObject, MemoryPart, collect, push
 from swftp.storage.vanished import Vanished
 
-DIRECTORY = "application/directory"
 HOPS = 2
 """Symbolic links followed in a row, as many as Swift follows."""
-CHUNK = 256 * 1024
-"""Bytes a download is pushed in."""
 
 Hook = Callable[[str, Path], Awaitable[object] | None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Object:
-    data: bytes
-    mtime: float
-    mode: int | None = None
-    content_type: str = DIRECTORY
-    target: Path | None = None
-    keys: frozenset[int] = frozenset()
-    """Staged parts this was published from; empty: stored whole."""
-
-    @property
-    def version(self) -> str:
-        return hashlib.md5(self.data, usedforsecurity=False).hexdigest()
-
-    @property
-    def is_directory(self) -> bool:
-        return self.content_type == DIRECTORY
-
-    def entry(self, name: str) -> Entry:
-        common = {"name": name, "mtime": self.mtime, "mode": self.mode, "content_type": self.content_type}
-        if self.target is not None:
-            return Entry(kind=Kind.SYMLINK, target=str(self.target), **common)  # type: ignore[arg-type]
-        if self.is_directory:
-            return Entry(kind=Kind.DIRECTORY, **common)  # type: ignore[arg-type]
-        digest = None if self.keys else self.version
-        return Entry(kind=Kind.FILE, size=len(self.data), version=self.version, digest=digest, **common)  # type: ignore[arg-type]
-
-
-@implementer(IPart)
-@dataclass(frozen=True, slots=True)
-class MemoryPart:
-    """Some bytes and the staged part they belong to."""
-
-    key: int
-    data: bytes = field(repr=False)
-
-    @property
-    def size(self) -> int:
-        """Bytes of this part."""
-        return len(self.data)
-
-    def slice(self, offset: int, length: int) -> MemoryPart:
-        """See `IPart.slice`."""
-        if offset < 0 or length < 1 or offset + length > len(self.data):
-            raise errors.InvalidRequest("range outside of the part")
-        return replace(self, data=self.data[offset : offset + length])
-
-
-@implementer(IConsumer)
-class _Collector:
-    """Takes what a source produces."""
-
-    def __init__(self) -> None:
-        self.chunks: list[bytes] = []
-
-    def write(self, data: bytes) -> None:
-        self.chunks.append(bytes(data))
-
-    def registerProducer(self, producer: object, streaming: bool) -> None:
-        """The source already answers to whoever pulls it."""
-
-    def unregisterProducer(self) -> None:
-        """See `registerProducer`."""
-
-
-@implementer(IPushProducer)
-class _Pusher:
-    """Pushes bytes into a sink, honouring pause, resume and stop."""
-
-    def __init__(self, sink: IByteSink, data: bytes) -> None:
-        self._sink = sink
-        self._chunks = iter([data[i : i + CHUNK] for i in range(0, len(data), CHUNK)])
-        self._paused = False
-        self._pushing = False
-        self.done: Deferred[None] = Deferred()
-
-    def pauseProducing(self) -> None:
-        self._paused = True
-
-    def resumeProducing(self) -> None:
-        self._paused = False
-        if self._pushing or self.done.called:
-            return
-        self._pushing = True
-        try:
-            while not self._paused and not self.done.called:
-                chunk = next(self._chunks, None)
-                if chunk is None:
-                    self.done.callback(None)
-                else:
-                    self._sink.write(chunk)
-        finally:
-            self._pushing = False
-
-    def stopProducing(self) -> None:
-        if not self.done.called:
-            self.done.errback(errors.Interrupted())
 
 
 @implementer(IStorage, IComposes, ILinks, IQuota)
@@ -159,7 +55,7 @@ class MemoryStorage:
         self.part_limit = part_limit
         self.quota_bytes = quota_bytes
         self.hook: Hook | None = None
-        self._containers: dict[str, dict[str, _Object]] = {}
+        self._containers: dict[str, dict[str, MemoryObject]] = {}
         self._staged: dict[int, int] = {}
         self._keys = itertools.count(1)
         self._vanished = Vanished(clock)
@@ -189,16 +85,16 @@ class MemoryStorage:
         if self.latency > 0:
             await deferLater(self.clock, self.latency)
 
-    def _object(self, path: Path) -> _Object | None:
+    def _object(self, path: Path) -> MemoryObject | None:
         return self._containers.get(path.container, {}).get(path.object) if path.object else None
 
-    def _objects(self, path: Path) -> dict[str, _Object]:
+    def _objects(self, path: Path) -> dict[str, MemoryObject]:
         try:
             return self._containers[path.container]
         except KeyError:
             raise errors.NotFound() from None
 
-    def _below(self, path: Path) -> Iterator[tuple[Path, _Object]]:
+    def _below(self, path: Path) -> Iterator[tuple[Path, MemoryObject]]:
         """All objects under the directory *path*."""
         container = self._containers.get(path.container, {})
         prefix = f"{path.object}/" if path.object else ""
@@ -231,7 +127,7 @@ class MemoryStorage:
             raise errors.NotFound()
         return entry
 
-    def _resolved(self, path: Path) -> tuple[Path, _Object]:
+    def _resolved(self, path: Path) -> tuple[Path, MemoryObject]:
         """The object *path* leads to, over links."""
         for _ in range(HOPS + 1):
             found = self._object(path)
@@ -242,7 +138,7 @@ class MemoryStorage:
             path = found.target
         raise errors.InvalidRequest("too many symbolic links")
 
-    def _file(self, path: Path) -> tuple[Path, _Object]:
+    def _file(self, path: Path) -> tuple[Path, MemoryObject]:
         where, found = self._resolved(path)
         if found.is_directory:
             raise errors.IsDirectory()
@@ -254,10 +150,12 @@ class MemoryStorage:
         except errors.NotFound:
             return None
 
-    def _made(self, path: Path, data: bytes, attributes: Attributes, keys: frozenset[int] = frozenset()) -> _Object:
+    def _made(
+        self, path: Path, data: bytes, attributes: Attributes, keys: frozenset[int] = frozenset()
+    ) -> MemoryObject:
         mtime = self.clock.seconds() if attributes.mtime is None else attributes.mtime
         guess = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        return _Object(data, mtime, attributes.mode, guess, keys=keys)
+        return MemoryObject(data, mtime, attributes.mode, guess, keys=keys)
 
     def _check_target(self, path: Path, exclusive: bool) -> None:
         """Whether a file may be put at *path*."""
@@ -270,7 +168,7 @@ class MemoryStorage:
             raise errors.PermissionDenied("files live in containers")
         self._objects(path)
 
-    def _put(self, path: Path, made: _Object, exclusive: bool) -> Entry:
+    def _put(self, path: Path, made: MemoryObject, exclusive: bool) -> Entry:
         self._check_target(path, exclusive)
         used = sum(len(o.data) for c in self._containers.values() for o in c.values())
         if self.quota_bytes is not None and used + len(made.data) > self.quota_bytes:
@@ -316,28 +214,7 @@ class MemoryStorage:
         if offset < 0 or offset > len(found.data):
             raise errors.InvalidRequest("offset beyond the end")
         end = len(found.data) if length is None else offset + length
-        return await self._push(sink, found.data[offset:end], found.entry(path.name))
-
-    async def _push(self, sink: IByteSink, data: bytes, entry: Entry) -> Entry:
-        pusher = _Pusher(sink, data)
-        sink.registerProducer(pusher, True)
-        try:
-            sink.started(entry)
-            pusher.resumeProducing()
-            await pusher.done
-        finally:
-            sink.unregisterProducer()
-        return entry
-
-    async def _collect(self, source: IByteSource) -> bytes:
-        collector = _Collector()
-        await source.startProducing(collector)  # type: ignore[no-untyped-call]
-        data = b"".join(collector.chunks)
-        if source.length is not UNKNOWN_LENGTH and source.length != len(data):
-            raise errors.Corrupt()
-        if source.digest is not None and hashlib.md5(data, usedforsecurity=False).hexdigest() != source.digest:
-            raise errors.Corrupt()
-        return data
+        return await push(sink, found.data[offset:end], found.entry(path.name))
 
     async def store(
         self,
@@ -348,7 +225,7 @@ class MemoryStorage:
         replaces: Entry | None = UNSEEN,
     ) -> Entry:
         """See `IStorage.store`."""
-        data = await self._collect(source)
+        data = await collect(source)
         await self._turn("store", path)
         return self._put(path, self._made(path, data, attributes), exclusive)
 
@@ -392,7 +269,7 @@ class MemoryStorage:
         if not target.is_container:
             self._objects(target)
         children = [found for found, _ in self._below(source)]
-        marker = self._object(source) or _Object(b"", self.clock.seconds())
+        marker = self._object(source) or MemoryObject(b"", self.clock.seconds())
         if target.is_container:
             self._containers.setdefault(target.container, {})
         else:
@@ -428,7 +305,7 @@ class MemoryStorage:
             return
         if self._directory(path.parent) is None:
             raise errors.NotFound() if self._object(path.parent) is None else errors.NotDirectory()
-        self._containers[path.container][path.object] = _Object(b"", self.clock.seconds())
+        self._containers[path.container][path.object] = MemoryObject(b"", self.clock.seconds())
 
     async def remove_directory(self, path: Path) -> None:
         """See `IStorage.remove_directory`."""
@@ -454,7 +331,7 @@ class MemoryStorage:
 
     async def stage(self, path: Path, source: IByteSource) -> MemoryPart:
         """See `IComposes.stage`."""
-        data = await self._collect(source)
+        data = await collect(source)
         await self._turn("stage", path)
         if len(data) > self.part_limit:
             raise errors.TooLarge()
@@ -478,7 +355,7 @@ class MemoryStorage:
         """See `IComposes.read_part`."""
         await self._turn("read_part", ROOT)
         data = self._staged_data(part)
-        await self._push(sink, data, Entry(name="", kind=Kind.FILE, size=len(data)))
+        await push(sink, data, Entry(name="", kind=Kind.FILE, size=len(data)))
 
     def _staged_data(self, part: IPart) -> bytes:
         if not isinstance(part, MemoryPart) or part.key not in self._staged:
@@ -512,7 +389,7 @@ class MemoryStorage:
         await self._turn("make_link", path)
         if not target.object:
             raise errors.Unsupported("links lead to files")
-        made = _Object(b"", self.clock.seconds(), content_type="application/symlink", target=target)
+        made = MemoryObject(b"", self.clock.seconds(), content_type="application/symlink", target=target)
         self._put(path, made, exclusive=True)
 
     async def usage(self, path: Path) -> Usage:

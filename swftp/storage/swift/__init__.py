@@ -2,9 +2,10 @@
 
 from swftp.storage.swift.client import Policy, SwiftClient
 from swftp.storage.swift.connections import Connections
-from swftp.storage.swift.driver import Options, SwiftStorage
+from swftp.storage.swift.driver import SwiftStorage
 from swftp.storage.swift.features import open_storage
 from swftp.storage.swift.limits import Limits, discover
+from swftp.storage.swift.options import Options
 
 __all__ = [
     "Connections",

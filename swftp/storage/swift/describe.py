@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, unquote
 
-from swftp.entries import Attributes, Entry, Kind
+from swftp.entries import Attributes, Entry, Kind, Usage
 
 DIRECTORY = "application/directory"
 MARKERS = frozenset({DIRECTORY, "application/x-directory", "httpd/unix-directory"})
@@ -193,3 +193,17 @@ def updated(headers: Mapping[str, str], attributes: Attributes, in_listings: boo
 def quoted_name(container: str, key: str) -> str:
     """``container/object`` for a header, percent-encoded."""
     return quote(container, safe="") + "/" + quote(key, safe="/~")
+
+
+def usage_of(headers: Mapping[str, str], kind: str) -> Usage:
+    """What HEAD said of an account (*kind* ``x-account``) or container (``x-container``)."""
+
+    def count(*names: str) -> int | None:
+        return next((int(headers[name]) for name in names if headers.get(name, "").isdigit()), None)
+
+    return Usage(
+        used_bytes=count(f"{kind}-bytes-used") or 0,
+        quota_bytes=count(f"{kind}-quota-bytes", f"{kind}-meta-quota-bytes"),
+        used_files=count(f"{kind}-object-count") or 0,
+        quota_files=count(f"{kind}-quota-count", f"{kind}-meta-quota-count"),
+    )

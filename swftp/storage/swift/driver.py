@@ -7,7 +7,7 @@ HEAD decides what stands at a name, listings may lag; what an object alone used 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
@@ -25,6 +25,7 @@ from swftp.storage.swift.limits import Limits
 from swftp.storage.swift.listing import Lister
 from swftp.storage.swift.manifests import Segment
 from swftp.storage.swift.objects import Names, Objects, in_parallel
+from swftp.storage.swift.options import Options
 from swftp.storage.swift.segments import Segments, copy_patience
 from swftp.storage.swift.trees import Trees
 
@@ -34,24 +35,6 @@ DLO_LOOKUPS = 100
 """Empty objects of one page that are looked at because they may be dynamic large objects."""
 HOPS = 2
 """Symbolic links that Swift follows in a row."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How files are kept in Swift."""
-
-    layout: str = "slo"
-    """``slo``: large files in segments; ``plain``: every file one object, to the store's limit (5 GiB)."""
-    segments_suffix: str = "_segments"
-    """Of the container that holds a container's segments."""
-    hide_segments: bool = True
-    """Leave containers with that suffix out of listings."""
-    times_in_listings: bool = True
-    """Keep modification times in the Content-Type, too, which Swift returns in listings."""
-    tree_limit: int = 10_000
-    """Objects that a directory may hold to be renamed."""
-    page_size: int = 10_000
-    """Names asked for in one listing request, if the store allows as many."""
 
 
 def names_of(path: Path) -> Names:
@@ -398,20 +381,8 @@ class SwiftStorage:
         """See `IQuota.usage`."""
         if path.container:
             reply = await self.client.request(Request(method="HEAD", names=(path.container,)), 200, 204)
-            usage = _usage(reply.headers, "x-container")
+            usage = describe.usage_of(reply.headers, "x-container")
             if usage.quota_bytes is not None or usage.quota_files is not None:
                 return usage
         reply = await self.client.request(Request(method="HEAD"), 200, 204)
-        return _usage(reply.headers, "x-account")
-
-
-def _usage(headers: Mapping[str, str], kind: str) -> Usage:
-    def number(*names: str) -> int | None:
-        return next((int(headers[name]) for name in names if headers.get(name, "").isdigit()), None)
-
-    return Usage(
-        used_bytes=number(f"{kind}-bytes-used") or 0,
-        quota_bytes=number(f"{kind}-quota-bytes", f"{kind}-meta-quota-bytes"),
-        used_files=number(f"{kind}-object-count") or 0,
-        quota_files=number(f"{kind}-quota-count", f"{kind}-meta-quota-count"),
-    )
+        return describe.usage_of(reply.headers, "x-account")

@@ -17,10 +17,11 @@ from swftp.paths import Path
 from swftp.storage.swift import describe
 from swftp.storage.swift.bodies import Bytes
 from swftp.storage.swift.client import Request, SwiftClient
-from swftp.storage.swift.driver import Options, SwiftStorage, names_of
+from swftp.storage.swift.driver import SwiftStorage, names_of
 from swftp.storage.swift.fetching import Fetch
 from swftp.storage.swift.limits import Limits, discover
 from swftp.storage.swift.manifests import Segment
+from swftp.storage.swift.options import Options
 
 
 @implementer(IComposes)

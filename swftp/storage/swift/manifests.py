@@ -23,7 +23,7 @@ from swftp.paths import OBJECT_LIMIT, Path
 MIN_SIZE = 1024 * 1024
 """Bytes below which Swift slows a download down: to one segment a second, after the first ten."""
 MANY_SMALL = 10
-"""Small segments that a manifest may have before they are joined."""
+"""Small segments that a manifest may have before they are joined, and how many are joined at once."""
 GROUP_LIMIT = 64 * 1024 * 1024
 """Bytes of joined segments at most."""
 
@@ -142,30 +142,31 @@ def _size(group: Sequence[Segment]) -> int:
     return sum(segment.size for segment in group)
 
 
+def small(segments: Iterable[Segment]) -> int:
+    """How many of *segments* are small."""
+    return sum(segment.size < MIN_SIZE for segment in segments)
+
+
 def grouped(segments: Sequence[Segment]) -> list[list[Segment]]:
     """
-    *segments* in groups to be joined by the store, so that none is small; a group of one stays as it is.
+    *segments* in groups to be joined by the store, so that fewer are small; a group of one stays as it is.
 
-    A small one takes what it lacks from the edge of a large neighbour: patches all over a large file cost
-    copies of a MiB each, never of the file.
+    No group has more than `MANY_SMALL`: the store slows its own copying down, too.  A small one takes what it
+    lacks from the edge of a large neighbour: patches all over a large file cost copies of a MiB, never of the file.
     """
-    if sum(segment.size < MIN_SIZE for segment in segments) <= MANY_SMALL:
-        return [[segment] for segment in segments]
     groups: list[list[Segment]] = []
     for segment in segments:
-        if groups and _size(groups[-1]) < MIN_SIZE:
-            if segment.size >= 2 * MIN_SIZE:
-                groups[-1].append(segment.slice(0, MIN_SIZE))
-                groups.append([segment.slice(MIN_SIZE, segment.size - MIN_SIZE)])
-            else:
-                groups[-1].append(segment)
-        elif not groups or segment.size >= MIN_SIZE:
-            groups.append([segment])
-        elif len(groups[-1]) == 1 and (before := groups[-1][0]).size >= 2 * MIN_SIZE:
-            groups[-1] = [before.slice(0, before.size - MIN_SIZE)]
+        last = groups[-1] if groups else []
+        before = last[-1] if last else segment
+        room = 0 < len(last) < MANY_SMALL
+        if room and _size(last) < MIN_SIZE and segment.size >= 2 * MIN_SIZE:
+            last.append(segment.slice(0, MIN_SIZE))
+            groups.append([segment.slice(MIN_SIZE, segment.size - MIN_SIZE)])
+        elif len(last) == 1 and segment.size < MIN_SIZE and before.size >= 2 * MIN_SIZE:
+            last[0] = before.slice(0, before.size - MIN_SIZE)
             groups.append([before.slice(before.size - MIN_SIZE, MIN_SIZE), segment])
-        elif _size(groups[-1]) < GROUP_LIMIT:
-            groups[-1].append(segment)
+        elif room and min(_size(last), segment.size) < MIN_SIZE and _size(last) < GROUP_LIMIT:
+            last.append(segment)
         else:
             groups.append([segment])
     return groups

@@ -22,6 +22,7 @@ from swftp.storage.swift.bodies import Bytes
 from swftp.storage.swift.client import Request, SwiftClient
 from swftp.storage.swift.describe import etag, quoted_name
 from swftp.storage.swift.manifests import (
+    MANY_SMALL,
     Segment,
     grouped,
     home_of,
@@ -29,6 +30,7 @@ from swftp.storage.swift.manifests import (
     manifest_etag,
     merged,
     parse_manifest,
+    small,
     upload_of,
     upload_prefix,
 )
@@ -262,28 +264,37 @@ class Segments:
         starts = range(0, len(segments), self._max_segments)
         return await in_parallel([one(segments[i : i + self._max_segments]) for i in starts], limit=2)
 
-    async def _joined(self, path: Path, segments: Sequence[Segment]) -> list[Segment]:
-        """*segments* without many small ones: the store copies a manifest of neighbours into one segment."""
+    async def _joined(self, path: Path, segments: list[Segment]) -> list[Segment]:
+        """*segments* without many small ones, with which Swift slows a download down."""
+        made: set[Names] = set()
+        while small(segments) > MANY_SMALL:
+            groups = grouped(segments)
+            if all(len(group) == 1 for group in groups):
+                break
+            segments = await in_parallel([self._join(path, group) for group in groups], limit=4)
+            made |= {s.names for s, group in zip(segments, groups, strict=True) if len(group) > 1}
+        unused = made - {segment.names for segment in segments}
+        await self._objects.delete_many(sorted(unused))
+        return segments
 
-        async def one(group: list[Segment]) -> Segment:
-            if len(group) == 1:
-                return group[0]
-            [whole] = await self._nested(path, group)
-            names = self._new_name(path)
-            request = Request(
-                method="PUT",
-                names=names,
-                headers={"X-Copy-From": quoted_name(*whole.names), "X-Fresh-Metadata": "true"},
-                patience=copy_patience(whole.size),
-            )
-            await self._put(path, request, {"content-length": str(whole.size)})
-            looked = await self._objects.head(names, newest=True)
-            await self._objects.delete_many([whole.names])
-            if looked is None or looked.get("content-length") != str(whole.size):
-                raise errors.Corrupt("storage copied another number of bytes")
-            return Segment(*names, etag(looked), whole.size, 0, whole.size, staged=True)
-
-        return await in_parallel([one(group) for group in grouped(segments)], limit=4)
+    async def _join(self, path: Path, group: list[Segment]) -> Segment:
+        """One segment of *group*: the store copies a manifest of them."""
+        if len(group) == 1:
+            return group[0]
+        [whole] = await self._nested(path, group)
+        names = self._new_name(path)
+        request = Request(
+            method="PUT",
+            names=names,
+            headers={"X-Copy-From": quoted_name(*whole.names), "X-Fresh-Metadata": "true"},
+            patience=copy_patience(whole.size),
+        )
+        await self._put(path, request, {"content-length": str(whole.size)})
+        looked = await self._objects.head(names, newest=True)
+        await self._objects.delete_many([whole.names])
+        if looked is None or looked.get("content-length") != str(whole.size):
+            raise errors.Corrupt("storage copied another number of bytes")
+        return Segment(*names, etag(looked), whole.size, 0, whole.size, staged=True)
 
     async def discard(self, parts: Iterable[Segment]) -> None:
         """See `IComposes.discard`."""
