@@ -6,6 +6,8 @@ The law here: only a CLOSE that the client sent commits anything (`Writer.close`
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from swftp import errors
 from swftp.entries import Attributes
 from swftp.paths import Path, parse
@@ -67,9 +69,21 @@ async def _open(context: Context, handle: FileHandle, flags: Flag, attrs: Attrs)
         truncate=Flag.TRUNC in flags,
         append=Flag.APPEND in flags,
     )
-    handle.writer = await session.open_writer(handle.path, mode, attributes.wanted(attrs), handle.wake)
+    initial = _initial(flags, attributes.wanted(attrs))
+    handle.writer = await session.open_writer(handle.path, mode, initial, handle.wake)
     if attrs.size and not handle.writer.entry.size:
         await _truncate(handle, attrs.size)
+
+
+def _initial(flags: Flag, wanted: Attributes) -> Attributes:
+    """
+    What OPEN says of a new file.
+
+    It says nothing of one that exists: sshfs then sends permissions of 0, which nobody creates a file with.
+    """
+    if Flag.CREAT not in flags:
+        return Attributes()
+    return wanted if wanted.mode else replace(wanted, mode=None)
 
 
 async def _truncate(handle: FileHandle, size: int) -> None:

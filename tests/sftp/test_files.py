@@ -179,6 +179,17 @@ class OpenTests(FileTestCase):
         found = self.client.call(Packet.STAT, N).attrs
         self.assertEqual((found.permissions, found.mtime), (0o100600, 1_000_000))
 
+    def test_attributes_of_an_existing_file(self) -> None:
+        """What OPEN says of a file that it does not make means nothing: sshfs then sends permissions of 0."""
+        self.storage["/box/b"] = b"b"
+        self.ok(Packet.SETSTAT, A, wire.attrs(Attrs(permissions=0o755)))
+        for path, flags in ((b"/box/a", NEW), (b"/box/a", WRITE | TRUNC), (b"/box/b", WRITE | CREAT)):
+            handle = self.client.open(path, flags, wire.attrs(Attrs(permissions=0o100000)))
+            self.write(handle, 0, b"x")
+            self.close(handle)
+        self.assertEqual(self.client.call(Packet.STAT, A).attrs.permissions, 0o100755)
+        self.assertEqual(self.client.call(Packet.STAT, string(b"/box/b")).attrs.permissions, 0o100644)
+
     def test_size_at_open(self) -> None:
         """A size makes a new file that long, in zeros; of a file with content it means nothing."""
         for path, flags, content in ((N, NEW, b"ab\0\0\0"), (A, WRITE, b"ab" + CONTENT[2:])):
