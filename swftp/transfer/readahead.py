@@ -143,7 +143,9 @@ class ReadAhead:
                 return None
             self._drop(min(free, key=lambda window: window.used))
         start, limit = offset, self.size
-        if self._count:
+        if not self._count and offset <= JUMP:  # reads in flight overtake each other from the first on
+            start = 0
+        elif self._count:
             backwards = any(0 < window.first - offset <= JUMP for window in self._windows)
             start = max(0, offset + LEAST // 4 - JUMP) if backwards else offset
             limit = min(start + JUMP, self.size)
