@@ -162,6 +162,12 @@ class Agreement:
     mac_out: bytes | None
     """None with an AEAD cipher, which needs no MAC and must not fail for the want of one."""
 
+    def __str__(self) -> str:
+        way_in = [self.cipher_in, *([self.mac_in] if self.mac_in else [])]
+        way_out = [self.cipher_out, *([self.mac_out] if self.mac_out else [])]
+        both = [self.kex, self.host_key, *way_in, *(way_out if way_out != way_in else [])]
+        return b" ".join(both).decode("ascii")
+
 
 def agree(policy: Policy, offer: Offer) -> Agreement:
     """:raises ProtocolError: there is nothing that both sides know."""

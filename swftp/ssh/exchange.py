@@ -48,6 +48,7 @@ class Writes(Protocol):
 class KeyExchange:
     """
     :ivar agreement: the algorithms in use, or about to be.
+    :ivar open: the client may send anything, not only the exchange; asked once a packet.
     :ivar strict: the client asked for ``kex-strict-c-v00@openssh.com`` (OpenSSH PROTOCOL section 1.10).
     :ivar extensions: the client takes EXT_INFO (RFC 8308).
     """
@@ -56,6 +57,7 @@ class KeyExchange:
         self, reads: Reads, writes: Writes, policy: Policy, host_keys: Mapping[bytes, Key], tailored: bool
     ) -> None:
         self.state = Exchange.NONE
+        self.open = True
         self.strict = False
         self.extensions = False
         self.session_id: bytes | None = None
@@ -81,11 +83,6 @@ class KeyExchange:
     def idle(self) -> bool:
         """Whether no exchange is under way."""
         return self.state is Exchange.NONE
-
-    @property
-    def open(self) -> bool:
-        """Whether the client may send anything but the exchange itself."""
-        return self.state is Exchange.NONE or self.state is Exchange.ASKED
 
     @property
     def first(self) -> bool:
@@ -185,3 +182,4 @@ class KeyExchange:
 
     def _advance(self, event: str) -> None:
         self.state = _TRANSITIONS[self.state, event]
+        self.open = self.state is Exchange.NONE or self.state is Exchange.ASKED

@@ -104,6 +104,8 @@ class Transport(SSHServerTransport):
             return
         self._logout = logout
         self.phase = Phase.OPEN
+        about = {"peer": self.peer, "client": self.otherVersionString, "agreed": str(self.exchange.agreement)}
+        log.info("{peer}: logged in, {client!r}, {agreed}", event="ssh_session", **about)
         if self._place is not None and self._watch is not None:
             self._place.settle()
             self._watch.logged_in()
@@ -118,15 +120,16 @@ class Transport(SSHServerTransport):
         service.transport = self
         service.serviceStarted()  # type: ignore[no-untyped-call]
 
-    # -- end -----------------------------------------------------------------------------------------------------
-
     def refuse(self, error: ProtocolError) -> None:
         """The client broke the rules, or ran into a limit."""
         log.info("{peer}: {text}", event="ssh_refused", peer=self.peer, text=error.text, phase=self.phase.value)
         self.sendDisconnect(error.reason, error.text.encode())
 
-    def broken(self, failure: Failure) -> None:
-        """A fault of ours: this client's connection ends, nobody else's."""
+    def failed(self, failure: Failure) -> None:
+        """A fault of the client's, or else of ours: this connection ends, and no other."""
+        if isinstance(failure.value, ProtocolError):
+            self.refuse(failure.value)
+            return
         log.failure("{peer}: internal error", failure, peer=self.peer)
         self.sendDisconnect(Reason.BY_APPLICATION, b"internal error")
 
@@ -165,6 +168,7 @@ class Transport(SSHServerTransport):
         """The TCP connection is gone: so is everything that was open."""
         self.phase, self.opener = Phase.CLOSED, DiscardOpener()
         self.outbox.close()
+        self._brakes.clear()
         for call in (self._late, self._aborting):
             if call is not None and call.active():
                 call.cancel()
@@ -193,10 +197,8 @@ class Transport(SSHServerTransport):
         """Nothing that a client sends, and no fault of ours, gets past here."""
         try:
             function(*args)
-        except ProtocolError as error:
-            self.refuse(error)
         except Exception:
-            self.broken(Failure())  # type: ignore[no-untyped-call]
+            self.failed(Failure())  # type: ignore[no-untyped-call]
 
     def flush(self) -> None:
         """Write what is to be sent; ask for new keys when these have seen enough."""
@@ -367,9 +369,9 @@ class Transport(SSHServerTransport):
         self.outbox.choked = True
 
     @property
-    def held(self) -> bool:
-        """Whether we have stopped reading from the client."""
-        return bool(self._brakes)
+    def suspended(self) -> bool:
+        """Whether it is for our sake, not for its own, that nothing is read from the client."""
+        return not self._brakes <= {self.outbox}
 
     def hold_reading(self, who: object) -> None:
         """Read nothing from the client until *who* and everybody else lets go."""

@@ -195,7 +195,7 @@ class UserAuth(SSHService):
         started = self._clock.seconds()
         checked: Deferred[Any] = Deferred.fromCoroutine(method)
         checked.addCallbacks(self._granted, self._refused, errbackArgs=(counts, started))
-        checked.addErrback(lambda failure: self.transport.broken(failure))
+        checked.addErrback(lambda failure: self.transport.failed(failure))
 
     def _granted(self, result: Any) -> None:
         if len(result) == 2:
@@ -217,12 +217,10 @@ class UserAuth(SSHService):
             return
         error = failure.value
         if isinstance(error, ProtocolError):
-            self.transport.refuse(error)
-            return
+            raise error
         if isinstance(error, Busy):
             self._attempt = Attempt.DONE
-            self.transport.refuse(ProtocolError("too many sessions", Reason.TOO_MANY_CONNECTIONS))
-            return
+            raise ProtocolError("too many sessions", Reason.TOO_MANY_CONNECTIONS)
         down = isinstance(error, Unavailable | LoginUnavailable)
         if down:
             self._say("Login is not possible at the moment, please try again later.\r\n")
@@ -231,15 +229,14 @@ class UserAuth(SSHService):
         wait = started + self._settings.failure_delay - self._clock.seconds() if counts else 0.0
         self._delayed = deferLater(self._clock, max(wait, 0), lambda: None)
         self._delayed.addCallbacks(lambda _: self._fail(counts and not down), lambda _: None)
-        self._delayed.addErrback(lambda failure: self.transport.broken(failure))
+        self._delayed.addErrback(lambda failure: self.transport.failed(failure))
 
     def _fail(self, counts: bool) -> None:
         """Say that the request failed, and what may be tried."""
         self._failures += counts
         if self._failures >= self._settings.max_failures > 0:
             self._attempt = Attempt.DONE
-            self.transport.refuse(ProtocolError("too many failed logins", Reason.NO_MORE_AUTH_METHODS_AVAILABLE))
-            return
+            raise ProtocolError("too many failed logins", Reason.NO_MORE_AUTH_METHODS_AVAILABLE)
         self.transport.sendPacket(Msg.USERAUTH_FAILURE, names(self._methods) + b"\0")
         self._next()
 

@@ -119,11 +119,11 @@ class Watch:
             transport.rekey()
 
     def _alive(self, transport: Transport, connection: Connection, now: float) -> bool:
-        if transport.held:  # it is us who do not listen
+        if transport.suspended:  # it is us who do not listen
             self._asked = now
         if transport.heard >= self._asked:
             self._silent = 0
-        if transport.exchange.idle:
+        if transport.exchange.idle or transport.suspended:
             self._blocked = None
         elif self._blocked is None:
             self._blocked = now

@@ -469,4 +469,16 @@ class Vanishing(SynchronousTestCase):
         client = Client(Server()).service()
         client.auth(b"publickey", b"\1")
         self.assertTrue(client.closed)
+
+    def test_malformed_sent_ahead(self) -> None:
+        """The same for requests that waited for the one before."""
+        checker = Checker()
+        waiting: Deferred[Any] = Deferred()
+        checker.answer = waiting
+        client = Client(serving(checker, failure_delay=0.0)).service()
+        password(client)
+        client.send(Msg.USERAUTH_REQUEST, string(b"me"))
+        waiting.errback(LoginRefused())
+        client.pump()
+        self.assertTrue(client.closed)
         self.assertEqual(self.flushLoggedErrors(), [])

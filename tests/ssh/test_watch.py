@@ -143,8 +143,20 @@ class Keepalive(SynchronousTestCase):
         _, recorder = client.subsystem(Recorder())
         recorder.channel.suspend()
         wait(client, 1000)
+        client.transport.rekey()
+        wait(client, 1000)
         self.assertFalse(client.closed or client.wire.aborted)
         recorder.channel.resume()
+        wait(client, 400)
+        self.assertTrue(client.wire.aborted)
+
+    def test_never_reads(self) -> None:
+        """A client that asks and asks without reading is given up, although it is us who stopped reading."""
+        client = Client(Server(self.SETTINGS)).login()
+        client.transport.pauseProducing()
+        request = bytes((Msg.GLOBAL_REQUEST,)) + string(b"x") + b"\1"
+        while client.wire.producerState == "producing":
+            client.transport.dataReceived(client.sealer.seal(request))
         wait(client, 400)
         self.assertTrue(client.wire.aborted)
 
