@@ -6,7 +6,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from twisted.internet.error import CannotListenError
 from twisted.python import usage
 
 from swftp import __version__, hostkeys, logs
@@ -24,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def sftp(argv: Sequence[str] | None = None) -> int:
     """``swftp-sftp``: the service in the foreground, logging to standard output; flags of ``twistd swftp-sftp``."""
-    options = Options()
+    options: Any = Options()  # type: ignore[no-untyped-call]
     try:
         options.parseOptions(None if argv is None else list(argv))
     except usage.UsageError as error:
@@ -38,6 +40,10 @@ def sftp(argv: Sequence[str] | None = None) -> int:
         service.run(lambda reactor: service.make_service(options.config, options.warnings, reactor))
     except ConfigError as error:
         refuse(error)
+    except CannotListenError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:

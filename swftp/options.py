@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from typing import NoReturn
 
-from twisted.application.service import IService
+from twisted.application.service import IService, MultiService
+from twisted.internet.error import CannotListenError
 from twisted.python import usage
 
 from swftp import __version__
@@ -56,9 +57,25 @@ def makeService(options: Options) -> IService:
     from swftp import service  # imports the reactor, which twistd's own options choose first
 
     try:
-        return service.make_service(options.config, options.warnings)
+        return Announced(service.make_service(options.config, options.warnings))
     except ConfigError as error:
         refuse(error)
+
+
+class Announced(MultiService):
+    """Says in words, not by a traceback, why *service* cannot start."""
+
+    def __init__(self, service: IService) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        service.setServiceParent(self)  # type: ignore[no-untyped-call]
+
+    def privilegedStartService(self) -> None:
+        """See `IService`."""
+        try:
+            super().privilegedStartService()  # type: ignore[no-untyped-call]
+        except CannotListenError as error:
+            sys.stderr.write(f"{error}\n")
+            raise SystemExit(1) from error
 
 
 def refuse(error: ConfigError) -> NoReturn:

@@ -58,7 +58,7 @@ class Gateway(MultiService):
         :param keys: host keys, to say whose they are.
         :param drain_timeout: seconds.
         """
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._door = door
         self._endpoints = list(endpoints)
         self._keys = keys
@@ -78,7 +78,7 @@ class Gateway(MultiService):
 
         :raises CannotListenError: somebody else does.
         """
-        super().privilegedStartService()
+        super().privilegedStartService()  # type: ignore[no-untyped-call]
         failures: list[Failure] = []
         for endpoint in self._endpoints:
             endpoint.listen(self._door).addCallbacks(self._ports.append, failures.append)
@@ -87,7 +87,7 @@ class Gateway(MultiService):
 
     def startService(self) -> None:
         """Say where we are, and to systemd that we are there."""
-        super().startService()
+        super().startService()  # type: ignore[no-untyped-call]
         for key in self._keys:
             log.info("host key {fingerprint}", event="host_key", fingerprint=hostkeys.fingerprint(key))
         for address in self.addresses:
@@ -115,7 +115,7 @@ class Gateway(MultiService):
         for transport in left:
             transport.abort()
         await self._until(lambda: not self._door.accounts, CLEANUP)
-        stopped = super().stopService()
+        stopped = super().stopService()  # type: ignore[no-untyped-call]
         if stopped is not None:
             await stopped
         log.info("stopped", event="stopped")
@@ -144,12 +144,12 @@ class Threads(Service):
 
     def startService(self) -> None:
         """See `IService`."""
-        super().startService()
+        super().startService()  # type: ignore[no-untyped-call]
         self._pool.start()
 
     def stopService(self) -> None:
         """See `IService`; waits for what is running."""
-        super().stopService()
+        super().stopService()  # type: ignore[no-untyped-call]
         self._pool.stop()
 
 
@@ -161,7 +161,7 @@ class Pooled(Service):
 
     def stopService(self) -> Deferred[None]:
         """See `IService`."""
-        super().stopService()
+        super().stopService()  # type: ignore[no-untyped-call]
         return Deferred.fromCoroutine(self._connections.close())
 
 
@@ -205,7 +205,7 @@ def _assemble(
     door = wiring.door(config, auth, keys, logins, reactor)
     gateway = Gateway(door, endpoints(config, reactor), keys, reactor, config.sftp.drain_timeout)
     for part in (asking, hashing, Pooled(logins.connections)):
-        part.setServiceParent(gateway)
+        part.setServiceParent(gateway)  # type: ignore[no-untyped-call]
     return gateway
 
 
@@ -219,7 +219,7 @@ def endpoints(config: Config, reactor: Any) -> list[IStreamServerEndpoint]:
         kind = TCP6ServerEndpoint if ":" in config.sftp.host else TCP4ServerEndpoint
         return [kind(reactor, config.sftp.port, BACKLOG, config.sftp.host)]
     try:
-        return [serverFromString(reactor, text) for text in config.sftp.listen]
+        return [serverFromString(reactor, text) for text in config.sftp.listen]  # type: ignore[no-untyped-call]
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise config.problem("sftp", "listen", f"no endpoint: {error}") from error
 
@@ -234,6 +234,6 @@ def run(make: Callable[[Any], IService]) -> None:
     reactor: Any = the_reactor
     keep_buffers()
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
-    service.privilegedStartService()
-    service.startService()
+    service.privilegedStartService()  # type: ignore[no-untyped-call]
+    service.startService()  # type: ignore[no-untyped-call]
     reactor.run()

@@ -81,7 +81,8 @@ class Swift(ProcessProtocol):
 
     def stop(self) -> Deferred[None]:
         """End it; fires when it has.  To be called once."""
-        self._stopping = done = Deferred()
+        done: Deferred[None] = Deferred()
+        self._stopping = done
         if self._ended:
             done.callback(None)
         else:

@@ -46,7 +46,7 @@ class Demo(MultiService):
     _log = Logger()
 
     def __init__(self, reactor: Any, data: Path, sftp: SftpConfig, swift_port: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._reactor = reactor
         self._data = data
         self._sftp = sftp
@@ -57,12 +57,12 @@ class Demo(MultiService):
 
     def startService(self) -> None:
         """Start Swift; the rest follows."""
-        super().startService()
+        super().startService()  # type: ignore[no-untyped-call]
         spawn(self._reactor, self._swift, self._data, self._swift_port)
         self._swift.ready.addCallback(self._serve).addErrback(self._cannot)
 
     async def _stop(self) -> None:
-        stopped = super().stopService()
+        stopped = super().stopService()  # type: ignore[no-untyped-call]
         if stopped is not None:
             await stopped
         await self._swift.stop()
@@ -76,7 +76,7 @@ class Demo(MultiService):
             return
         config = Config(sftp=self._sftp, auth=AuthConfig(auth_url=url))
         server = service.make_service(config, (), self._reactor)
-        server.setServiceParent(self)
+        server.setServiceParent(self)  # type: ignore[no-untyped-call]
         port = server.addresses[0].port
         host = "127.0.0.1" if self._sftp.host == "0.0.0.0" else self._sftp.host  # noqa: S104  (compares, does not bind)
         words = WELCOME.format(port=port, user=USER, password=PASSWORD, host=host, data=self._data, url=url)
@@ -84,7 +84,7 @@ class Demo(MultiService):
         sys.stdout.flush()
 
     def _cannot(self, failure: Failure) -> None:
-        if failure.check(CannotStart, ConfigError, CannotListenError):
+        if failure.check(CannotStart, ConfigError, CannotListenError):  # type: ignore[no-untyped-call]
             self._fail(failure.getErrorMessage())
         else:
             self._log.failure("the demonstration failed", failure)
