@@ -19,7 +19,7 @@ from swftp.outcomes import Status
 from swftp.paths import Path
 from swftp.session import Reader, Writer
 from swftp.sftp.bell import Bell, fetch
-from swftp.sftp.wire import Reply, data_head, status
+from swftp.sftp.wire import Reply, data_head, ok, status
 
 Outcome = Reply | None | BaseException
 """How a request ended: a reply, plain success, or an error."""
@@ -246,7 +246,7 @@ class FileHandle(Handle):
             return
         wait = self._take(offset, parts, size)
         if wait is None and not self._queue:
-            self._server.put(status(request, Status.OK))
+            self._server.put(ok(request))
             return
         item = _Write(request, offset, None, size)
         self._queue.append(item)

@@ -116,7 +116,10 @@ class SFTPServer:
             self._break_off(str(error))
         finally:
             self._busy = False
-        self.turn()
+        if self._turns or self.full:
+            self.turn()
+        else:
+            self._settle()
 
     def drained(self) -> None:
         """See `ISubsystem.drained`."""
@@ -203,7 +206,7 @@ class SFTPServer:
     def answer(self, request: int, outcome: Outcome) -> None:
         """See `IReplies.answer`."""
         if outcome is None:
-            self.put(wire.status(request, Status.OK))
+            self.put(wire.ok(request))
         elif isinstance(outcome, BaseException):
             self.put(wire.status(request, *self._explained(outcome)))
         else:
@@ -275,13 +278,17 @@ class SFTPServer:
     @property
     def _pressed(self) -> bool:
         """Whether a client that does not wait for the answers to its WRITEs has to be held back."""
-        if not self._unanswered:  # then nothing would tell us when to let it go on
-            return False
         return self._session.pressed or self._unanswered > self._limits.unanswered_bytes
 
     def _settle(self) -> None:
-        """Give window for what was dealt with; end when all is said."""
-        if self._owed and not self._pressed and self._phase is not Phase.OVER:
+        """
+        Give window for what was dealt with; end when all is said.
+
+        While nothing is unanswered the client gets its window whatever happens: nothing would tell us later.
+        """
+        if self._phase is Phase.OVER:
+            return
+        if self._owed and not (self._unanswered and self._pressed):
             count, self._owed = self._owed, 0
             self._channel.credit(count)
         if self._phase is Phase.ENDING and not self._requests and not self._stream.holding:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from swftp.sftp.wire import HANDLE_SIZE, IO_HEAD, PACKET_LIMIT, PACKET_MINIMUM, U32, Packet
 
+_READ, _WRITE = int(Packet.READ), int(Packet.WRITE)
 _HEAD_SIZE = IO_HEAD.size
 _READ_LENGTH = _HEAD_SIZE - 4
 """Length field of a READ, and of a WRITE without its data, when the handle has four bytes."""
@@ -109,11 +110,15 @@ class RequestStream:
             if available >= _HEAD_SIZE:
                 length, kind, request, four, handle, offset, size = IO_HEAD.unpack_from(data, position)
                 if four == HANDLE_SIZE:
-                    if kind == Packet.WRITE and length == _READ_LENGTH + size and length <= PACKET_LIMIT:
+                    if kind == _WRITE and length == _READ_LENGTH + size and length <= PACKET_LIMIT:
                         position += _HEAD_SIZE
-                        self._begin_write(request, handle, offset, size)
+                        if 0 < size <= end - position:
+                            requests.write(request, handle, offset, [view[position : position + size]], size)
+                            position += size
+                        else:
+                            self._begin_write(request, handle, offset, size)
                         continue
-                    if kind == Packet.READ and length == _READ_LENGTH:
+                    if kind == _READ and length == _READ_LENGTH:
                         position += _HEAD_SIZE
                         requests.read(request, handle, offset, size)
                         continue
@@ -155,10 +160,10 @@ class RequestStream:
                 return position
         raw = bytes(partial)
         partial.clear()
-        if raw[4] == Packet.WRITE and len(raw) == _HEAD_SIZE < 4 + U32.unpack_from(raw)[0]:
+        if raw[4] == _WRITE and len(raw) == _HEAD_SIZE < 4 + U32.unpack_from(raw)[0]:
             _, _, request, _, handle, offset, size = IO_HEAD.unpack(raw)
             self._begin_write(request, handle, offset, size)
-        elif raw[4] == Packet.READ and len(raw) == _HEAD_SIZE and raw[9:13] == b"\0\0\0\4":
+        elif raw[4] == _READ and len(raw) == _HEAD_SIZE and raw[9:13] == b"\0\0\0\4":
             _, _, request, _, handle, offset, size = IO_HEAD.unpack(raw)
             self._requests.read(request, handle, offset, size)
         else:
@@ -174,7 +179,7 @@ class RequestStream:
         length = _checked(U32.unpack_from(partial)[0])
         if have < 5:
             return 5
-        if partial[4] != Packet.WRITE or length <= _READ_LENGTH:
+        if partial[4] != _WRITE or length <= _READ_LENGTH:
             return 4 + length
         if have < _HEAD_SIZE:
             return _HEAD_SIZE

@@ -84,6 +84,7 @@ IO_HEAD = Struct(">IBII4sQI")
 _REPLY = Struct(">IBI")
 _DATA = Struct(">IBII")
 _STATUS = Struct(">IBIIII")
+_STATUS_KIND, _DATA_KIND = int(Packet.STATUS), int(Packet.DATA)
 _FULL_ATTRS = Struct(">IQIIIII")
 
 
@@ -233,6 +234,11 @@ def status(request: int, code: Status, message: str = "") -> bytes:
     return _REPLY.pack(13 + len(text), Packet.STATUS, request) + U32.pack(code) + text + b"\0\0\0\0"
 
 
+def ok(request: int) -> bytes:
+    """STATUS OK."""
+    return _STATUS.pack(17, _STATUS_KIND, request, 0, 0, 0)
+
+
 def end_reply(message: str) -> Reply:
     """STATUS EOF."""
     return Reply(Packet.STATUS, U32.pack(Status.EOF) + string(message.encode()) + string(b""))
@@ -240,7 +246,7 @@ def end_reply(message: str) -> Reply:
 
 def data_head(request: int, size: int) -> bytes:
     """What goes before the *size* bytes of a DATA reply."""
-    return _DATA.pack(9 + size, Packet.DATA, request, size)
+    return _DATA.pack(9 + size, _DATA_KIND, request, size)
 
 
 def handle_reply(handle: bytes) -> Reply:
