@@ -60,6 +60,8 @@ class Gateway:
             "throttle.most": 0,  # all clients of the tests come from one address
             "limits.per_peer": 0,
             "limits.startups_per_peer": 0,
+            "limits.startups_start": 200,
+            "limits.startups_full": 400,
             "host_keys": ", ".join(str(host_key(kind)) for kind in ("ed25519", "ecdsa", "rsa")),
             **(options or {}),
         }

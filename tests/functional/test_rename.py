@@ -129,7 +129,8 @@ class RenameTests(GatewayCase):
         for name in ("d/one", "dd/two", "d.txt", "d-x/three"):
             self.store.put(self.container, name, b"x")
         self.client.rename(self.path("d"), self.path("z"))
-        self.assertEqual(sorted(self.store.names(self.container)), ["d-x/three", "d.txt", "dd/two", "z/one"])
+        names = [name for name in self.store.names(self.container) if name != "z"]  # a marker, if one was made
+        self.assertEqual(names, ["d-x/three", "d.txt", "dd/two", "z/one"])
 
     def test_empty_container(self) -> None:
         """An empty container is renamed or refused; one of the two names is there, and nothing else changed."""
