@@ -104,8 +104,8 @@ class Transport(SSHServerTransport):
             return
         self._logout = logout
         self.phase = Phase.OPEN
-        about = {"peer": self.peer, "client": self.otherVersionString, "agreed": str(self.exchange.agreement)}
-        log.info("{peer}: logged in, {client!r}, {agreed}", event="ssh_session", **about)
+        version, agreed = self.otherVersionString, str(self.exchange.agreement)
+        log.info("{peer}: {version!r}, {agreed}", event="ssh_session", peer=self.peer, version=version, agreed=agreed)
         if self._place is not None and self._watch is not None:
             self._place.settle()
             self._watch.logged_in()
@@ -349,8 +349,6 @@ class Transport(SSHServerTransport):
         """Ask for new keys, unless somebody already does."""
         if self.phase is Phase.OPEN and self.exchange.idle:
             self.exchange.ask()
-
-    # -- back-pressure -------------------------------------------------------------------------------------------
 
     def pauseProducing(self) -> None:
         """The TCP connection has enough."""
