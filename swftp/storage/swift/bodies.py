@@ -100,7 +100,7 @@ class Upload:
     def startProducing(self, consumer: IConsumer) -> Deferred[None]:
         """See `IBodyProducer`."""
         self._consumer = consumer
-        done: Deferred[None] = Deferred(lambda _: self._source.stopProducing())
+        done: Deferred[None] = Deferred(lambda _: self.stopProducing())
         self._done = done
         self._source.startProducing(self).addCallbacks(self._ended, self._failed)
         return done

@@ -216,7 +216,7 @@ class SwiftClient:
             self._discard(response)
             log.info("token refused, renewing it", transaction=_header(response, b"X-Trans-Id"))
             access = await self._access.renew(access)
-            if not request.replayable and upload is not None and upload.count:
+            if not request.replayable:
                 raise errors.Unavailable("login was renewed in mid-transfer, try again")
             upload, response = await self._send(request, access)
             if response.code == 401:

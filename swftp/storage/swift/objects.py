@@ -103,7 +103,8 @@ class Objects:
                 undecided = undecided or reply.status in UNDECIDED
             if undecided and (found := await self._settled(request, expected)) is not None:
                 return found
-            if reply is not None and reply.status not in RETRIED:
+            damaged = reply is not None and reply.status == 422 and attempt == 0
+            if reply is not None and reply.status not in RETRIED and not damaged:
                 raise self._refused(request, reply)
             if not request.replayable:
                 break

@@ -1,0 +1,497 @@
+"""What the driver makes of a Swift that fails: at each kind of request, in each way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from swftp import errors
+from swftp.entries import Attributes
+from swftp.paths import resolve
+from swftp.storage.swift import Policy
+from tests.storage.bytes import Sink, Source, Waiting, fetched, md5
+from tests.storage.swift.scripted import ScriptedCase
+
+NOTHING = Attributes(mtime=1500000000.0)
+FILE = resolve("/c/f")
+HEAD = {"Etag": md5(b"data"), "Content-Type": "text/plain", "X-Timestamp": "1600000000.00000"}
+OURS = {**HEAD, "X-Object-Meta-Mtime": "1500000000"}
+THE_PUT = "PUT /c/f"
+
+
+class AuthTests(ScriptedCase):
+    """Tokens."""
+
+    def test_renewed(self) -> None:
+        """A refused token is renewed once, and the request sent again with the new one."""
+        self.swift.expect("HEAD /c/f", 401)
+        self.swift.expect("HEAD /c/f", 200, headers=HEAD, length=4)
+        self.assertEqual(self.done(self.storage.stat(FILE)).size, 4)
+        self.assertEqual([seen.headers["x-auth-token"] for seen in self.swift.requests], ["token-1", "token-2"])
+
+    def test_refused_again(self) -> None:
+        """A new token that is refused, too, is the end."""
+        self.swift.expect("HEAD /c/f", 401)
+        self.swift.expect("HEAD /c/f", 401)
+        self.fails(errors.Unauthorized, self.storage.stat(FILE))
+        self.assertEqual(self.tokens.number, 2)
+
+    def test_forbidden(self) -> None:
+        """403 renews nothing and is not repeated."""
+        self.swift.expect("HEAD /c/f", 403)
+        self.fails(errors.PermissionDenied, self.storage.stat(FILE))
+        self.assertEqual(self.tokens.number, 1)
+
+    def test_upload(self) -> None:
+        """An upload whose token is refused before its end is sent again from its beginning."""
+        self.swift.expect(THE_PUT, 401, early=True)
+        self.swift.expect(THE_PUT, 201, headers={"Etag": md5(b"data")})
+        source = Source(b"data", digest=md5(b"data"))
+        self.done(self.storage.store(FILE, source, NOTHING, replaces=None))
+        self.assertEqual((source.starts, self.swift.requests[-1].body), (2, b"data"))
+
+    def test_stream(self) -> None:
+        """A stream that cannot be sent again fails, the token is renewed for the next."""
+        self.swift.expect(THE_PUT, 401, early=True)
+        source = Waiting(b"", known=False, replayable=False)
+        d = self.begin(self.storage.store(FILE, source, NOTHING, replaces=None))
+        self.turn()
+        self.failureResultOf(d, errors.Unavailable)
+        self.assertEqual((source.stops, self.tokens.number, self.swift.wires), (1, 2, []))
+
+    def test_download(self) -> None:
+        """A download's token is renewed, too."""
+        self.swift.expect("GET /c/f", 401, body=b"<html>")
+        self.swift.expect("GET /c/f", 200, headers=HEAD, body=b"data")
+        self.assertEqual(self.done(fetched(self.storage, FILE)), b"data")
+
+
+class RetryTests(ScriptedCase):
+    """Requests that are repeated, and those that are not."""
+
+    def test_repeated(self) -> None:
+        """What may pass is repeated, after a delay that grows."""
+        for status in (408, 429, 498, 499, 500, 502, 503, 504, 507):
+            self.swift.expect("HEAD /c/f", status)
+            self.swift.expect("HEAD /c/f", status)
+            self.swift.expect("HEAD /c/f", 200, headers=HEAD, length=4)
+            d = self.begin(self.storage.stat(FILE))
+            seconds = self.passing(d)
+            self.successResultOf(d)
+            self.check_script()
+            self.assertTrue(0.5 <= seconds <= 2.0, seconds)
+
+    def test_not_repeated(self) -> None:
+        """What will not pass is told at once."""
+        for status, kind in (
+            (400, errors.InvalidName),
+            (403, errors.PermissionDenied),
+            (405, errors.Unsupported),
+            (412, errors.Changed),
+            (413, errors.TooLarge),
+            (414, errors.InvalidName),
+            (497, errors.PermissionDenied),
+        ):
+            self.swift.expect("HEAD /c/f", status)
+            self.fails(kind, self.storage.stat(FILE))
+
+    def test_given_up(self) -> None:
+        """After the last attempt the client is told to try again later, with the store's transaction."""
+        for _ in range(3):
+            self.swift.expect("HEAD /c/f", 503, body=b"<html>secret</html>")
+        error = self.fails(errors.Unavailable, self.storage.stat(FILE))
+        self.assertIn("tx-test", str(error))
+        self.assertNotIn("secret", str(error))
+
+    def test_retry_after(self) -> None:
+        """The store says when to come back, within reason."""
+        self.swift.expect("HEAD /c/f", 429, headers={"Retry-After": "10"})
+        self.swift.expect("HEAD /c/f", 429, headers={"Retry-After": "86400"})
+        self.swift.expect("HEAD /c/f", 200, headers=HEAD, length=4)
+        d = self.begin(self.storage.stat(FILE))
+        seconds = self.passing(d)
+        self.successResultOf(d)
+        self.assertTrue(20.0 <= seconds <= 41.0, seconds)
+
+    def test_stale_connection(self) -> None:
+        """A kept-alive connection that closes at reuse costs nothing but a new one."""
+        self.swift.expect("HEAD /c/f", 200, headers=HEAD, length=4)
+        self.done(self.storage.stat(FILE))
+        self.swift.expect("HEAD /c/f", reset=True)
+        self.swift.expect("HEAD /c/f", 200, headers=HEAD, length=4)
+        self.done(self.storage.stat(FILE))
+        self.assertEqual(self.swift.connects, 2)
+
+    def test_refused_connection(self) -> None:
+        """A store that does not listen is asked again, then unavailable."""
+        self.swift.refuse = 2
+        self.swift.expect("HEAD /c/f", 200, headers=HEAD, length=4)
+        self.done(self.storage.stat(FILE))
+        self.swift.wires[0].close(ConnectionError())
+        self.swift.refuse = 10
+        self.fails(errors.Unavailable, self.storage.stat(FILE))
+
+    def test_silence(self) -> None:
+        """A store that says nothing is waited for, but not for ever."""
+        for _ in range(3):
+            self.swift.expect("HEAD /c/f", silent=True)
+        d = self.begin(self.storage.stat(FILE))
+        seconds = self.passing(d)
+        self.failureResultOf(d, errors.Unavailable)
+        self.assertTrue(180.0 <= seconds <= 280.0, seconds)
+        self.assertEqual(self.swift.wires, [])
+
+    def test_delete_repeated(self) -> None:
+        """A DELETE that got no answer, and then finds nothing, did it."""
+        self.swift.expect("HEAD /c/f?symlink=get", 200, headers=HEAD, length=4)
+        self.swift.expect("DELETE /c/f", 503)
+        self.swift.expect("DELETE /c/f", 404)
+        self.done(self.storage.remove(FILE))
+
+    def test_delete_nothing(self) -> None:
+        """A DELETE that finds nothing at first did not."""
+        self.swift.expect("HEAD /c/f?symlink=get", 200, headers=HEAD, length=4)
+        self.swift.expect("DELETE /c/f", 404)
+        self.fails(errors.NotFound, self.storage.remove(FILE))
+
+    def test_container_repeated(self) -> None:
+        """A container that is there after a PUT without answer is the one we made."""
+        self.swift.expect("PUT /c", 503)
+        self.swift.expect("PUT /c", 202)
+        self.done(self.storage.make_directory(resolve("/c")))
+        self.swift.expect("PUT /c", 202)
+        self.fails(errors.AlreadyExists, self.storage.make_directory(resolve("/c")))
+
+    def test_broken_listing(self) -> None:
+        """A listing that does not parse, or does not move on, is an error and no loop."""
+        line = "GET /c?format=json&limit=10000&delimiter=/"
+        for body in (b"[{", b"{}x", b'[{"bytes": 1}]', b"[null]", b'[{"name": 1}]', b'{"name": "x"}'):
+            self.swift.expect(line, 200, body=body)
+            self.fails(errors.Unavailable, self.storage.list(resolve("/c")))
+
+
+class PublishTests(ScriptedCase):
+    """The request that makes a file visible."""
+
+    def store(self, data: bytes = b"data", **kwargs: Any) -> Any:
+        """Store *data*, known to replace nothing."""
+        source = Source(data, digest=md5(data))
+        return self.storage.store(FILE, source, NOTHING, replaces=None, **kwargs)
+
+    def test_one_request(self) -> None:
+        """A new small file, looked for before, is one PUT with length, checksum and time."""
+        self.swift.expect(THE_PUT, 201, headers={"Etag": md5(b"data")})
+        self.assertEqual(self.done(self.store()).digest, md5(b"data"))
+        [seen] = self.swift.requests
+        self.assertEqual(seen.body, b"data")
+        for name, value in {
+            "content-length": "4",
+            "etag": md5(b"data"),
+            "x-object-meta-mtime": "1500000000",
+            "content-type": "application/octet-stream;mtime=1500000000",
+        }.items():
+            self.assertEqual(seen.headers[name], value)
+
+    def test_two_requests(self) -> None:
+        """One that nobody looked for costs a HEAD more."""
+        self.swift.expect("HEAD /c/f?symlink=get", 404)
+        self.swift.expect(THE_PUT, 201, headers={"Etag": md5(b"data")})
+        self.done(self.storage.store(FILE, Source(b"data"), NOTHING))
+
+    def test_refusals(self) -> None:
+        """What the store refuses for good is told as what it is."""
+        for status, body, kind in (
+            (400, b"", errors.InvalidName),
+            (403, b"", errors.PermissionDenied),
+            (404, b"", errors.NotFound),
+            (413, b"", errors.TooLarge),
+            (413, b"Upload exceeds quota.", errors.QuotaExceeded),
+        ):
+            self.swift.expect(THE_PUT, status, body=body)
+            self.fails(kind, self.store())
+
+    def test_accepted_is_not_stored(self) -> None:
+        """202 on a PUT says that a newer object is there: not ours."""
+        self.swift.expect(THE_PUT, 202)
+        self.fails(errors.Unavailable, self.store())
+
+    def test_wrong_checksum(self) -> None:
+        """A 201 with another ETag is no success, for known checksums and passing ones."""
+        self.swift.expect(THE_PUT, 201, headers={"Etag": md5(b"")})
+        self.fails(errors.Corrupt, self.store())
+        self.swift.expect(THE_PUT, 201, headers={"Etag": md5(b"")})
+        stream = Source(b"data", known=False, replayable=False)
+        self.fails(errors.Corrupt, self.storage.store(FILE, stream, NOTHING, replaces=None))
+
+    def test_no_checksum(self) -> None:
+        """A 201 without ETag is looked up."""
+        self.swift.expect(THE_PUT, 201)
+        self.swift.expect("HEAD /c/f?symlink=get", 200, headers=OURS, length=4)
+        self.done(self.store())
+        self.swift.expect(THE_PUT, 201)
+        self.swift.expect("HEAD /c/f?symlink=get", 200, headers={**OURS, "Etag": md5(b"")}, length=0)
+        self.fails(errors.Corrupt, self.store())
+
+    def test_mismatch(self) -> None:
+        """422: the bytes were damaged on their way; sent again, once."""
+        self.swift.expect(THE_PUT, 422)
+        self.swift.expect(THE_PUT, 201, headers={"Etag": md5(b"data")})
+        self.done(self.store())
+        self.swift.expect(THE_PUT, 422)
+        self.swift.expect(THE_PUT, 422)
+        self.fails(errors.Corrupt, self.store())
+
+    def test_throttled(self) -> None:
+        """What was certainly not stored is sent again without looking."""
+        for status in (408, 429, 498, 499):
+            self.swift.expect(THE_PUT, status)
+            self.swift.expect(THE_PUT, 201, headers={"Etag": md5(b"data")})
+            self.done(self.store())
+
+    def test_undecided_and_there(self) -> None:
+        """A PUT without clear answer that HEAD shows to have worked is a success, and not repeated."""
+        for answer in ({"status": 503}, {"status": 500}, {"reset": True}, {"silent": True}):
+            self.swift.expect(THE_PUT, **answer)
+            found = self.swift.expect("HEAD /c/f?symlink=get", 200, headers=OURS, length=4)
+            found.check = lambda seen: self.assertEqual(seen.headers["x-newest"], "true")
+            self.done(self.store())
+
+    def test_undecided_and_not_there(self) -> None:
+        """One that HEAD shows not to have worked is sent again."""
+        for other in ({"status": 404}, {"headers": {**OURS, "Etag": md5(b"old")}, "length": 3}):
+            self.swift.expect(THE_PUT, 503)
+            self.swift.expect("HEAD /c/f?symlink=get", **other)
+            self.swift.expect(THE_PUT, 201, headers={"Etag": md5(b"data")})
+            self.done(self.store())
+
+    def test_same_content_before(self) -> None:
+        """An old object of the same content, but another time, does not pass for the new one."""
+        self.swift.expect(THE_PUT, 503)
+        self.swift.expect(
+            "HEAD /c/f?symlink=get", 200, headers={**OURS, "X-Object-Meta-Mtime": "1400000000"}, length=4
+        )
+        self.swift.expect(THE_PUT, 201, headers={"Etag": md5(b"data")})
+        self.done(self.store())
+
+    def test_never_decided(self) -> None:
+        """What stays undecided is said to be so."""
+        for _ in range(3):
+            self.swift.expect(THE_PUT, 503)
+            for _ in range(3):
+                self.swift.expect("HEAD /c/f?symlink=get", 503)
+        self.fails(errors.StateUnknown, self.store())
+
+    def test_stream_undecided(self) -> None:
+        """A stream cannot be sent again: it is there, or unknown."""
+        for status, kind in ((200, None), (404, errors.StateUnknown)):
+            self.swift.expect(THE_PUT, reset=True)
+            self.swift.expect("HEAD /c/f?symlink=get", status, headers=OURS, length=4)
+            source = Source(b"data", known=False, replayable=False)
+            work = self.storage.store(FILE, source, NOTHING, replaces=None)
+            if kind is None:
+                self.assertEqual(self.done(work).size, 4)
+            else:
+                self.fails(kind, work)
+
+    def test_reset_in_mid_body(self) -> None:
+        """A connection lost before the last byte stored nothing; the upload is sent again without looking."""
+        self.swift.expect(THE_PUT, reset=True, early=True)
+        self.swift.expect(THE_PUT, 201, headers={"Etag": md5(b"data")})
+        source = Waiting(b"data", length=4, digest=md5(b"data"))
+        d = self.begin(self.storage.store(FILE, source, NOTHING, replaces=None))
+        self.passing(d, limit=5.0)
+        self.assertEqual((source.starts, source.stops), (2, 1))
+        source.consumer.write(b"data")
+        source.done.callback(None)
+        self.turn()
+        self.successResultOf(d)
+        self.check_script()
+
+    def test_early_refusal(self) -> None:
+        """A refusal in mid-body ends the upload at once, and the connection with it."""
+        for status, kind in ((403, errors.PermissionDenied), (404, errors.NotFound), (413, errors.TooLarge)):
+            self.swift.expect(THE_PUT, status, early=True)
+            source = Waiting(b"", known=False, replayable=False)
+            d = self.begin(self.storage.store(FILE, source, NOTHING, replaces=None))
+            self.turn()
+            self.failureResultOf(d, kind)
+            self.assertEqual((source.stops, self.swift.wires), (1, []))
+            source.consumer.write(b"late")
+
+    def test_early_success(self) -> None:
+        """A success before the end of the body is none."""
+        for _ in range(3):
+            self.swift.expect(THE_PUT, 201, early=True, headers={"Etag": md5(b"")})
+        source = Waiting(b"data", length=4, digest=md5(b"data"))
+        d = self.begin(self.storage.store(FILE, source, NOTHING, replaces=None))
+        self.passing(d)
+        self.failureResultOf(d, errors.Unavailable)
+
+    def test_exclusive(self) -> None:
+        """Something stands there: AlreadyExists; unless it is what an earlier attempt put there."""
+        self.swift.expect(THE_PUT, 412)
+        self.fails(errors.AlreadyExists, self.store(exclusive=True))
+        self.assertEqual(self.swift.requests[0].headers["if-none-match"], "*")
+        self.swift.expect(THE_PUT, 503)
+        self.swift.expect("HEAD /c/f?symlink=get", 404)
+        self.swift.expect(THE_PUT, 412)
+        self.swift.expect("HEAD /c/f?symlink=get", 200, headers=OURS, length=4)
+        self.done(self.store(exclusive=True))
+
+    def test_client_gone(self) -> None:
+        """A source that fails leaves no end of body on the wire, whether it knew its length or not."""
+        for known in (True, False):
+            self.swift.expect(THE_PUT, 201)
+            source = Waiting(b"", known=known, length=10)
+            d = self.begin(self.storage.store(FILE, source, NOTHING, replaces=None))
+            source.consumer.write(b"half")
+            self.turn()
+            source.done.errback(errors.Interrupted())
+            self.turn()
+            self.failureResultOf(d, errors.Interrupted)
+            seen = self.swift.requests.pop()
+            self.assertEqual((seen.body, seen.whole, self.swift.wires), (b"half", False, []))
+
+    def test_stalled_store(self) -> None:
+        """A store that takes no more is given up; a client that gives no more is not the store's fault."""
+        self.swift.expect(THE_PUT, 201, headers={"Etag": md5(b"data")})
+        source = Waiting(b"data", known=False, replayable=False)
+        d = self.begin(self.storage.store(FILE, source, NOTHING, replaces=None))
+        self.turn(600.0)
+        self.assertNoResult(d)
+        self.swift.wires[0].producer.pauseProducing()
+        self.passing(d)
+        self.failureResultOf(d, errors.Unavailable)
+        self.assertEqual((source.stops, self.swift.wires), (1, []))
+
+    def test_fresh_container(self) -> None:
+        """A container made a moment ago may be unknown to some proxies."""
+        self.swift.expect("PUT /c", 201)
+        self.done(self.storage.make_directory(resolve("/c")))
+        self.swift.expect(THE_PUT, 404)
+        self.swift.expect(THE_PUT, 404)
+        self.swift.expect(THE_PUT, 201, headers={"Etag": md5(b"data")})
+        self.done(self.store())
+
+
+class SlowStoreTests(ScriptedCase):
+    """Limits of a login."""
+
+    policy = Policy(connections_per_session=2)
+
+    def test_uploads_do_not_stop_listings(self) -> None:
+        """Uploads wait for each other, and small requests for none of them."""
+        for _ in range(2):
+            self.swift.expect(None, silent=True)
+        uploads = [
+            self.begin(self.storage.store(resolve(f"/c/{i}"), Source(b"data"), NOTHING, replaces=None))
+            for i in range(3)
+        ]
+        self.assertEqual(len(self.swift.requests), 2)
+        self.swift.expect("HEAD /c/f", 200, headers=HEAD, length=4)
+        self.assertEqual(self.done(self.storage.stat(FILE)).size, 4)
+        for upload in uploads:
+            upload.addErrback(lambda _: None)
+            upload.cancel()
+
+
+class FetchTests(ScriptedCase):
+    """Downloads."""
+
+    def test_whole(self) -> None:
+        """One request, without Range."""
+        self.swift.expect("GET /c/f", 200, headers=HEAD, body=b"data")
+        self.assertEqual(self.done(fetched(self.storage, FILE)), b"data")
+        self.assertNotIn("range", self.swift.requests[0].headers)
+
+    def test_error_page(self) -> None:
+        """An error's body never becomes content."""
+        for status, kind in (
+            (403, errors.PermissionDenied),
+            (412, errors.Changed),
+            (302, errors.Unavailable),
+            (204, errors.Unavailable),
+        ):
+            self.swift.expect("GET /c/f", status, body=b"<html>" if status != 204 else b"")
+            sink = Sink()
+            self.fails(kind, self.storage.fetch(FILE, sink))
+            self.assertEqual((sink.data, sink.entry), (b"", None))
+
+    def test_cut(self) -> None:
+        """A body cut short goes on by Range and If-Match where it stopped."""
+        self.swift.expect("GET /c/f", 200, headers=HEAD, body=b"da", length=4, cut=True)
+        self.swift.expect("GET /c/f", 206, headers={**HEAD, "Content-Range": "bytes 2-3/4"}, body=b"ta")
+        self.assertEqual(self.done(fetched(self.storage, FILE)), b"data")
+        headers = self.swift.requests[1].headers
+        self.assertEqual((headers["range"], headers["if-match"]), ("bytes=2-3", f'"{md5(b"data")}"'))
+
+    def test_cut_and_replaced(self) -> None:
+        """If it was replaced meanwhile, that is an error, not a splice."""
+        self.swift.expect("GET /c/f", 200, headers=HEAD, body=b"da", length=4, cut=True)
+        self.swift.expect("GET /c/f", 412)
+        sink = Sink()
+        self.fails(errors.Changed, self.storage.fetch(FILE, sink))
+        self.assertEqual((sink.data, sink.finished), (b"da", True))
+
+    def test_cut_for_ever(self) -> None:
+        """A store that never gets further is given up."""
+        self.swift.expect("GET /c/f", 200, headers=HEAD, body=b"da", length=4, cut=True)
+        for _ in range(2):
+            self.swift.expect("GET /c/f", 206, headers={**HEAD, "Content-Range": "bytes 2-3/4"}, length=2, cut=True)
+        self.fails(errors.Unavailable, self.storage.fetch(FILE, Sink()))
+
+    def test_wrong_range(self) -> None:
+        """Another range than was asked for is an error: a shifted one, a whole object, another version."""
+        for status, headers in (
+            (206, {"Content-Range": "bytes 1-3/4"}),
+            (206, {}),
+            (200, {}),
+        ):
+            self.swift.expect("GET /c/f", status, headers={**HEAD, **headers}, body=b"data")
+            sink = Sink()
+            self.fails(errors.Corrupt, self.storage.fetch(FILE, sink, 2))
+            self.assertEqual(sink.data, b"")
+        other = {**HEAD, "Etag": md5(b"other"), "Content-Range": "bytes 2-3/4"}
+        self.swift.expect("GET /c/f", 206, headers=other, body=b"ta")
+        self.fails(errors.Changed, self.storage.fetch(FILE, Sink(), 2, version=md5(b"data")))
+
+    def test_busy(self) -> None:
+        """A store that is busy is asked again."""
+        self.swift.expect("GET /c/f", 503, body=b"<html>")
+        self.swift.expect("GET /c/f", reset=True)
+        self.swift.expect("GET /c/f", 200, headers=HEAD, body=b"data")
+        self.assertEqual(self.done(fetched(self.storage, FILE)), b"data")
+
+    def test_stalled(self) -> None:
+        """A body that stops coming is cut by us, and asked for again; a paused sink is not a stalled store."""
+        self.swift.expect("GET /c/f", 200, headers=HEAD, body=b"da", length=4)
+        self.swift.expect("GET /c/f", 206, headers={**HEAD, "Content-Range": "bytes 2-3/4"}, body=b"ta")
+        sink = Sink()
+        d = self.begin(self.storage.fetch(FILE, sink))
+        sink.producer.pauseProducing()
+        self.turn(600.0)
+        self.assertEqual(len(self.swift.requests), 1)
+        sink.producer.resumeProducing()
+        self.assertTrue(60.0 <= self.passing(d) <= 100.0)
+        self.successResultOf(d)
+        self.assertEqual(sink.data, b"data")
+
+    def test_unknown_length(self) -> None:
+        """A body without length (a long DLO) is whole when the store ends it well, and not when it is cut."""
+        chunked = {**HEAD, "Transfer-Encoding": "chunked"}
+        self.swift.expect("GET /c/f", 200, headers=chunked, body=b"4\r\ndata\r\n0\r\n\r\n")
+        self.assertEqual(self.done(fetched(self.storage, FILE)), b"data")
+
+    def test_stop(self) -> None:
+        """A sink that stops closes the connection."""
+        self.swift.expect("GET /c/f", 200, headers=HEAD, body=b"da", length=4)
+        sink = Sink()
+        d = self.begin(self.storage.fetch(FILE, sink))
+        sink.producer.stopProducing()
+        self.turn()
+        self.failureResultOf(d, errors.Interrupted)
+        self.assertEqual((self.swift.wires, sink.finished), ([], True))
+
+    def test_directory(self) -> None:
+        """The marker of a directory has no bytes to give."""
+        self.swift.expect("GET /c/f", 200, headers={**HEAD, "Content-Type": "application/directory"})
+        self.fails(errors.IsDirectory, self.storage.fetch(FILE, Sink()))
