@@ -8,6 +8,8 @@ ended then is given up without a trace in the store.
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -37,6 +39,7 @@ HASH_THREADS = 4
 """Checksums computed at one time."""
 LOOK = 0.25
 """Seconds between looks at what still runs while we stop."""
+HURRIED_CLEANUP = 1.0
 CLEANUP = 10.0
 """Seconds that given-up transfers have to remove from the store what they left there."""
 
@@ -53,10 +56,12 @@ class Gateway(MultiService):
         keys: Sequence[Key],
         reactor: Any,
         drain_timeout: float,
+        on_signal: Callable[[Callable[[], None]], None] = lambda act: None,
     ) -> None:
         """
         :param keys: host keys, to say whose they are.
         :param drain_timeout: seconds.
+        :param on_signal: has a function called on the next signal to end.
         """
         super().__init__()  # type: ignore[no-untyped-call]
         self._door = door
@@ -64,6 +69,7 @@ class Gateway(MultiService):
         self._keys = keys
         self._reactor = reactor
         self._drain_timeout = drain_timeout
+        self._on_signal = on_signal
         self._ports: list[IListeningPort] = []
         self._hurried = False
 
@@ -106,6 +112,7 @@ class Gateway(MultiService):
 
     async def _stop(self) -> None:
         notify("STOPPING=1")
+        self._on_signal(self.hurry)
         await DeferredList([maybeDeferred(port.stopListening) for port in self._ports])
         self._ports = []
         await self._until(lambda: self._hurried or not self._draining(), self._drain_timeout)
@@ -114,7 +121,7 @@ class Gateway(MultiService):
             log.warn("giving up {count} connections", event="given_up", count=len(left))
         for transport in left:
             transport.abort()
-        await self._until(lambda: not self._door.accounts, CLEANUP)
+        await self._until(lambda: not self._door.accounts, HURRIED_CLEANUP if self._hurried else CLEANUP)
         stopped = super().stopService()  # type: ignore[no-untyped-call]
         if stopped is not None:
             await stopped
@@ -203,7 +210,8 @@ def _assemble(
     logins = wiring.shared(config, settings, reactor, hashing.run)
     keys = wiring.host_keys(config, environ, make=make_keys)
     door = wiring.door(config, auth, keys, logins, reactor)
-    gateway = Gateway(door, endpoints(config, reactor), keys, reactor, config.sftp.drain_timeout)
+    places = endpoints(config, reactor)
+    gateway = Gateway(door, places, keys, reactor, config.sftp.drain_timeout, partial(hear_signals, reactor))
     for part in (asking, hashing, Pooled(logins.connections)):
         part.setServiceParent(gateway)  # type: ignore[no-untyped-call]
     return gateway
@@ -222,6 +230,14 @@ def endpoints(config: Config, reactor: Any) -> list[IStreamServerEndpoint]:
         return [serverFromString(reactor, text) for text in config.sftp.listen]  # type: ignore[no-untyped-call]
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise config.problem("sftp", "listen", f"no endpoint: {error}") from error
+
+
+def hear_signals(reactor: Any, act: Callable[[], None]) -> None:
+    """*act* on the next SIGTERM or SIGINT, which the reactor, stopping already, would only complain about."""
+    if threading.current_thread() is not threading.main_thread():
+        return  # Python allows nobody else to
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: reactor.callFromThread(act))
 
 
 def run(make: Callable[[Any], IService]) -> None:
