@@ -57,12 +57,16 @@ def on_path(handler: Handler, *fields: Field, lenient: bool = False) -> Command:
     return Command(Layout(fields, lenient), run)
 
 
-def on_handle(kind: type[Handle], handler: Handler, *fields: Field) -> Command:
-    """A row about a handle, its first field: it starts when what came before on that handle is done."""
+def on_handle(kind: type[Handle], handler: Handler, *fields: Field, bulky: bool = False) -> Command:
+    """
+    A row about a handle, its first field: it starts when what came before on that handle is done.
+
+    :param bulky: see `Handle.task`.
+    """
 
     def run(context: Context, request: int, name: bytes, *values: Any) -> None:
         handle = context.table.find(name, kind)
-        handle.task(request, lambda: handler(context, handle, *values))
+        handle.task(request, lambda: handler(context, handle, *values), bulky=bulky)
 
     return Command(Layout((STRING, *fields)), run)
 
@@ -85,7 +89,7 @@ COMMANDS: dict[int, Command] = {
     Packet.SETSTAT: on_path(names.setstat, STRING, ATTRS),
     Packet.FSETSTAT: on_handle(FileHandle, files.fsetstat, ATTRS),
     Packet.OPENDIR: on_path(directories.opendir, STRING),
-    Packet.READDIR: on_handle(DirectoryHandle, directories.readdir),
+    Packet.READDIR: on_handle(DirectoryHandle, directories.readdir, bulky=True),
     Packet.REMOVE: on_path(names.remove, STRING),
     Packet.MKDIR: on_path(directories.mkdir, STRING, ATTRS),
     Packet.RMDIR: on_path(directories.rmdir, STRING),

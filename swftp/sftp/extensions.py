@@ -99,8 +99,10 @@ EXTENSIONS: dict[bytes, Command] = {
     b"users-groups-by-id@openssh.com": on_path(users_groups, STRING, STRING),
     b"copy-data": copying.COPY_DATA,
     b"copy-file": on_path(names.copy_file, STRING, STRING, UINT8),
-    b"check-file": on_handle(FileHandle, checksums.check_handle, *checksums.FIELDS),  # what paramiko calls it
-    b"check-file-handle": on_handle(FileHandle, checksums.check_handle, *checksums.FIELDS),
+    b"check-file": on_handle(
+        FileHandle, checksums.check_handle, *checksums.FIELDS, bulky=True
+    ),  # what paramiko calls it
+    b"check-file-handle": on_handle(FileHandle, checksums.check_handle, *checksums.FIELDS, bulky=True),
     b"check-file-name": on_path(checksums.check_name, STRING, *checksums.FIELDS),
 }
 """By name."""

@@ -117,15 +117,24 @@ class Handle:
         self._server.schedule(self)
         self._server.turn()
 
-    def task(self, request: int, work: Callable[[], Work], *others: Handle) -> _Task:
-        """Do *work* after everything that was asked before of this handle and of *others*."""
+    def task(self, request: int, work: Callable[[], Work], *others: Handle, bulky: bool = False) -> _Task:
+        """
+        Do *work* after everything that was asked before of this handle and of *others*.
+
+        It begins at once if there is nothing before it, so that a later request for the same path finds it begun.
+
+        :param bulky: its reply is long; it is not begun before the client takes what it has asked for.
+        """
         handles = tuple(dict.fromkeys((self, *others)))
         task = _Task(request, work, handles)
         self._server.begun()
         for handle in handles:
             handle._queue.append(task)
             handle._blocking += 1
-        self._server.schedule(self)
+        if bulky or self._queue[0] is not task:
+            self._server.schedule(self)
+        else:
+            self._step_task(task)
         return task
 
     def step(self) -> bool:
@@ -261,7 +270,7 @@ class FileHandle(Handle):
         """
         at_once = not self._blocking
         task = self.task(request, work)
-        if at_once:
+        if at_once and not task.started:
             self._start(task)
 
     def _push(self, item: _Read | _Write, size: int) -> None:

@@ -199,6 +199,19 @@ class OrderTests(HandleTestCase):
         self.file.slow[1].callback(None)
         self.assertEqual(self.replied(), [1, 2, 3])
 
+    def test_task_begins_at_once(self) -> None:
+        """With nothing before it, it has taken effect before the next request is looked at."""
+
+        async def work() -> None:
+            self.file.log.append("done")
+
+        self.handle.task(1, work)
+        self.assertEqual((self.file.log, self.replied()), (["done"], [1]))
+        self.handle.task(2, work, bulky=True)
+        self.assertEqual(self.replied(), [1])
+        self.desk.turn()
+        self.assertEqual(self.replied(), [1, 2])
+
     def test_task_on_two_handles(self) -> None:
         """It takes effect after what came before on either, and holds up what comes after on both."""
         other = self.make_handle("/box/b", ScriptedFile(b"abcd"))

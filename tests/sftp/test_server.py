@@ -192,6 +192,39 @@ class IndependenceTests(SFTPTestCase):
         self.assertEqual(self.storage["/box/n"], b"new")
         self.assertNotIn("/box/n.part", self.storage)
 
+    def test_rename_right_after_fsetstat_and_close(self) -> None:
+        """All in one packet, with the client not reading: the RENAME still comes last."""
+        handle = self.client.open(b"/box/n.part", NEW)
+        self.storage.latency = 1.0
+        self.client.channel.reading = False
+        self.client.channel.unread += self.client.channel.high_water
+        times = u32(8) + u32(5) + u32(6)
+        asked = [
+            packet(Packet.WRITE, u32(101), handle, u64(0), string(b"new")),
+            packet(Packet.FSETSTAT, u32(102), handle, times),
+            packet(Packet.CLOSE, u32(103), handle),
+            packet(Packet.RENAME, u32(104), string(b"/box/n.part"), string(b"/box/n")),
+            packet(Packet.STAT, u32(105), string(b"/box/n")),
+        ]
+        self.client.send(b"".join(asked))
+        self.client.channel.reading = True
+        self.client.server.drained()  # type: ignore[attr-defined]
+        self.clock.pump([1.0] * 10)
+        heard = self.client.hear()
+        self.assertEqual([h.request for h in heard], [101, 102, 103, 104, 105])
+        self.assertEqual((heard[-1].attrs.mtime, self.storage["/box/n"]), (6, b"new"))
+
+    def test_channels_of_one_session(self) -> None:
+        """A channel that is lost takes its own files with it, and nobody else's."""
+        session = self.make_session()
+        one, two = (FakeClient(SFTPServer(session, self.clock)) for _ in range(2))
+        first, second = one.open(b"/box/1", NEW), two.open(b"/box/2", NEW)
+        one.server.lost()  # type: ignore[attr-defined]
+        self.assertEqual(two.call(Packet.CLOSE, second).code, Status.OK)
+        self.assertIn("/box/2", self.storage)
+        self.assertNotIn("/box/1", self.storage)
+        self.assertEqual(two.call(Packet.CLOSE, first).code, Status.FAILURE)
+
     def test_two_writers(self) -> None:
         """Two handles on one name: the last CLOSE wins, as a whole."""
         one, two = self.client.open(b"/box/n", NEW), self.client.open(b"/box/n", NEW)
