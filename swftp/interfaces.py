@@ -105,9 +105,10 @@ class IStorage(Interface):
             replaces a file, and a directory an empty directory.
         """
 
-    async def remove(path: Path) -> None:
+    async def remove(path: Path, seen: Entry | None = UNSEEN) -> None:
         """Remove a file or link, and whatever only it used.
 
+        :param seen: what `stat` with ``follow=False`` said of *path* a moment ago; saves the driver a request.
         :raises IsDirectory: use `remove_directory`.
         """
 

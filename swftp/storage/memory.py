@@ -287,7 +287,7 @@ class MemoryStorage:
         self._vanished.forget(path)
         self._vanished.removed(path)
 
-    async def remove(self, path: Path) -> None:
+    async def remove(self, path: Path, seen: Entry | None = UNSEEN) -> None:
         """See `IStorage.remove`."""
         await self._turn("remove", path)
         if self._stat(path, follow=False).kind is Kind.DIRECTORY:

@@ -44,6 +44,10 @@ class Recent:
         for other in [other for other in self._until if path.covers(other)]:
             del self._until[other]
 
+    def below(self, path: Path) -> list[Path]:
+        """What is remembered below the directory *path*."""
+        return [other for other in self._until if other != path and path.covers(other) and other in self]
+
     def __contains__(self, path: object) -> bool:
         until = self._until.get(path)  # type: ignore[call-overload]
         return until is not None and until > self._clock.seconds()

@@ -303,24 +303,23 @@ class SwiftStorage:
         if slo:
             self._start(self._trees.forget_name(source, target))
 
-    async def remove(self, path: Path) -> None:
-        """See `IStorage.remove`."""
+    async def remove(self, path: Path, seen: Entry | None = UNSEEN) -> None:
+        """See `IStorage.remove`: one request where a plain file was seen, else two."""
         if not path.object:
             await self.stat(path)
             raise errors.IsDirectory()
-        headers = await self._objects.head(names_of(path), follow=False)
-        if headers is None:
-            if await self._trees.has_children(path) or path in self._trees.vanished:
-                raise errors.IsDirectory()
-            raise errors.NotFound()
-        entry = describe.entry_of(path.name, headers)
-        if entry.kind is Kind.DIRECTORY:
+        if seen is UNSEEN or seen is None:
+            headers = await self._objects.head(names_of(path), follow=False)
+            seen = None if headers is None else describe.entry_of(path.name, headers)
+        if seen is not None and seen.kind is Kind.DIRECTORY:
             raise errors.IsDirectory()
         segments: Sequence[Segment] = ()
         nested: Sequence[Names] = ()
-        if entry.detail.get("large") == "slo":
+        if seen is not None and seen.detail.get("large") == "slo":
             segments, nested = await self._segments.read(names_of(path))
-        if not await self._objects.delete(names_of(path)):
+        if seen is None or not await self._objects.delete(names_of(path)):
+            if await self._trees.has_children(path) or path in self._trees.vanished:
+                raise errors.IsDirectory()
             raise errors.NotFound()
         self._trees.removed(path)
         if segments:

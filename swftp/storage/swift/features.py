@@ -81,6 +81,23 @@ class ComposingStorage(SwiftStorage):
             self._start(self._segments.remove_unused(path, joined, []))
         return self._made(path, headers, version, sum(segment.size for segment in segments), large=True)
 
+    async def _copy_bytes(self, source: Path, target: Path, entry: Entry) -> None:
+        """What is too large for one object is copied in pieces."""
+        if entry.size <= self.limits.max_file_size:
+            await super()._copy_bytes(source, target, entry)
+            return
+        headers = await self._objects.head(names_of(source))
+        if headers is None:
+            raise errors.NotFound()
+        parts = await self._segments.copies(source, target, entry)
+        same = describe.updated(headers, Attributes(), self.options.times_in_listings)
+        same.pop("x-object-manifest", None)
+        try:
+            await self._segments.publish(target, parts, same, {})
+        except errors.StorageError:
+            await self._segments.discard(parts)
+            raise
+
     async def discard(self, parts: Sequence[IPart]) -> None:
         """See `IComposes.discard`."""
         await self._segments.discard(_segment(part) for part in parts)

@@ -167,22 +167,20 @@ class Segments:
             if self.are_ours(segments) and sum(s.size for s in segments) == entry.size:
                 return segments
         if not large:
-            return [await self._copied(path, entry, 0, entry.size)]
-        return list(
-            await in_parallel(
-                [
-                    self._copied(path, entry, start, min(COPY_SIZE, entry.size - start))
-                    for start in range(0, entry.size, COPY_SIZE)
-                ],
-                limit=2,
-            )
-        )
+            return [await self._copied(path, path, entry, 0, entry.size)]
+        return await self.copies(path, path, entry)
 
-    async def _copied(self, path: Path, entry: Entry, start: int, size: int) -> Segment:
-        """A range of the object *path*, copied by the store into a segment."""
-        names = self._new_name(path)
+    async def copies(self, source: Path, target: Path, entry: Entry) -> list[Segment]:
+        """The object *source*, which is *entry*, copied by the store into segments for *target*."""
+        starts = range(0, entry.size, COPY_SIZE)
+        work = [self._copied(source, target, entry, start, min(COPY_SIZE, entry.size - start)) for start in starts]
+        return await in_parallel(work, limit=2)
+
+    async def _copied(self, source: Path, target: Path, entry: Entry, start: int, size: int) -> Segment:
+        """A range of the object *source*, copied by the store into a segment."""
+        names = self._new_name(target)
         headers = {
-            "X-Copy-From": quoted_name(path.container, path.object),
+            "X-Copy-From": quoted_name(source.container, source.object),
             "X-Fresh-Metadata": "true",
             "If-Match": f'"{entry.version}"',
         }
@@ -192,7 +190,7 @@ class Segments:
         elif entry.digest:
             expected["etag"] = entry.digest
         request = Request(method="PUT", names=names, headers=headers, patience=copy_patience(size))
-        answer = await self._put(path, request, expected)
+        answer = await self._put(target, request, expected)
         if "etag" not in expected:
             looked = await self._objects.head(names, newest=True)
             if looked is None or looked.get("content-length") != str(size):

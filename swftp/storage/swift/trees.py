@@ -25,7 +25,7 @@ from swftp.storage.vanished import Recent, Vanished
 log = Logger()
 
 LAG = 300.0
-"""Seconds for which a listing may show what we removed."""
+"""Seconds for which a listing may show what we removed, or miss what we stored."""
 FRESH = 10.0
 """Seconds for which proxies may not know a container that we made."""
 LAG_RETRIES = 5
@@ -53,16 +53,19 @@ class Trees:
         self._in_listings = in_listings
         self.vanished = Vanished(self._client.clock)
         self._gone = Recent(self._client.clock, LAG)
+        self._made = Recent(self._client.clock, LAG)
         self.fresh = Recent(self._client.clock, FRESH)
 
     def removed(self, path: Path) -> None:
         """The object *path* was removed by us."""
         self._gone.add(path)
+        self._made.discard(path)
         self.vanished.removed(path)
 
     def stored(self, path: Path) -> None:
         """The object *path* was stored by us."""
         self._gone.discard(path)
+        self._made.add(path)
 
     async def has_children(self, path: Path) -> bool:
         """Whether the directory *path* exists by what is below it (or by a marker that ends with a slash)."""
@@ -140,6 +143,17 @@ class Trees:
         found = await in_parallel([self._objects.head((container, name), follow=False) for name in names])
         return not any(found)
 
+    async def _unlisted(self, path: Path, found: Sequence[Row]) -> list[Row]:
+        """What we stored below *path* not long ago and a listing, of which *found* is all, does not show yet."""
+        listed = {str(row["name"]) for row in found}
+        names = [made.object for made in self._made.below(path) if made.object and made.object not in listed]
+        heads = await in_parallel([self._objects.head((path.container, name), follow=False) for name in names])
+        return [
+            {"name": name, "bytes": int(headers.get("content-length", "0")), **_slo(headers)}
+            for name, headers in zip(names, heads, strict=True)
+            if headers is not None
+        ]
+
     async def remove_directory(self, path: Path) -> None:
         """Remove the directory *path* below a container; see `IStorage.remove_directory`."""
         prefix = f"{path.object}/"
@@ -147,6 +161,8 @@ class Trees:
         slashed = any(row["name"] == prefix for row in page)
         children = [row for row in page if row["name"] != prefix]
         if children and not await self._only_stale(path.container, children):
+            raise errors.NotEmpty()
+        if await self._unlisted(path, page):
             raise errors.NotEmpty()
         names = (path.container, path.object)
         headers = await self._objects.head(names, follow=False)
@@ -195,7 +211,7 @@ class Trees:
             found += page
             if len(found) > self._tree_limit:
                 raise errors.Unsupported(f"directory holds more than {self._tree_limit} files")
-        return found
+        return found + await self._unlisted(path, found)
 
     async def _container_headers(self, source: Path) -> dict[str, str]:
         """Policy, readers and metadata of a container, for its successor."""
@@ -279,6 +295,10 @@ class Trees:
 
 def _is_marker(headers: Mapping[str, str]) -> bool:
     return entry_of("", headers).kind is Kind.DIRECTORY
+
+
+def _slo(headers: Mapping[str, str]) -> dict[str, str]:
+    return {"slo_etag": headers["etag"]} if "x-static-large-object" in headers else {}
 
 
 def _below(target: Path, name: str) -> str:
