@@ -205,46 +205,48 @@ class ScpServer:
         self._clock = clock
         self._order = order
         self._program = program
-        self._io: ScpIO
-        self._channel: ISessionChannel
+        self._io: ScpIO | None = None
 
     @property
     def waiting(self) -> bool:
         """Whether the client waits for us."""
-        return not self._io.listening
+        return self._io is not None and not self._io.listening
 
     def connected(self, channel: ISessionChannel) -> None:
         """See `ISubsystem.connected`."""
-        self._channel = channel
         self._io = ScpIO(channel)
-        self._session.background(self._run())
+        self._session.background(self._run(channel, self._io))
 
-    async def _run(self) -> None:
+    async def _run(self, channel: ISessionChannel, io: ScpIO) -> None:
         status = 1
         try:
-            status = await self._program(self._session, self._io, self._clock, self._order)
+            status = await self._program(self._session, io, self._clock, self._order)
         except errors.StorageError as error:
-            self._channel.error(b"scp: " + _one_line(str(error)) + b"\n")
+            channel.error(b"scp: " + _one_line(str(error)) + b"\n")
         except Exception:
-            log.failure("scp failed")
-            self._channel.error(b"scp: internal error\n")
-        self._channel.finish(status)
+            log.failure("{user} scp failed", user=self._session.user)
+            channel.error(b"scp: internal error\n")
+        channel.finish(status)
 
     def received(self, data: bytes, start: int, end: int) -> None:
         """See `ISubsystem.received`."""
-        self._io.received(data, start, end)
+        if self._io is not None:
+            self._io.received(data, start, end)
 
     def drained(self) -> None:
         """See `ISubsystem.drained`."""
-        self._io.bell.ring()
+        if self._io is not None:
+            self._io.bell.ring()
 
     def ended(self) -> None:
         """See `ISubsystem.ended`."""
-        self._io.end()
+        if self._io is not None:
+            self._io.end()
 
     def lost(self) -> None:
         """See `ISubsystem.lost`."""
-        self._io.lost()
+        if self._io is not None:
+            self._io.lost()
 
 
 @implementer(ISubsystem)

@@ -136,7 +136,9 @@ class SFTPServer:
 
     def _break_off(self, why: str) -> None:
         """Nothing sensible can follow: close the channel, commit nothing."""
-        log.warn("sftp channel closed: {why}", why=why)
+        log.warn(
+            "{user}@{peer} sftp channel closed: {why}", user=self._session.user, peer=self._session.peer, why=why
+        )
         self._give_up()
         self._channel.finish(1)
 
@@ -216,7 +218,7 @@ class SFTPServer:
         if isinstance(error, errors.StorageError):
             message = str(error)
             return outcomes.outcome(error).sftp, message[:1].upper() + message[1:]
-        log.failure("sftp request failed", failure=Failure(error))  # type: ignore[no-untyped-call]
+        log.failure("{user} sftp request failed", failure=Failure(error), user=self._session.user)  # type: ignore[no-untyped-call]
         return Status.FAILURE, "Internal error"
 
     def attend(self, work: Work, then: Callable[[Outcome], None]) -> None:

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from swftp.session import Session
+from swftp.session import Session, SessionLimits
 from swftp.sftp.server import Limits, SFTPServer
 from swftp.sftp.wire import string
 from swftp.storage.memory import MemoryStorage
@@ -53,6 +53,6 @@ def at_once(function: Callable[..., Any], *args: Any) -> Deferred[Any]:
     return maybeDeferred(function, *args)
 
 
-def make_session(storage: MemoryStorage, clock: Clock) -> Session:
+def make_session(storage: MemoryStorage, clock: Clock, limits: SessionLimits | None = None) -> Session:
     """A session over *storage*."""
-    return Session(storage, budget=Budget(64 << 20, clock), clock=clock, offload=at_once)
+    return Session(storage, budget=Budget(64 << 20, clock), clock=clock, offload=at_once, limits=limits)

@@ -250,6 +250,21 @@ class SourceTests(ScpTestCase):
             heard += scp.hear()
         self.assertEqual(heard, content + b"\0")
 
+    def test_lost(self) -> None:
+        """A client that is gone is read for no longer."""
+        self.storage["/box/a"] = bytes(8 << 20)
+        scp = self.run_scp(b"scp -f /box/a")
+        scp.say(b"\0")
+        scp.channel.reading = False
+        scp.say(b"\0")
+        scp.channel.dead = True
+        assert scp.server is not None
+        scp.server.lost()
+        asked: list[str] = []
+        self.storage.hook = lambda verb, path: asked.append(verb)  # type: ignore[func-returns-value]
+        self.clock.pump([1.0] * 10)
+        self.assertEqual((asked, scp.channel.finished), ([], 1))
+
     def test_pattern(self) -> None:
         """The last component is a pattern unless it is quoted; hidden names need a dot."""
         for name in ("b.txt", "c.txt", ".d.txt", "*.txt"):

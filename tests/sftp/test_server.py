@@ -9,10 +9,12 @@ from twisted.internet.task import Clock
 
 from swftp.outcomes import Status
 from swftp.paths import Path
+from swftp.session import SessionLimits
 from swftp.sftp.extensions import EXTENSIONS
 from swftp.sftp.server import Limits, SFTPServer
 from swftp.sftp.wire import ATTR_KNOWN, Packet, string
 from swftp.storage.memory import MemoryStorage
+from swftp.transfer.engine import TransferLimits
 from tests.sftp.case import CONTENT, CREAT, NEW, NOW, READ, WRITE, A, SFTPTestCase, make_session
 from tests.sftp.client import INIT, NO_ATTRS, FakeChannel, FakeClient, Heard, packet, u32, u64
 
@@ -276,6 +278,31 @@ class BoundsTests(SFTPTestCase):
         self.clock.pump([1.0] * 12)
         self.assertEqual(sorted(h.request for h in client.hear()), asked)
         self.assertEqual(client.channel.credited, client.sent)
+
+    def test_client_that_does_not_wait_for_its_writes(self) -> None:
+        """A pipelined upload to a slow store is held back by its window; then it goes on, and is whole."""
+        limits = SessionLimits(memory=4 << 20, transfer=TransferLimits(segment_size=1 << 20))
+        client = FakeClient(SFTPServer(make_session(self.storage, self.clock, limits), self.clock))
+        handle = client.open(b"/box/n", NEW)
+        client.hear()
+        store: Deferred[None] = Deferred()
+        self.storage.hook = lambda verb, path: store
+        content = bytes(range(256)) * 128
+        sent = 0
+        while client.channel.credited == client.sent and sent < 1000:
+            client.ask(Packet.WRITE, handle, u64(sent * len(content)), string(content))
+            sent += 1
+        self.assertLess(sent, 400)
+        self.assertLess(len(client.hear()), sent)
+        self.storage.hook = None
+        store.callback(None)
+        self.settle()
+        client.hear()
+        self.assertEqual(client.channel.credited, client.sent)
+        closing = client.ask(Packet.CLOSE, handle)
+        self.settle()
+        self.assertEqual(client.reply(closing).code, Status.OK)
+        self.assertEqual(self.storage["/box/n"], content * sent)
 
     def test_client_that_does_not_read(self) -> None:
         """Output stays near the high water, however many READs wait, and all are answered when it reads."""
