@@ -119,7 +119,7 @@ def host_keys(config: Config, environ: Mapping[str, str], *, make: bool = True) 
             option = "priv_key"
             return [hostkeys.read(OLD_KEY)]
         option = "state_dir"
-        return list(hostkeys.kept(state_dir(config, environ), make=make).values())
+        return list(hostkeys.kept(state_dir(config, environ), make=make).values()) or [hostkeys.passing()]
     except hostkeys.UnusableKey as error:
         raise config.problem("sftp", option, str(error)) from error
 

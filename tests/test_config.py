@@ -152,6 +152,13 @@ class ProblemTests(FileCase):
         (problem,) = self.problems("[strage]\nlayout = plain\n")
         self.assertIn("unknown section; did you mean storage?", problem)
 
+    def test_option_of_another_section(self) -> None:
+        """An option in the wrong section is told where it belongs."""
+        self.assertEqual(
+            self.problems("[sftp]\nsegment_size = 64M\n"),
+            ["swftp.conf:2: [sftp] segment_size: belongs in [transfer]"],
+        )
+
     def test_all_at_once(self) -> None:
         """One run shows all problems, each with its own line."""
         problems = self.problems("[sftp]\nport = x\n[log]\nlevel = loud\n[transfer]\nsegment_size = many\n")
@@ -169,7 +176,7 @@ class ProblemTests(FileCase):
             "[sftp]\ndrain_timeout = -1": "'-1' is not 0 or more",
             "[sftp]\ndrain_timeout = nan": "'nan' is not a number",
             "[sftp]\ndrain_timeout = inf": "'inf' is not a number",
-            "[storage]\nlayout = Plain": "'Plain' is not one of: segments, plain",
+            "[storage]\nlayout = Plain": "'Plain' is not one of: slo, plain",
             "[transfer]\nsegment_size = 32 furlongs": "'32 furlongs' is not a size in bytes (as in 65536,",
             "[storage]\nextra_headers = nothing": "is not of the form name: value",
         }

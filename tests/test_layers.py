@@ -18,7 +18,8 @@ RANK = {
     **dict.fromkeys(("transfer", "storage", "metrics"), 2),
     **dict.fromkeys(("session", "auth"), 3),
     **dict.fromkeys(("ssh", "sftp"), 4),
-    **dict.fromkeys(("service", "wiring", "options", "cli", "demo", "logs", "hostkeys", "notify"), 5),
+    **dict.fromkeys(("service", "wiring", "stores", "options", "cli", "demo"), 5),
+    **dict.fromkeys(("logs", "hostkeys", "trust", "notify"), 5),
 }
 """Of the package or module right below ``swftp``."""
 STRANGERS = (("transfer", "storage", "metrics"), ("session", "auth"), ("ssh", "sftp"))

@@ -11,7 +11,7 @@ import configparser
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -134,7 +134,7 @@ def build(
     :raises ConfigError: unknown sections or options, or values that are not allowed.
     """
     aliases = _aliases(sections)
-    values: dict[str, dict[str, Any]] = {name: {} for name in sections}
+    values: dict[str, dict[str, Any]] = {}
     places: dict[tuple[str, str], str] = {}
     problems, warnings = [], []
     for given in givens:
@@ -145,19 +145,27 @@ def build(
             continue
         section, option = aliases.get((given.section, given.option), (given.section, given.option))
         try:
-            if section not in sections:
-                raise ValueError(unknown("section", section, sections))
-            known = settings_of(sections[section])
-            if option not in known:
-                raise ValueError(unknown("option", option, known))
-            values[section][option] = parse(known[option], given.text.strip())
+            values.setdefault(section, {})[option] = parse(_known(sections, section, option), given.text.strip())
             places[section, option] = given.place
         except ValueError as error:
             problems.append(f"{given.place}: {error}")
     if problems:
         raise ConfigError(problems)
-    made = {name: section(**values[name]) for name, section in sections.items()}
+    made = {name: section(**values.get(name, {})) for name, section in sections.items()}
     return make(**made, places=places), warnings
+
+
+def _known(sections: Mapping[str, type], section: str, option: str) -> Field[Any]:
+    """
+    :raises ValueError: there is no such section, or it has no such option.
+    """
+    if section not in sections:
+        raise ValueError(unknown("section", section, sections))
+    known = settings_of(sections[section])
+    if option in known:
+        return known[option]
+    homes = " or ".join(f"[{name}]" for name, other in sections.items() if option in settings_of(other))
+    raise ValueError(f"belongs in {homes}" if homes else unknown("option", option, known))
 
 
 def _aliases(sections: Mapping[str, type]) -> dict[tuple[str, str], tuple[str, str]]:

@@ -117,7 +117,7 @@ class LimitsConfig:
     handles: int = setting(256, "open files and directories of one channel", least=1)
     requests: int = setting(1024, "requests of one channel that wait for their answers", least=1)
     unanswered_bytes: int = setting(
-        8 * MIB, "bytes of WRITEs of one channel that wait for their answers", unit="bytes", least=64 * KIB
+        32 * MIB, "bytes of WRITEs of one channel that wait for their answers", unit="bytes", least=64 * KIB
     )
 
 
