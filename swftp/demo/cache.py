@@ -35,7 +35,8 @@ class LocalCache:
         raise_on_error: bool = False,
     ) -> None:
         """Keep *value* for *time* seconds (0: always), as JSON would give it back."""
-        value = json.loads(json.dumps(value)) if serialize else value
+        if serialize:  # text may come as bytes (keystonemiddleware's does), and goes as text
+            value = json.loads(json.dumps(value.decode() if isinstance(value, bytes) else value))
         self._values[key] = value, (self._now() + time if time else 0.0)
 
     def incr(self, key: str, delta: int = 1, time: float = 0) -> int:

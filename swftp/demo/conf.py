@@ -53,6 +53,27 @@ use = egg:swift#versioned_writes
 allow_versioned_writes = true
 allow_object_versioning = true
 """
+KEYSTONE = """\
+[filter:authtoken]
+paste.filter_factory = keystonemiddleware.auth_token:filter_factory
+www_authenticate_uri = {url}
+auth_url = {url}
+auth_type = password
+user_domain_id = default
+project_domain_id = default
+project_name = service
+username = swift
+password = swiftpass
+delay_auth_decision = true
+cache = swift.cache
+include_service_catalog = false
+[filter:keystoneauth]
+use = egg:swift#keystoneauth
+reseller_prefix = KEY
+operator_roles = admin, member
+project_reader_roles = reader
+"""
+"""Accounts of Keystone's projects, ``KEY_<id>``, beside those of TempAuth; Keystone knows Swift as swift/swiftpass."""
 PLAIN_FILTERS = {
     "catch_errors": "catch_errors",
     "gatekeeper": "gatekeeper",
@@ -80,16 +101,19 @@ def write_swift(etc: Path, max_file_size: int) -> None:
     (etc / "swift.conf").write_text(SWIFT.format(max_file_size=max_file_size))
 
 
-def write_server(etc: Path, kind: str, port: int, data: Path, users: Sequence[str]) -> Path:
+def write_server(etc: Path, kind: str, port: int, data: Path, users: Sequence[str], keystone: str = "") -> Path:
     """
     The file of one server.
 
     :param kind: one of `BACKENDS`, or ``proxy``.
     :param users: ``account:user:key:groups``, for the proxy.
+    :param keystone: URL of a Keystone whose tokens the proxy takes, too.
     """
     text = SERVER.format(port=port, etc=etc)
     if kind == "proxy":
-        text += PROXY.format(pipeline=PIPELINE, users="\n".join(map(_user, users))) + _filters(PLAIN_FILTERS)
+        pipeline = PIPELINE.replace("tempauth", "authtoken keystoneauth tempauth") if keystone else PIPELINE
+        text += PROXY.format(pipeline=pipeline, users="\n".join(map(_user, users))) + _filters(PLAIN_FILTERS)
+        text += KEYSTONE.format(url=keystone) if keystone else ""
     else:
         text += BACKEND.format(kind=kind, data=data)
     path = etc / f"{kind}-server.conf"

@@ -44,6 +44,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=18080, help="of the proxy; 0: any (18080)")
     parser.add_argument("--user", action="append", help=f"account:user:key:groups ({DEFAULT_USER})")
     parser.add_argument("--max-file-size", type=int, default=5368709122, help="largest object in bytes (5 GiB + 2)")
+    parser.add_argument("--keystone", default="", help="URL of a Keystone whose tokens are taken, too (none)")
     parser.add_argument("--until-eof", action="store_true", help="end when standard input does")
     return parser.parse_args(argv)
 
@@ -188,7 +189,7 @@ def run(options: argparse.Namespace) -> None:
     users = options.user or [DEFAULT_USER]
     servers = []
     for kind, socket in sockets.items():
-        path = conf.write_server(etc, kind, socket.getsockname()[1], data, users)
+        path = conf.write_server(etc, kind, socket.getsockname()[1], data, users, options.keystone)
         servers.append(serve(kind, path, socket))
     port = sockets["proxy"].getsockname()[1]
     ready = {
