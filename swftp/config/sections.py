@@ -193,7 +193,7 @@ class SshConfig:
     max_failures: int = setting(6, "failed logins on one connection", least=1)
     failure_delay: float = setting(1.0, "how long a failed login waits for its answer", unit="seconds")
     idle_timeout: float = setting(
-        300.0, "how long a client may do nothing with its files; 0 is for ever", unit="seconds"
+        900.0, "how long a client may do nothing with its files; 0 is for ever", unit="seconds"
     )
     keepalive_interval: float = setting(
         60.0, "silence after which a client is asked whether it is there; 0 never asks", unit="seconds"
