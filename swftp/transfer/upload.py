@@ -19,7 +19,7 @@ from swftp.entries import UNSEEN, Attributes, Entry, Kind
 from swftp.paths import Path
 from swftp.transfer.base import remains
 from swftp.transfer.brake import Brake
-from swftp.transfer.budget import LEAST_PART
+from swftp.transfer.budget import LEAST_GRANT, LEAST_PART
 from swftp.transfer.commit import commit
 from swftp.transfer.engine import Engine
 from swftp.transfer.extents import Extents, Remote
@@ -105,7 +105,8 @@ class Upload:
         if engine.composes is None:  # who has to fill a gap must be let
             cap = max(cap, self.part_size + 2 * engine.limits.reorder_window)
         self.brake = Brake(self.share, cap, lambda: self.stream is None or self.stream.has_room)
-        self._scan_at = 2 * self.part_size
+        self._barren: dict[int, int] = {}
+        """Length of run -> the bytes in memory below which looking for one again is in vain."""
         self._holes = 0
         self._rereader = Rereader(self)
 
@@ -202,10 +203,12 @@ class Upload:
         front = self.front
         if front.folded - front.start >= self.part_size:
             self._cut(stager, front.start, front.folded)
-        elif self.table.memory >= self._scan_at and not self.shrink(self.part_size):
-            self._scan_at = self.table.memory + LEAST_PART
-        if self.share.held > self.brake.cap and not self.share.leaving and not self.shrink(LEAST_PART):
-            raise errors.TooLarge("too many scattered changes")
+        elif self.table.memory >= 2 * self.part_size:
+            self.shrink(self.part_size)
+        if self.share.held > self.brake.cap and not self.share.leaving:
+            self._barren.clear()
+            if not self.shrink(LEAST_PART):
+                raise errors.TooLarge("too many scattered changes")
 
     def _cut(self, stager: Stager, start: int, end: int) -> int:
         """Stage ``[start, end)``, which is in memory; returns the bytes that this will set free."""
@@ -216,7 +219,7 @@ class Upload:
         cost -= self.table.cost
         if start <= self.front.end and end >= self.front.start:
             self.front.move(end)
-        self._scan_at = 2 * self.part_size
+        self._barren.clear()
         stager.send(self.path, segment, cost, running)
         return cost
 
@@ -224,10 +227,11 @@ class Upload:
         """See `swftp.transfer.budget.Member`: stage the longest run there is."""
         if self.phase is not Phase.RECEIVING or self.stager is None:
             return 0
-        if self.stager.busy >= self.engine.limits.in_flight or self.table.memory < least:
+        if self.stager.busy >= self.engine.limits.in_flight or self.table.memory < self._barren.get(least, least):
             return 0
         longest = max((run for run in self.table.runs() if run.in_memory), key=lambda run: run.length, default=None)
         if longest is None or longest.length < least:
+            self._barren[least] = self.table.memory + max(least // 4, LEAST_GRANT)
             return 0
         return self._cut(self.stager, longest.start, longest.end)
 

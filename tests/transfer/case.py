@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import lru_cache
+from random import Random
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -41,7 +43,12 @@ class PlainStorage:
 
 def pattern(length: int, seed: int = 0) -> bytes:
     """*length* bytes in which any shift shows."""
-    unit = b"".join((seed * 7919 + n).to_bytes(4, "big") for n in range(min(length, 4 * KIB) // 4 + 1))
+    return _long(length, seed) if length > 65_521 else Random(seed).randbytes(length)
+
+
+@lru_cache(16)
+def _long(length: int, seed: int) -> bytes:
+    unit = Random(seed).randbytes(65_521)  # a prime: no two blocks of a file are the same
     return (unit * (length // len(unit) + 1))[:length]
 
 

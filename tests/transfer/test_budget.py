@@ -1,0 +1,235 @@
+"""One memory for all transfers: nobody is refused, nobody waits for ever, and it is never much exceeded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from twisted.internet.defer import Deferred
+
+from swftp import errors
+from swftp.paths import resolve
+from swftp.transfer.budget import STUCK, Budget, Group, Share
+from swftp.transfer.upload import Upload
+from tests.transfer.case import KIB, MIB, TransferCase, pattern
+
+
+class Holder:
+    """A transfer that holds memory and logs what it is told."""
+
+    def __init__(self, budget: Budget, gives: int = 0, group: Group | None = None) -> None:
+        self.gives = gives
+        self.log: list[str] = []
+        self.share: Share = budget.join(self, group)
+
+    def granted(self) -> None:
+        """See `Member`."""
+        self.log.append("granted")
+
+    def shrink(self, least: int) -> int:
+        """See `Member`: what it gives is on its way out at once."""
+        self.log.append("shrink")
+        given, self.gives = self.gives, 0
+        self.share.depart(given)
+        return given
+
+    def tick(self, now: float) -> None:
+        """See `Member`."""
+
+    def starve(self) -> None:
+        """See `Member`."""
+        self.log.append("starve")
+
+
+class BudgetTests(TransferCase):
+    """`Budget`, with transfers that do what they are told."""
+
+    def tearDown(self) -> None:
+        """Shares are left as they are."""
+
+    def test_room(self) -> None:
+        """Below three quarters of the memory nobody waits."""
+        holder = Holder(self.budget)
+        self.assertTrue(holder.share.take(48 * MIB))
+        self.assertFalse(holder.share.take(1))
+
+    def test_first_come_first_served(self) -> None:
+        """Who waits longest goes on first, and only as many as there is room for."""
+        full = Holder(self.budget)
+        full.share.take(64 * MIB)
+        waiting = [Holder(self.budget) for _ in range(3)]
+        for holder in waiting:
+            holder.share.take(1000)
+            holder.share.wait()
+        full.share.give(self.budget.largest_grant * 2 + 3000)
+        self.assertEqual([holder.log for holder in waiting], [["granted"], ["granted"], []])
+
+    def test_a_grant_is_used_without_asking_again(self) -> None:
+        """Within what was granted every write is answered at once; beyond it the next turn is waited for."""
+        full, holder = Holder(self.budget), Holder(self.budget)
+        full.share.take(62 * MIB)
+        self.assertFalse(holder.share.take(1000))
+        holder.share.wait()
+        self.assertEqual(holder.log, ["granted"])
+        grant = holder.share.allowance
+        self.assertTrue(holder.share.take(grant // 2))
+        self.assertFalse(holder.share.take(grant // 2))
+        self.assertEqual(self.budget.reserved, 0)
+
+    def test_an_unused_grant_lapses(self) -> None:
+        """A client that does not use its turn does not keep others waiting; its next one is smaller."""
+        full, idle, eager = Holder(self.budget), Holder(self.budget), Holder(self.budget)
+        full.share.take(63 * MIB)
+        idle.share.wait()
+        self.assertEqual(idle.log, ["granted"])
+        first = idle.share.allowance
+        eager.share.wait()
+        self.assertEqual(eager.log, [])
+        self.clock.pump([1.0] * 2)
+        self.assertEqual(eager.log, ["granted"])
+        self.assertLess(idle.share.quantum, first)
+
+    def test_the_largest_is_asked_to_shrink(self) -> None:
+        """When somebody waits and nothing is on its way out, the largest holder is asked to send something."""
+        small, large = Holder(self.budget, gives=2 * MIB), Holder(self.budget, gives=20 * MIB)
+        small.share.take(20 * MIB)
+        large.share.take(44 * MIB)
+        waiting = Holder(self.budget)
+        waiting.share.wait()
+        self.clock.pump([1.0])
+        self.assertEqual((small.log, large.log), ([], ["shrink"]))
+
+    def test_only_the_session_that_is_full(self) -> None:
+        """Who waits because of his own session does not make others shrink."""
+        group = Group(MIB)
+        other, own, waiting = (
+            Holder(self.budget, gives=2 * MIB),
+            Holder(self.budget, gives=2 * MIB, group=group),
+            Holder(self.budget, group=group),
+        )
+        other.share.take(20 * MIB)
+        own.share.take(2 * MIB)
+        self.assertFalse(waiting.share.take(1000))
+        waiting.share.wait()
+        self.clock.pump([1.0])
+        self.assertEqual((other.log, own.log, waiting.log), ([], ["shrink"], []))
+        own.share.give(2 * MIB, departed=True)
+        self.assertEqual(waiting.log, ["granted"])
+
+    def test_somebody_is_given_up(self) -> None:
+        """If nobody can shrink and nothing moves for half a minute, the largest fails rather than all."""
+        large, waiting = Holder(self.budget), Holder(self.budget)
+        large.share.take(64 * MIB)
+        waiting.share.wait()
+        self.clock.pump([1.0] * int(STUCK - 1))
+        self.assertNotIn("starve", large.log)
+        self.clock.pump([1.0] * 3)
+        self.assertIn("starve", large.log)
+
+    def test_no_timer_when_idle(self) -> None:
+        """Without transfers nothing ticks."""
+        holder = Holder(self.budget)
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        holder.share.close()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class Client:
+    """Uploads *size* bytes, *depth* writes outstanding, as pipelining clients do."""
+
+    def __init__(self, upload: Upload, size: int, chunk: int = 32 * KIB, depth: int = 2) -> None:
+        self.upload = upload
+        self.size = size
+        self.position = 0
+        self.chunk = chunk
+        self.depth = depth
+        self.outstanding = 0
+        self.closing: Deferred[object] | None = None
+
+    def step(self) -> None:
+        """Send what may be sent."""
+        while self.outstanding < self.depth and self.position < self.size:
+            length = min(self.chunk, self.size - self.position)
+            wait = self.upload.write(self.position, [pattern(length, self.position)], length)
+            self.position += length
+            if wait is not None:
+                self.outstanding += 1
+                wait.addCallback(self._answered)
+            else:
+                return
+        if self.position == self.size and self.closing is None:
+            self.closing = Deferred.fromCoroutine(self.upload.close())
+
+    def _answered(self, _: object) -> None:
+        self.outstanding -= 1
+
+    @property
+    def content(self) -> bytes:
+        """What was sent."""
+        starts = range(0, self.size, self.chunk)
+        return b"".join(pattern(min(self.chunk, self.size - at), at) for at in starts)
+
+
+class ManyUploadsTests(TransferCase):
+    """Many uploads at once, in memory for a few."""
+
+    memory = 16 * MIB
+    latency = 0.3
+
+    def _go(self, clients: list[Client]) -> int:
+        """Let all go on until they are done; the most memory that was used."""
+        most = 0
+        for _ in range(3000):
+            for client in clients:
+                client.step()
+                most = max(most, self.budget.used)
+            self.clock.advance(0.1)
+            if all(client.closing is not None and client.closing.called for client in clients):
+                return most
+        done = sum(client.closing is not None for client in clients)
+        self.fail(f"only {done} of {len(clients)} went on to the end")
+        return 0
+
+    def _clients(self, sizes: Iterator[int]) -> list[Client]:
+        engine = self.engine(segment_size=8 * MIB)
+        return [Client(self.upload(engine, resolve(f"/box/{n}")), size) for n, size in enumerate(sizes)]
+
+    def test_all_move_on(self) -> None:
+        """A hundred uploads of more than a mebibyte in sixteen: each gets through, whole, within the budget."""
+        clients = self._clients(iter([MIB + 500 * KIB] * 100))
+        most = self._go(clients)
+        self.assertLess(most, self.memory + 100 * 2 * 32 * KIB)
+        for n, client in enumerate(clients):
+            self.assertEqual(self.storage[f"/box/{n}"], client.content)
+        self.assertEqual(self.storage.staged, 0)
+
+    def test_small_files_stay_cheap(self) -> None:
+        """Small files beside many large ones are one request each."""
+        clients = self._clients(iter([3 * MIB] * 10 + [8 * KIB] * 50))
+        self._go(clients)
+        self.assertGreaterEqual(self.requests.count("store"), 50)
+
+    def test_a_few_large_ones_use_large_parts(self) -> None:
+        """Where memory is enough nobody cuts small parts."""
+        clients = self._clients(iter([5 * MIB] * 2))
+        self._go(clients)
+        self.assertLessEqual(self.requests.count("stage"), 2 * 4)
+
+    def test_stuck_scattered_writers(self) -> None:
+        """Overlays that cannot be staged end with a clear error, not with silence."""
+        old = self.stands(pattern(6 * MIB))
+        engine = self.engine(segment_size=8 * MIB)
+        uploads = [self.upload(engine, base=old) for _ in range(6)]
+        for upload in uploads:
+            for at in range(0, 6 * MIB, 3 * KIB):
+                try:
+                    wait = upload.write(at, [bytes(2 * KIB)], 2 * KIB)
+                except errors.StorageError:
+                    break
+                if wait is not None:
+                    wait.addErrback(lambda failure: failure.trap(errors.StorageError))
+        self.clock.pump([1.0] * 300)
+        failed = [upload for upload in uploads if isinstance(upload.error, errors.Busy | errors.TooLarge)]
+        self.assertGreater(len(failed), 0)
+        self.assertLess(self.budget.used, self.memory)
+        for upload in uploads:
+            upload.lost()
