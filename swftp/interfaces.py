@@ -228,6 +228,7 @@ class ISessionChannel(Interface):
 
     backlog: int = Attribute("""Bytes of output that wait for the client's window or its TCP connection.""")
     high_water: int = Attribute("""Produce no more while `backlog` is above this.""")
+    client: bytes = Attribute("""The client's identification, as ``SSH-2.0-OpenSSH_9.2`` (RFC 4253 section 4.2).""")
 
     def put(*parts: bytes | memoryview) -> None:
         """Append to the output; all output of one reactor turn leaves together.  A no-op on a dead channel."""

@@ -16,7 +16,7 @@ from swftp.sftp.table import HandleTable
 from swftp.sftp.wire import Attrs
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Context:
     """One a channel."""
 
@@ -28,6 +28,8 @@ class Context:
     cwd: Path = field(default=ROOT)
     """What relative paths are taken from."""
     recall: Recall = field(default_factory=Recall)
+    link_first: bool = False
+    """Whether the client sends SYMLINK as the draft has it; see `swftp.sftp.names.symlink`."""
 
     def attrs(self, entry: Entry, at: Path) -> Attrs:
         """ATTRS of *entry*, which stands at *at*."""

@@ -87,12 +87,17 @@ async def readlink(context: Context, raw: bytes) -> Reply:
     return name_reply([name_entry(text, text, Attrs())])
 
 
-async def symlink(context: Context, target: bytes, link: bytes) -> None:
-    """
-    SYMLINK, section 6.10, with its arguments the way OpenSSH has always sent them: the target comes first.
+LINK_FIRST = (b"-AsyncSSH_", b"-WinSCP", b"-libssh_", b"-libssh-", b"-ssh2js")
+"""In the identification of clients that send SYMLINK in OpenSSH's order only to a server that says it is OpenSSH."""
 
-    The draft has the link first; every client in use follows OpenSSH.
+
+async def symlink(context: Context, first: bytes, second: bytes) -> None:
     """
+    SYMLINK, section 6.10.
+
+    The draft has the link first.  OpenSSH has always sent the target first, and nearly every client follows it.
+    """
+    link, target = (first, second) if context.link_first else (second, first)
     path = parse(link, context.cwd)
     leads = parse(target, path.parent)
     await context.session.make_link(path, leads)

@@ -26,6 +26,7 @@ from swftp.sftp.commands import COMMANDS
 from swftp.sftp.context import Context
 from swftp.sftp.extensions import ADVERTISED, EXTENSIONS
 from swftp.sftp.handles import FileHandle, Handle, Outcome, Work
+from swftp.sftp.names import LINK_FIRST
 from swftp.sftp.stream import BadStream, RequestStream
 from swftp.sftp.table import HandleTable
 from swftp.sftp.wire import DATA_LIMIT, Cursor, Packet
@@ -102,6 +103,7 @@ class SFTPServer:
     def connected(self, channel: ISessionChannel) -> None:
         """See `ISubsystem.connected`."""
         self._channel = channel
+        self._context.link_first = any(name in channel.client for name in LINK_FIRST)
 
     def received(self, data: bytes, start: int, end: int) -> None:
         """See `ISubsystem.received`."""

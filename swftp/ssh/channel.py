@@ -90,6 +90,11 @@ class SessionChannel(SSHChannel):
         """Whether the client waits for us: what a subsystem may say of itself (`swftp.interfaces.IWaits`)."""
         return bool(getattr(self._subsystem, "waiting", False))
 
+    @property
+    def client(self) -> bytes:
+        """See `ISessionChannel`."""
+        return self.conn.transport.otherVersionString
+
     # -- in ----------------------------------------------------------------------------------------------------
 
     def arrived(self, data: bytes, start: int, end: int) -> None:

@@ -24,6 +24,7 @@ class FakeChannel:
 
     def __init__(self, high_water: int = 256 * 1024) -> None:
         self.high_water = high_water
+        self.client = b"SSH-2.0-OpenSSH_9.2"
         self.reading = True
         self.output = bytearray()
         self.unread = 0

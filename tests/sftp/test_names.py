@@ -7,7 +7,7 @@ from swftp.sftp import wire
 from swftp.sftp.attributes import UNDATED
 from swftp.sftp.wire import Attrs, Packet, string
 from tests.sftp.case import CONTENT, A, SFTPTestCase
-from tests.sftp.client import Heard
+from tests.sftp.client import FakeChannel, Heard
 
 B = string(b"/box/b")
 
@@ -169,6 +169,22 @@ class LinkTests(SFTPTestCase):
         self.client = self.connect()
         found = self.client.call(Packet.LSTAT, string(b"/box/l")).attrs
         self.assertEqual((found.permissions, found.size), (0o120777, len(b"a")))
+
+    def test_clients_that_follow_the_draft(self) -> None:
+        """Some send the link first to a server that does not call itself OpenSSH; we know their names."""
+        for name in (b"AsyncSSH_2.24.1", b"WinSCP_release_6.5", b"libssh_0.11.1", b"ssh2js1.16.0"):
+            channel = FakeChannel()
+            channel.client = b"SSH-2.0-" + name
+            self.client = self.connect(channel=channel)
+            self.assertEqual(self.link(b"/box/l", b"a").code, Status.OK)
+            self.assertEqual(self.readlink(b"/box/l"), b"a")
+            self.client.call(Packet.REMOVE, string(b"/box/l"))
+        for name in (b"libssh2_1.11.0", b"paramiko_3.4", b"Go", b"PuTTY_Release_0.78"):
+            channel = FakeChannel()
+            channel.client = b"SSH-2.0-" + name
+            self.client = self.connect(channel=channel)
+            self.assertEqual(self.link(b"a", b"/box/l").code, Status.OK)
+            self.client.call(Packet.REMOVE, string(b"/box/l"))
 
     def test_relative_target(self) -> None:
         """It is taken from the directory of the link."""
