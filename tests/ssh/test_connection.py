@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from twisted.conch.ssh.connection import (
     OPEN_ADMINISTRATIVELY_PROHIBITED,
     OPEN_CONNECT_FAILED,
@@ -10,6 +12,7 @@ from twisted.conch.ssh.connection import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
+from swftp.ssh.algorithms import COMPAT, kexinit
 from swftp.ssh.settings import CHANNELS, MAX_DATA, MIN_REMOTE_DATA
 from swftp.ssh.wire import U32, Msg, string
 from tests.ssh.harness import Client, Recorder, Server
@@ -85,6 +88,50 @@ class Independence(SynchronousTestCase):
         free, _ = client.subsystem(sender=2)
         client.write(free, b"through")
         self.assertEqual(client.output(), b"through")
+
+
+class Mutations(SynchronousTestCase):
+    """Messages that are nearly right, which get further than garbage does."""
+
+    def messages(self, channel: int) -> list[bytes]:
+        number = U32.pack(channel)
+        bodies = {
+            Msg.CHANNEL_OPEN: opening(b"session"),
+            Msg.CHANNEL_DATA: number + string(b"some data"),
+            Msg.CHANNEL_EXTENDED_DATA: number + U32.pack(1) + string(b"some data"),
+            Msg.CHANNEL_WINDOW_ADJUST: number + U32.pack(1000),
+            Msg.CHANNEL_REQUEST: number + string(b"subsystem") + b"\1" + string(b"echo"),
+            Msg.CHANNEL_EOF: number,
+            Msg.CHANNEL_CLOSE: number,
+            Msg.GLOBAL_REQUEST: string(b"keepalive@openssh.com") + b"\1",
+            Msg.DISCONNECT: U32.pack(11) + string(b"bye") + string(b""),
+            Msg.KEXINIT: kexinit(COMPAT, ())[1:],
+        }
+        return [bytes((kind,)) + body for kind, body in bodies.items()]
+
+    def test_no_traceback(self) -> None:
+        """Bytes changed, cut off, put in or repeated: an answer or the end, never a failure of ours."""
+        chance = random.Random(9)
+        client = Client(Server()).login()
+        for _ in range(700):
+            if client.closed or not client.transport.exchange.idle or len(client.transport.service.channels) > 5:
+                client.vanish()
+                client = Client(Server()).login(kex=[b"curve25519-sha256"])
+            client.messages = []
+            channel = client.open()
+            message = bytearray(chance.choice(self.messages(channel)))
+            at = chance.randrange(1, len(message))
+            match chance.randrange(4):
+                case 0:
+                    message[at] = chance.choice((0, 1, 127, 128, 255))
+                case 1:
+                    del message[at:]
+                case 2:
+                    message[at:at] = chance.randbytes(chance.randrange(6))
+                case 3:
+                    message += message[1:]
+            client.send(message[0], bytes(message[1:]))
+        self.assertEqual(self.flushLoggedErrors(), [])
 
 
 class GlobalRequests(SynchronousTestCase):

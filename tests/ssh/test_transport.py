@@ -150,6 +150,15 @@ class FirstExchange(SynchronousTestCase):
         client.send(Msg.IGNORE, string(b""))
         self.assertTrue(client.closed)
 
+    def test_padding(self) -> None:
+        """Padding of less than four bytes, or of more than there is, ends the connection (RFC 4253 section 6)."""
+        for padding, good in ((0, False), (3, False), (4, True), (10, True), (11, False), (12, False), (255, False)):
+            client = Client(Server(), strict=False)
+            client.pump()
+            client.raw(client.version + b"\r\n")
+            client.raw(U32.pack(12) + bytes((padding, Msg.IGNORE)) + bytes(10))
+            self.assertEqual(client.closed, not good, padding)
+
     def test_nothing_in_common(self) -> None:
         """No common algorithm: DISCONNECT with KEY_EXCHANGE_FAILED."""
         client = Client(Server(Settings(policy=MODERN)))
