@@ -1,0 +1,396 @@
+"""Rules of `swftp.service`, `swftp.wiring`, `swftp.stores` and `swftp.hostkeys`: how the service begins and ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from twisted.conch.ssh.keys import Key
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.error import CannotListenError, ConnectionDone
+from twisted.internet.testing import MemoryReactorClock
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from swftp import hostkeys, service, wiring
+from swftp.auth.access import CredentialAccess
+from swftp.auth.login import Login
+from swftp.auth.logins import Identity
+from swftp.auth.tokens import Credential
+from swftp.config import AuthConfig, Config, ConfigError, LimitsConfig, SftpConfig, StorageConfig, ThrottleConfig
+from swftp.sftp.wire import string
+from swftp.ssh.gate import Phase
+from swftp.ssh.transport import Transport
+from swftp.storage.memory import MemoryStorage
+from swftp.stores import Account
+from tests.sftp.case import NEW, NOW, A, at_once
+from tests.sftp.client import NO_ATTRS, FakeClient, u32, u64
+from tests.sftp.client import Packet as P
+from tests.ssh.harness import HOST_KEY, Wire
+
+
+class Store(MemoryStorage):
+    """A store that can be waited for, as a driver with something to clean up can."""
+
+    async def settle(self) -> None:
+        """Nothing to clean up."""
+
+
+class Reactor(MemoryReactorClock):
+    """Listens on nothing, counts time when told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.advance(NOW)
+        self.taken = False
+
+    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:
+        """As of `IReactorTCP`."""
+        if self.taken:
+            raise CannotListenError(interface, port, OSError("in use"))
+        return super().listenTCP(port, factory, backlog, interface)
+
+    def callFromThread(self, callable: Any, *args: Any, **kwargs: Any) -> None:
+        """As of `IReactorFromThreads`."""
+        callable(*args, **kwargs)
+
+
+class Tcp(Wire):
+    """A client's TCP connection that really ends when it is told to."""
+
+    transport: Transport
+
+    def loseConnection(self) -> None:
+        """As of `ITransport`."""
+        self._end()
+
+    def abortConnection(self) -> None:
+        """As of `ITCPTransport`."""
+        super().abortConnection()
+        self._end()
+
+    def _end(self) -> None:
+        if not self.lost:
+            self.lost = True
+            self.transport.connectionLost(Failure(ConnectionDone()))
+
+
+class GatewayCase(SynchronousTestCase):
+    """A gateway with real parts over a store in memory, on a reactor the test holds."""
+
+    drain_timeout = 30.0
+
+    def setUp(self) -> None:
+        """Start it."""
+        self.reactor = Reactor()
+        config = Config(auth=AuthConfig(auth_url="http://identity.test/auth/v1.0"))
+        settings = wiring.auth_settings(config, {})
+        auth = wiring.authentication(config, settings, self.reactor, at_once)
+        self.shared = wiring.shared(config, settings, self.reactor, at_once)
+        self.door = wiring.door(config, auth, [HOST_KEY], self.shared, self.reactor)
+        self.signals: list[Any] = []
+        endpoint = TCP4ServerEndpoint(self.reactor, 5022)
+        self.gateway = service.Gateway(
+            self.door, [endpoint], [HOST_KEY], self.reactor, self.drain_timeout, self.signals.append
+        )
+        self.store = Store(self.reactor)
+        self.store["/box/a"] = b"old"
+
+    def start(self) -> None:
+        """As twistd does."""
+        self.gateway.privilegedStartService()
+        self.gateway.startService()
+
+    def stop(self) -> list[bool]:
+        """Ask it to end; what is returned has True in it when it has."""
+        ended: list[bool] = []
+        maybeDeferred(self.gateway.stopService).addCallback(lambda _: ended.append(True))
+        return ended
+
+    def connect(self) -> tuple[Transport, Tcp]:
+        """A client that has not logged in."""
+        transport, tcp = self.door.buildProtocol(None), Tcp("192.0.2.1")
+        tcp.transport = transport
+        transport.makeConnection(tcp)
+        return transport, tcp
+
+    def log_in(self) -> tuple[Tcp, FakeClient]:
+        """A client with an SFTP channel."""
+        transport, tcp = self.connect()
+        access = CredentialAccess(lambda credential: at_once(lambda: None), self.reactor)
+        access.hold(Credential(Identity("v1password", ()), "secret"))
+        account = Account(Login(name="me", user="me", access=access), self.store, self.shared)
+        self.account = account
+        server = account.subsystem(b"sftp")
+
+        def log_out() -> None:
+            server.lost()
+            account.logout()
+
+        transport.dataReceived(b"SSH-2.0-test\r\n")
+        transport.phase = Phase.AUTH  # the key exchange is not what is tested here
+        transport.logged_in(account, log_out)
+        return tcp, FakeClient(server)
+
+    def upload(self, client: FakeClient) -> bytes:
+        """Begin to replace ``/box/a``; the handle."""
+        client.ask(P.OPEN, A, u32(NEW), NO_ATTRS)
+        (opened,) = client.hear()
+        client.ask(P.WRITE, string(opened.data), u64(0), string(b"new"))
+        client.hear()
+        return string(opened.data)
+
+
+class StartTests(GatewayCase):
+    """How it begins."""
+
+    def test_listens(self) -> None:
+        """It listens where it was told, with room for many clients at once."""
+        self.start()
+        ((port, factory, _, interface),) = self.reactor.tcpServers
+        self.assertEqual((port, factory, interface), (5022, self.door, ""))
+
+    def test_says_where(self) -> None:
+        """Whoever started it can ask where it listens."""
+        self.start()
+        self.assertEqual([address.port for address in self.gateway.addresses], [5022])
+
+    def test_port_taken(self) -> None:
+        """A port that somebody else has is an error at the start, not a service that serves nobody."""
+        self.reactor.taken = True
+        self.assertRaises(CannotListenError, self.gateway.privilegedStartService)
+
+
+class StopTests(GatewayCase):
+    """How it ends."""
+
+    def setUp(self) -> None:
+        """Start it."""
+        super().setUp()
+        self.start()
+
+    def test_idle(self) -> None:
+        """With nobody there, it ends at once, and listens no more."""
+        self.assertEqual(self.stop(), [True])
+        self.assertEqual(self.gateway.addresses, [])
+
+    def test_idle_clients_are_told(self) -> None:
+        """Clients with nothing open, and those that are logging in, are hung up on at once."""
+        tcp, _ = self.log_in()
+        _, other = self.connect()
+        ended = self.stop()
+        self.assertTrue(tcp.lost)
+        self.assertTrue(other.lost)
+        self.assertIn(b"server is shutting down", tcp.value())
+        self.reactor.advance(1)
+        self.assertEqual(ended, [True])
+
+    def test_transfer_may_end(self) -> None:
+        """A client that is uploading may end what it does; then it is hung up on."""
+        tcp, client = self.log_in()
+        handle = self.upload(client)
+        ended = self.stop()
+        self.reactor.advance(self.drain_timeout / 2)
+        self.assertFalse(tcp.lost)
+        self.assertEqual(ended, [])
+        client.ask(P.CLOSE, handle)
+        self.reactor.pump([0.0, service.LOOK, service.LOOK, service.LOOK])
+        self.assertEqual(self.store["/box/a"], b"new")
+        self.assertTrue(tcp.lost)
+        self.assertEqual(ended, [True])
+
+    def test_transfer_too_long(self) -> None:
+        """A transfer that has not ended in time is given up, and what was there stays."""
+        tcp, client = self.log_in()
+        self.upload(client)
+        ended = self.stop()
+        self.reactor.pump([service.LOOK] * int(self.drain_timeout / service.LOOK + 8))
+        self.assertTrue(tcp.aborted)
+        self.assertEqual(ended, [True])
+        self.assertEqual(self.store["/box/a"], b"old")
+
+    def test_second_signal(self) -> None:
+        """Asked a second time, it does not wait."""
+        tcp, client = self.log_in()
+        self.upload(client)
+        ended = self.stop()
+        (act,) = self.signals
+        act()
+        self.reactor.pump([service.LOOK] * 8)
+        self.assertTrue(tcp.aborted)
+        self.assertEqual(ended, [True])
+        self.assertEqual(self.store["/box/a"], b"old")
+
+    def test_close_that_was_said_lands(self) -> None:
+        """A CLOSE that a client sent before it went away takes effect before the service ends."""
+        tcp, client = self.log_in()
+        handle = self.upload(client)
+        self.store.latency = 5.0
+        client.ask(P.CLOSE, handle)
+        tcp.abortConnection()
+        ended = self.stop()
+        self.reactor.advance(1)
+        self.assertEqual(ended, [])
+        self.reactor.pump([1.0] * 20)
+        self.assertEqual(self.store["/box/a"], b"new")
+        self.assertEqual(ended, [True])
+
+
+class AssemblyTests(SynchronousTestCase):
+    """What of a configuration can be used."""
+
+    def setUp(self) -> None:
+        """A place for keys."""
+        self.reactor = Reactor()
+        self.folder = Path(self.mktemp()).absolute()
+
+    def config(self, **sections: Any) -> Config:
+        """A configuration that keeps its keys here."""
+        sections.setdefault("sftp", SftpConfig(state_dir=str(self.folder)))
+        return Config(**sections)
+
+    def refused(self, config: Config, environ: dict[str, str] | None = None) -> str:
+        """Why it cannot be used."""
+        error = self.assertRaises(ConfigError, service.check, config, self.reactor, environ or {})
+        return str(error)
+
+    def test_keys_are_made_once(self) -> None:
+        """The first start makes host keys, the second one finds them."""
+        first = wiring.host_keys(self.config(), {})
+        again = wiring.host_keys(self.config(), {})
+        self.assertEqual([hostkeys.fingerprint(key) for key in first], [hostkeys.fingerprint(key) for key in again])
+
+    def test_check_makes_nothing(self) -> None:
+        """Looking whether a configuration can be used leaves nothing behind."""
+        service.check(self.config(), self.reactor, {})
+        self.assertFalse(self.folder.exists())
+
+    def test_make_service(self) -> None:
+        """The defaults can be used."""
+        made = service.make_service(self.config(), (), self.reactor, {})
+        self.assertEqual(made.addresses, [])
+
+    def test_ipv6(self) -> None:
+        """An address with colons is one of IPv6."""
+        (endpoint,) = service.endpoints(Config(sftp=SftpConfig(host="::1")), self.reactor)
+        self.assertEqual(type(endpoint).__name__, "TCP6ServerEndpoint")
+
+    def test_listen(self) -> None:
+        """``listen`` takes endpoints instead of host and port."""
+        config = Config(sftp=SftpConfig(listen=("tcp:1", "tcp:2:interface=127.0.0.1")))
+        self.assertEqual(len(service.endpoints(config, self.reactor)), 2)
+
+    def test_bad_endpoint(self) -> None:
+        """What is no endpoint is said to be none."""
+        self.assertIn(
+            "[sftp] listen: no endpoint",
+            self.refused(self.config(sftp=SftpConfig(state_dir=str(self.folder), listen=("nowhere:1",)))),
+        )
+
+    def test_bad_auth_url(self) -> None:
+        """So is what is no URL, with the place where it was set."""
+        config = Config(
+            sftp=SftpConfig(state_dir=str(self.folder)),
+            auth=AuthConfig(auth_url="swift.example.org"),
+            places={("auth", "auth_url"): "swftp.conf:7: [auth] auth_url"},
+        )
+        self.assertIn("swftp.conf:7: [auth] auth_url: ", self.refused(config))
+
+    def test_bad_root(self) -> None:
+        """A root that no object can have is refused."""
+        self.assertIn("[sftp] root: ", self.refused(Config(sftp=SftpConfig(root="/a\nb"))))
+
+    def test_bad_network(self) -> None:
+        """So is a network that is none."""
+        self.assertIn("[throttle] exempt: ", self.refused(self.config(throttle=ThrottleConfig(exempt=("here",)))))
+
+    def test_bad_authorities(self) -> None:
+        """So are certificate authorities that are not there."""
+        self.assertIn("[auth] cacert: ", self.refused(self.config(auth=AuthConfig(cacert="/nonexistent"))))
+
+    def test_two_keys_of_a_kind(self) -> None:
+        """A client asks for one key of a kind; which of two it got would be chance."""
+        for name in ("a", "b"):
+            hostkeys.kept(self.folder / name)
+        names = tuple(str(self.folder / name / "ssh_host_rsa_key") for name in ("a", "b"))
+        self.assertIn("more than one key", self.refused(Config(sftp=SftpConfig(host_keys=names))))
+
+    def test_environment(self) -> None:
+        """What the configuration leaves open, OpenStack's variables say."""
+        environ = {"OS_AUTH_URL": "https://keystone.test/v3", "OS_PROJECT_NAME": "p"}
+        settings = wiring.auth_settings(self.config(), environ)
+        self.assertEqual((settings.auth_url, settings.project_name), ("https://keystone.test/v3", "p"))
+
+    def test_options_reach_the_store(self) -> None:
+        """Options of `[storage]` are what the driver works with."""
+        config = self.config(
+            storage=StorageConfig(layout="plain", extra_headers=(("K", "v"),), num_connections_per_session=3),
+            limits=LimitsConfig(handles=7),
+        )
+        made = wiring.shared(config, wiring.auth_settings(config, {}), self.reactor, at_once)
+        self.assertEqual((made.options.layout, made.policy.extra_headers), ("plain", {"K": "v"}))
+        self.assertEqual((made.policy.connections_per_session, made.channels.handles), (3, 7))
+
+    def test_state_dir(self) -> None:
+        """Keys lie where systemd says, or in the user's own state directory."""
+        self.assertEqual(wiring.state_dir(Config(), {"STATE_DIRECTORY": "/a:/b"}), Path("/a"))
+        self.assertEqual(
+            wiring.state_dir(Config(sftp=SftpConfig(state_dir="/c")), {"STATE_DIRECTORY": "/a"}), Path("/c")
+        )
+
+
+class HostKeyTests(SynchronousTestCase):
+    """Which keys are used, and why not."""
+
+    def setUp(self) -> None:
+        """Three good keys."""
+        self.folder = Path(self.mktemp()).absolute()
+        self.keys = hostkeys.kept(self.folder)
+        self.path = self.folder / "ssh_host_ed25519_key"
+
+    def refused(self, path: Path) -> str:
+        """Why the key in *path* is."""
+        words = str(self.assertRaises(hostkeys.UnusableKey, hostkeys.read, path))
+        self.assertIn(str(path), words)
+        return words
+
+    def test_made_for_us_alone(self) -> None:
+        """Keys that we make can be read by nobody else."""
+        for path in self.keys:
+            self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+
+    def test_open_to_others(self) -> None:
+        """A key that others can read, or its group can change, is not used; one its group can read is."""
+        for mode in (0o604, 0o644, 0o660):
+            self.path.chmod(mode)
+            self.assertIn(f"(mode {mode:04o}); allowed: 0600 or 0640", self.refused(self.path))
+        self.path.chmod(0o640)
+        hostkeys.read(self.path)
+
+    def test_missing(self) -> None:
+        """A key that is not there is said not to be."""
+        self.assertIn("No such file", self.refused(self.folder / "none"))
+
+    def test_no_key(self) -> None:
+        """Neither is anything that is no private key used."""
+        for content in (b"", b"hello", self.path.with_name(self.path.name + ".pub").read_bytes(), b"\xff" * 99):
+            self.path.write_bytes(content)
+            self.assertIn("key", self.refused(self.path))
+
+    def test_passphrase(self) -> None:
+        """Nobody could type it."""
+        text = next(iter(self.keys.values())).toString("openssh", passphrase=b"secret")
+        self.path.write_bytes(text)
+        self.assertIn("passphrase", self.refused(self.path))
+
+    def test_never_made_again(self) -> None:
+        """A key that is there but broken ends the start: clients would take a new one for an attack."""
+        self.path.write_bytes(b"")
+        self.assertRaises(hostkeys.UnusableKey, hostkeys.kept, self.folder)
+        self.assertEqual(self.path.read_bytes(), b"")
+
+    def test_fingerprint(self) -> None:
+        """It is written as OpenSSH writes it."""
+        key = Key.fromString(b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDu4A7cN0yog6e0+V7urGoN2mmg/hMm5zuYOggEw1hI4")
+        self.assertEqual(hostkeys.fingerprint(key), "ED25519 SHA256:Kstle6Z8EcXGSbRl7zzNSYvH8JSM1x7wr2zO7oFQYb4")
