@@ -158,7 +158,7 @@ class Writer(_File):
             raise errors.InvalidRequest("file is closed")
         error: BaseException | None = None
         try:
-            entry = await self.upload.close(self._owner.closing(self))
+            entry = await self.upload.close(lambda: self._owner.closing(self))
             self._owner.stored(self, entry)
             return entry
         except BaseException as raised:

@@ -67,6 +67,14 @@ class Known:
             self._directories.pop(path, None)
         if entry is not None and not path.is_root:
             _put(self._directories, path.parent, now + DIRECTORY_LIFETIME)
+        self._set_timer()
+
+    def learn_no_object(self, path: Path) -> None:
+        """No object has the name *path*; a directory may exist there by its children."""
+        _put(self._links, path, (self._clock.seconds() + LIFETIME, None))
+        self._set_timer()
+
+    def _set_timer(self) -> None:
         if self._timer is None:
             self._timer = self._clock.callLater(LIFETIME, self._expire)
 
@@ -92,7 +100,7 @@ class Known:
                 del known[path]
         self._timer = None
         if self._links or self._targets:
-            self._timer = self._clock.callLater(LIFETIME, self._expire)
+            self._set_timer()
 
 
 def _put(known: OrderedDict[Path, V], path: Path, value: V) -> None:

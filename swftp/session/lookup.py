@@ -78,7 +78,7 @@ class Lookup:
             if not create:
                 raise errors.NotFound()
             check_new(inside)
-            if self.known.is_directory(inside):
+            if self.known.is_directory(inside) and await self._is_directory(inside):
                 raise errors.IsDirectory()
             await self.check_parent(inside.parent)
         elif exclusive:
@@ -87,6 +87,13 @@ class Lookup:
             raise errors.IsDirectory()
         elif entry.kind is Kind.SYMLINK:
             raise errors.InvalidRequest("too many symbolic links")
+
+    async def _is_directory(self, inside: Path) -> bool:
+        """Whether a directory, perhaps one that exists by its children alone, is at *inside*."""
+        try:
+            return (await self.stat(inside, fresh=True)).kind is Kind.DIRECTORY
+        except errors.NotFound:
+            return False
 
     async def _refuse_container(self, inside: Path) -> None:
         """A file cannot be where containers are; say what is wrong with this one."""
@@ -97,14 +104,19 @@ class Lookup:
         raise errors.IsDirectory()
 
     async def _standing(self, inside: Path, mode: OpenMode) -> Entry | None:
-        """What a file at *inside* would replace; that it is nothing is not remembered where it matters."""
+        """What a file at *inside* would replace; remembered only where nothing of it is kept and no error follows."""
         known = self.known.get(inside, follow=False)
-        if known is not UNSEEN and (mode.truncate or known is not None):
-            return known
+        if known is UNSEEN and self.known.get(inside) is None:  # OpenSSH has just asked for it with STAT
+            known = None
+        if known is not UNSEEN and mode.truncate and not mode.exclusive:
+            if known is None and mode.create:
+                return None
+            if known is not None and known.kind is Kind.FILE:
+                return known
         try:
             entry = await self._storage.stat(inside, follow=False, implied=False)
         except errors.NotFound:
-            self.known.learn(inside, None)
+            self.known.learn_no_object(inside)
             return None
         self.known.learn(inside, entry)
         return entry

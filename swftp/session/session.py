@@ -263,7 +263,7 @@ class Session:
         elif file in self._writers:
             self._writers.remove(file)
             if file.upload.phase is Phase.FAILED:
-                self._known.forget(file.upload.path)
+                self._known.forget(file.upload.path.parent)
 
     async def remove(self, path: Path) -> None:
         """

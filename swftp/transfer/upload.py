@@ -32,6 +32,9 @@ from swftp.transfer.target import Target
 LARGEST_FILE = 1 << 50
 
 
+Turn = Callable[[], AbstractAsyncContextManager[object]]
+
+
 class Phase(Enum):
     """Of an upload."""
 
@@ -323,19 +326,20 @@ class Upload:
             await self.stager.room(1)
         self._check()
 
-    async def close(self, turn: AbstractAsyncContextManager[object] | None = None) -> Entry:
+    async def close(self, turn: Turn = nullcontext) -> Entry:
         """
         Make what was written the content of `path`.
 
-        :param turn: within which the object may change.
+        :param turn: makes the context within which the object may change; called once it is certain that it will.
         :raises StorageError: the object is what it was before, or, where it is `StateUnknown`, perhaps not.
         """
         self._check()
         self._advance("close")
         self._rereader.close()
+        place = turn()
         self.brake.release()
         try:
-            async with turn or nullcontext():
+            async with place:
                 entry = await commit(self)
         except errors.StorageError as error:
             self._fail(error)
