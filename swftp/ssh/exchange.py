@@ -145,7 +145,7 @@ class KeyExchange:
         self._advance("answer")
 
     def _change(self, keys: Keys, agreement: Agreement) -> None:
-        """Send NEWKEYS and what belongs behind it; keep what reads the client's packets behind its own."""
+        """Send NEWKEYS; keep what reads the client's packets behind its own."""
         writes = self._writes
         writes.emit(bytes((Msg.NEWKEYS,)))
         writes.sealer = algorithms.make_sealer(
@@ -164,9 +164,6 @@ class KeyExchange:
             keys.derive(b"E"),
             0,
         )
-        if self.first and self.extensions:
-            supported = b",".join(algorithms.USER_KEY_ALGORITHMS)
-            writes.emit(bytes((Msg.EXT_INFO, 0, 0, 0, 1)) + string(b"server-sig-algs") + string(supported))
 
     def new_keys(self, message: bytes) -> None:
         """The client's NEWKEYS: its next packet is under new keys."""
@@ -177,8 +174,20 @@ class KeyExchange:
             opener.sequence = self._reads.opener.sequence
         self._reads.opener = opener
         self._next_opener = None
+        if self.first and self.extensions:
+            self._say_extensions()
         self._count += 1
         self._advance("new keys")
+
+    def _say_extensions(self) -> None:
+        """
+        Still the packet that follows our first NEWKEYS, as RFC 8308 section 2.4 has it.
+
+        Sent no earlier than this it takes the acknowledgement of the client's NEWKEYS along, for which OpenSSH's
+        SERVICE_REQUEST waits (Nagle's algorithm): every login is 40 ms shorter.
+        """
+        supported = b",".join(algorithms.USER_KEY_ALGORITHMS)
+        self._writes.emit(bytes((Msg.EXT_INFO, 0, 0, 0, 1)) + string(b"server-sig-algs") + string(supported))
 
     def _advance(self, event: str) -> None:
         self.state = _TRANSITIONS[self.state, event]

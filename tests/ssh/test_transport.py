@@ -111,6 +111,13 @@ class FirstExchange(SynchronousTestCase):
             self.assertIn(name, algorithms)
         self.assertNotIn(b"ssh-rsa", algorithms)
 
+    def test_extensions_answer_new_keys(self) -> None:
+        """They go out when the client's NEWKEYS comes, so that its acknowledgement does not wait for 40 ms."""
+        client = Client(Server())
+        client._send_new_keys = lambda *_: None  # type: ignore[method-assign]
+        client.hello()
+        self.assertEqual(client.numbers(), [Msg.KEXINIT, Msg.KEX_REPLY, Msg.NEWKEYS])
+
     def test_strict_kexinit_first(self) -> None:
         """A strict client whose KEXINIT is not its first packet is hung up on (CVE-2023-48795)."""
         for strict in (True, False):
