@@ -31,7 +31,8 @@ TRACEBACK_LIMIT = 16384
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """What could end a line, move a terminal's cursor, or turn text around."""
 SECRET = re.compile(
-    r"(?i)\b(x-(?:auth|storage|service|subject)-(?:token|key|pass)|authorization|cookie)(\W{1,6})[^\s'\",;\])}]+"
+    r"(?i)\b(x-(?:auth|storage|service|subject)-(?:token|key|pass)|authorization|cookie)"
+    r"""(\W{1,6}(?:b['"])?(?:(?:basic|bearer) +)?)[^\s'",;\])}]+"""
 )
 INTERNAL = re.compile(r"log_|time$|format$|isError$|why$|failure$|message$|system$")
 """Keys of an event that are Twisted's, not a field."""

@@ -66,6 +66,7 @@ username = swift
 password = swiftpass
 delay_auth_decision = true
 cache = swift.cache
+token_cache_time = 1
 include_service_catalog = false
 [filter:keystoneauth]
 use = egg:swift#keystoneauth
@@ -73,7 +74,7 @@ reseller_prefix = KEY
 operator_roles = admin, member
 project_reader_roles = reader
 """
-"""Accounts of Keystone's projects, ``KEY_<id>``, beside those of TempAuth; Keystone knows Swift as swift/swiftpass."""
+"""Beside TempAuth's, the accounts ``KEY_<id>`` of Keystone's projects; Keystone knows Swift as swift/swiftpass."""
 PLAIN_FILTERS = {
     "catch_errors": "catch_errors",
     "gatekeeper": "gatekeeper",

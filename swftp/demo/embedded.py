@@ -14,7 +14,6 @@ the standard library.
 from __future__ import annotations
 
 import argparse
-import errno
 import fcntl
 import json
 import os
@@ -60,17 +59,27 @@ def claim(data: Path) -> TextIO:
         (data / "etc").mkdir(mode=0o700, exist_ok=True)
         lock = (data / "lock").open("w")
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.setxattr(lock.fileno(), b"user.swftp", b"x" * 256)
     except BlockingIOError as error:
         raise Unusable(f"{data} is in use by another Swift; choose another directory with --data") from error
     except OSError as error:
-        if error.errno in (errno.ENOTSUP, errno.ENOSPC):
-            raise Unusable(
-                f"{data} is on a file system without user xattrs, which Swift needs; choose one on ext4, xfs, "
-                "btrfs, or tmpfs of Linux 6.6 or later with --data"
-            ) from error
         raise Unusable(f"{data} cannot be used: {error.strerror}; choose another directory with --data") from error
+    try_xattrs(data / "lock")
     return lock
+
+
+def try_xattrs(path: Path) -> None:
+    """
+    See whether files where *path* is can have what Swift writes beside their content.
+
+    :raises Unusable: they cannot.
+    """
+    try:
+        os.setxattr(path, b"user.swftp", b"x" * 256)
+    except OSError as error:
+        raise Unusable(
+            f"{path.parent} is on a file system without user xattrs, which Swift needs ({error.strerror}); choose a "
+            "directory on ext4, xfs, btrfs, or tmpfs of Linux 6.6 or later with --data"
+        ) from error
 
 
 def patch(etc: Path, max_file_size: int) -> None:

@@ -1,0 +1,42 @@
+"""Rules of `swftp.demo.conf`."""
+
+import configparser
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from swftp.demo import conf
+
+
+class ServerTests(SynchronousTestCase):
+    """The files of the servers."""
+
+    def written(self, kind: str, **options: object) -> configparser.RawConfigParser:
+        """What the file of the server *kind* says."""
+        etc = Path(self.mktemp())
+        etc.mkdir(parents=True)
+        path = conf.write_server(etc, kind, 8080, Path("/data"), ["a:u:k:.admin", "b:v:with:colon"], **options)
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+        parser = configparser.RawConfigParser()
+        parser.read(path)
+        return parser
+
+    def test_every_filter_of_the_pipeline_is_there(self) -> None:
+        """Each name of the pipeline has its section."""
+        for options in ({}, {"keystone": "http://127.0.0.1:5000/v3"}):
+            proxy = self.written("proxy", **options)
+            *names, app = proxy["pipeline:main"]["pipeline"].split()
+            for name in names:
+                self.assertIn(f"filter:{name}", proxy.sections())
+            self.assertIn(f"app:{app}", proxy.sections())
+
+    def test_users(self) -> None:
+        """Users are TempAuth's; what follows the key is groups."""
+        proxy = self.written("proxy")
+        self.assertEqual(proxy["filter:tempauth"]["user_a_u"], "k .admin")
+        self.assertEqual(proxy["filter:tempauth"]["user_b_v"], "with colon")
+
+    def test_only_loopback(self) -> None:
+        """No server of the demonstration can be reached from elsewhere."""
+        for kind in (*conf.BACKENDS, "proxy"):
+            self.assertEqual(self.written(kind)["DEFAULT"]["bind_ip"], "127.0.0.1")

@@ -1,0 +1,110 @@
+"""Rules of `swftp.cli`."""
+
+from __future__ import annotations
+
+import io
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from swftp import __version__, cli
+from swftp.config import Config
+from swftp.config.document import as_file
+
+
+class CommandTests(SynchronousTestCase):
+    """``swftp COMMAND``."""
+
+    def run_command(self, *words: str) -> tuple[object, str, str]:
+        """Exit status, standard output, standard error."""
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err):
+            try:
+                status: object = cli.main(words)
+            except SystemExit as ended:
+                status = ended.code
+        return status, out.getvalue(), err.getvalue()
+
+    def write(self, text: str) -> str:
+        """A file with *text*."""
+        path = Path(self.mktemp())
+        path.write_text(text)
+        return str(path)
+
+    def test_version(self) -> None:
+        """``--version`` names the program and its version."""
+        self.assertEqual(self.run_command("--version"), (0, f"SwFTP {__version__}\n", ""))
+
+    def test_no_command(self) -> None:
+        """Without a command there is nothing to do."""
+        self.assertEqual(self.run_command()[0], 2)
+
+    def test_check_good(self) -> None:
+        """A configuration that can be used is said to be good; what it says in vain is named."""
+        path = self.write(f"[sftp]\nstate_dir = {self.mktemp()}\npub_key = x\n")
+        status, out, err = self.run_command("check-config", path)
+        self.assertEqual((status, out), (0, "The configuration can be used.\n"))
+        self.assertIn(f"warning: {path}:3: [sftp] pub_key: ", err)
+
+    def test_check_bad_value(self) -> None:
+        """One that cannot ends with 78 and one line for each reason."""
+        path = self.write("[sftp]\nport = x\nhost_keys =\n[auth]\ntimeout = y\n")
+        status, out, err = self.run_command("check-config", path)
+        self.assertEqual((status, out), (78, ""))
+        self.assertEqual(err.count("\n"), 2)
+
+    def test_check_looks_deep(self) -> None:
+        """Values that are well-formed and still cannot be used are found, and their place named."""
+        cases = {
+            "[sftp]\nhost_keys = /nonexistent\n": ":2: [sftp] host_keys: /nonexistent: cannot be read",
+            "[sftp]\npriv_key = /nonexistent\n": ":2: [sftp] priv_key: /nonexistent: cannot be read",
+            "[sftp]\nlisten = x:y\n": ":2: [sftp] listen: no endpoint",
+            "[auth]\nauth_url = ftp://x\n": ":2: [auth] auth_url: ",
+            "[sftp]\nauth_url = ftp://x\n": ":2: [sftp] auth_url: ",
+            "[auth]\nauth_type = nonsense\nauth_url = http://x/v3\n": ":2: [auth] auth_type: ",
+            "[auth]\ncloud = nonsense\n": ":2: [auth] cloud: ",
+            "[auth]\nauthorized_keys = /nonexistent\n": "[auth] ",
+            "[throttle]\nexempt = everybody\n": ":2: [throttle] exempt: ",
+        }
+        for text, words in cases.items():
+            status, _, err = self.run_command("check-config", self.write(text))
+            self.assertEqual(status, 78, text)
+            self.assertIn(words, err)
+            self.assertEqual(err.count("\n"), 1, err)
+
+    def test_print_config(self) -> None:
+        """Without a file, the sample; with one, what it says."""
+        self.assertEqual(self.run_command("print-config"), (0, as_file(Config()), ""))
+        status, out, _ = self.run_command("print-config", self.write("[sftp]\nport = 2222\n"))
+        self.assertEqual(status, 0)
+        self.assertIn("\nport = 2222\n", out)
+
+    def test_keygen(self) -> None:
+        """Keys are made once, and shown again."""
+        folder = self.mktemp()
+        first = self.run_command("keygen", folder)
+        self.assertEqual(first[0], 0)
+        self.assertEqual(first[1].count(" SHA256:"), 3)
+        self.assertEqual(self.run_command("keygen", folder), first)
+
+    def test_keygen_refused(self) -> None:
+        """A folder that cannot be written is a failure in words."""
+        status, out, err = self.run_command("keygen", "/proc/nonexistent")
+        self.assertEqual((status, out), (1, ""))
+        self.assertIn("cannot be made", err)
+
+    def test_bad_port(self) -> None:
+        """A port that is none is wrong usage."""
+        for port in ("x", "-1", "65536"):
+            self.assertEqual(self.run_command("demo", f"--port={port}")[0], 2)
+
+
+class SftpTests(SynchronousTestCase):
+    """``swftp-sftp``."""
+
+    def test_wrong_usage(self) -> None:
+        """An unknown flag ends with 2."""
+        with redirect_stderr(io.StringIO()) as err:
+            self.assertEqual(cli.sftp(["--prot=1"]), 2)
+        self.assertIn("--config_file", err.getvalue())
