@@ -215,7 +215,7 @@ class IdentityService:
             )
             answer = Answer(access.auth_token, url, life_of(access))
         except Exception as error:
-            refusal: Denied | Down = translated(error)
+            refusal: Denied | Down = translated(error, credential.identity.plugin)
         else:
             if answer.token and answer.url:
                 return answer
@@ -272,8 +272,8 @@ def life_of(access: Any) -> float | None:
     return float(access.expires.timestamp() - issued)
 
 
-def translated(error: Exception) -> Denied | Down:
-    """What *error*, of a keystoneauth1 plugin, means; holds nothing of it but harmless words."""
+def translated(error: Exception, plugin: str) -> Denied | Down:
+    """What *error*, of a keystoneauth1 *plugin*, means; holds nothing of it but harmless words."""
     if isinstance(error, Denied | Down):
         return error
     if isinstance(error, exceptions.Unauthorized):
@@ -287,6 +287,8 @@ def translated(error: Exception) -> Denied | Down:
         if 300 <= status < 400:
             return Down(f"the identity service redirects ({status}); redirects are not followed, see auth_url")
         return Down(f"the identity service's reply ({status}) is not one: no token or no storage URL; see auth_url")
+    if isinstance(error, exceptions.NotFound) and plugin == APPCRED:  # so Keystone says it, and not 401
+        return Denied("no such application credential (404; or a wrong auth_url)")
     if isinstance(error, exceptions.HttpError):
         return Down(f"the identity service answers {error.http_status}")
     for kind, words in UNREACHABLE.items():

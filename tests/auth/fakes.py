@@ -90,7 +90,10 @@ class FakeIdentity(BaseAdapter):
         if method == "password":
             good = self.users.get(proof["user"].get("name")) == proof["user"]["password"]
         else:
-            good = self.credentials.get(proof.get("id", proof.get("name"))) == proof["secret"]
+            secret = self.credentials.get(proof.get("id", proof.get("name")))
+            if secret is None:
+                return reply(404, {"error": {"code": 404, "message": "no", "title": "Not Found"}})
+            good = secret == proof["secret"]
         if not good:
             return reply(401, {"error": {"code": 401, "message": "no", "title": "Unauthorized"}})
         self.issued += 1
