@@ -1,14 +1,20 @@
 """
 ``copy-data``: bytes from one open file to another without the client (draft-ietf-secsh-filexfer-extensions-00).
 
-OpenSSH's ``cp`` is this.  They go through memory a slice at a time, at the pace of the slower side.
+OpenSSH's ``cp`` is this.  A whole object that becomes a whole new file is copied by the store, when that is closed;
+anything else goes through memory, a slice at a time, at the pace of the slower side.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from twisted.internet.task import deferLater
 
 from swftp import errors
+from swftp.entries import Attributes, Entry, Kind
+from swftp.paths import Path
+from swftp.sftp.bell import Bell, fetch
 from swftp.sftp.commands import Command, plain
 from swftp.sftp.context import Context
 from swftp.sftp.handles import FileHandle
@@ -16,6 +22,8 @@ from swftp.sftp.wire import STRING, UINT64, Reply, end_reply
 
 SLICE = 256 * 1024
 """Bytes moved between two looks at anything else."""
+LEAST = 1 << 20
+"""Bytes below which the store's copy costs more requests than it saves."""
 
 
 def copy_data(
@@ -36,6 +44,11 @@ def copy_data(
 async def _copy(
     context: Context, source: FileHandle, offset: int, length: int, target: FileHandle, target_offset: int
 ) -> Reply | None:
+    await source.fill()
+    await target.fill()
+    if not offset and not target_offset and await _is_whole(context, source, length, target):
+        target.twin = _Twin(context, source.path, source.file.entry, target)
+        return None
     left = length or None
     while left is None or left > 0:
         data = await source.fetch(offset, SLICE if left is None else min(SLICE, left))
@@ -48,6 +61,67 @@ async def _copy(
             left -= len(data)
         await deferLater(context.clock, 0)
     return end_reply("Fewer bytes than asked for") if left else None
+
+
+async def _is_whole(context: Context, source: FileHandle, length: int, target: FileHandle) -> bool:
+    """Whether an object of some size is to be all that a new file holds; links are left to those who follow them."""
+    if source.reader is None or target.writer is None or not target.blank or target.error is not None:
+        return False
+    size = source.reader.entry.size
+    if target.writer.entry.size or size < LEAST or 0 < length != size:
+        return False
+    for path in (source.path, target.path):
+        with suppress(errors.NotFound):
+            if (await context.session.stat(path, follow=False)).kind is not Kind.FILE:
+                return False
+    return True
+
+
+class _Twin:
+    """See `swftp.sftp.handles.ITwin`."""
+
+    def __init__(self, context: Context, source: Path, entry: Entry, target: FileHandle) -> None:
+        self.size = entry.size
+        self._context = context
+        self._source = source
+        self._entry = entry
+        self._target = target
+
+    async def fill(self) -> None:
+        """See `ITwin.fill`; the client may have closed the handle it copied from."""
+        bell = Bell()
+        reader = await self._context.session.open_reader(self._source, bell.ring)
+        try:
+            if reader.entry.version != self._entry.version:
+                raise errors.Changed()
+            offset = 0
+            while offset < self.size:
+                data = await fetch(reader, bell, offset, SLICE)
+                if not data:
+                    raise errors.Changed()
+                await self._target.store(offset, data)
+                offset += len(data)
+                await deferLater(self._context.clock, 0)
+        finally:
+            reader.close()
+
+    async def commit(self) -> None:
+        """See `ITwin.commit`.
+
+        :raises Changed: the source is no longer what it was.
+        """
+        session, target, writer = self._context.session, self._target.path, self._target.writer
+        if writer is None:
+            raise errors.Interrupted()
+        seen = writer.entry
+        try:
+            stored = await session.copy(self._source, target)
+        finally:
+            writer.lost()
+        if stored.size != self.size or None is not stored.digest != self._entry.digest is not None:
+            raise errors.Changed("source changed while it was copied")
+        with suppress(errors.NotFound):  # by now it may have another name
+            await session.update(target, Attributes(mtime=seen.mtime, mode=seen.mode))
 
 
 COPY_DATA: Command = plain(copy_data, STRING, UINT64, UINT64, STRING, UINT64)

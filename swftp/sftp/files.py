@@ -28,6 +28,7 @@ async def open_file(context: Context, raw: bytes, bits: int, attrs: Attrs) -> Re
     context.table.reserve(handle)
     try:
         await _open(context, handle, flags, attrs)
+        handle.blank = flags & ~(Flag.WRITE | Flag.CREAT) == Flag.TRUNC
         name = context.table.add(handle)
     except BaseException:
         context.table.release(handle)
@@ -91,6 +92,7 @@ async def _truncate(handle: FileHandle, size: int) -> None:
         raise errors.PermissionDenied("not open for writing")
     if size >= _SIZE_LIMIT:
         raise errors.TooLarge()
+    await handle.fill()
     await handle.writer.truncate(size)
 
 
@@ -110,10 +112,12 @@ async def _close(context: Context, handle: FileHandle) -> None:
             handle.reader.close()
         if handle.writer is None:
             return
-        if handle.error is None:
-            await handle.writer.close()
-        else:
+        if handle.error is not None:
             handle.writer.lost()
+        elif handle.twin is not None:
+            await handle.twin.commit()
+        else:
+            await handle.writer.close()
         if handle.error is not None:
             raise handle.error
     finally:
@@ -126,7 +130,10 @@ async def _release(context: Context, handle: Handle) -> None:
 
 async def fstat(context: Context, handle: FileHandle) -> Reply:
     """FSTAT, section 6.8."""
-    return attrs_reply(context.attrs(handle.file.entry, handle.path))
+    entry = handle.file.entry
+    if handle.twin is not None:
+        entry = replace(entry, size=handle.twin.size)
+    return attrs_reply(context.attrs(entry, handle.path))
 
 
 async def fsetstat(context: Context, handle: FileHandle, attrs: Attrs) -> None:

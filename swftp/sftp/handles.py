@@ -55,6 +55,18 @@ class IReplies(Protocol):
         """It is answered."""
 
 
+class ITwin(Protocol):
+    """The content of another object, which a file is to have; see `swftp.sftp.copying`."""
+
+    size: int
+
+    async def fill(self) -> None:
+        """Write it into the file now."""
+
+    async def commit(self) -> None:
+        """Let the store copy it: that is the file's CLOSE."""
+
+
 class _Read:
     __slots__ = ("length", "offset", "request")
 
@@ -83,7 +95,7 @@ class _Task:
 
     __slots__ = ("handles", "outcome", "request", "settled", "started", "work")
 
-    def __init__(self, request: int, work: Callable[[], Work], handles: tuple[Handle, ...]) -> None:
+    def __init__(self, request: int | None, work: Callable[[], Work], handles: tuple[Handle, ...]) -> None:
         self.request = request
         self.work = work
         self.handles = handles
@@ -117,12 +129,13 @@ class Handle:
         self._server.schedule(self)
         self._server.turn()
 
-    def task(self, request: int, work: Callable[[], Work], *others: Handle, bulky: bool = False) -> _Task:
+    def task(self, request: int | None, work: Callable[[], Work], *others: Handle, bulky: bool = False) -> _Task:
         """
         Do *work* after everything that was asked before of this handle and of *others*.
 
         It begins at once if there is nothing before it, so that a later request for the same path finds it begun.
 
+        :param request: None: nobody asked for it, so nobody is answered.
         :param bulky: its reply is long; it is not begun before the client takes what it has asked for.
         """
         handles = tuple(dict.fromkeys((self, *others)))
@@ -162,7 +175,8 @@ class Handle:
             if handle is not self:
                 self._server.schedule(handle)
         self._server.done()
-        self._server.answer(task.request, task.outcome)
+        if task.request is not None:
+            self._server.answer(task.request, task.outcome)
         return bool(self._queue)
 
     def _start(self, task: _Task) -> None:
@@ -181,9 +195,11 @@ class FileHandle(Handle):
     An open file; `reader` or `writer` is set once the session has opened it.
 
     :ivar error: why a WRITE failed; from then on this handle takes no bytes, and its CLOSE commits nothing.
+    :ivar blank: whether it was opened to be written anew, and nothing else.
+    :ivar twin: what it is to hold, if that is not written into it yet.
     """
 
-    __slots__ = ("_bell", "error", "path", "readable", "reader", "writable", "writer")
+    __slots__ = ("_bell", "blank", "error", "path", "readable", "reader", "twin", "writable", "writer")
 
     def __init__(self, server: IReplies, path: Path, *, readable: bool, writable: bool) -> None:
         super().__init__(server)
@@ -192,6 +208,8 @@ class FileHandle(Handle):
         self.readable = readable
         self.writable = writable
         self.error: BaseException | None = None
+        self.blank = False
+        self.twin: ITwin | None = None
         self.reader: Reader | None = None
         self.writer: Writer | None = None
 
@@ -227,6 +245,16 @@ class FileHandle(Handle):
             raise errors.PermissionDenied("not open for reading")
         return await fetch(self.file, self._bell, offset, length)
 
+    async def fill(self) -> None:
+        """Hold in bytes what is to be held, before any of it is changed; an error is the handle's for good."""
+        twin, self.twin = self.twin, None
+        if twin is not None:
+            try:
+                await twin.fill()
+            except Exception as error:
+                self.error = self.error or error
+                raise
+
     async def store(self, offset: int, data: bytes | memoryview) -> None:
         """For a task at the head of the queue: write *data*; returns when there is room for more."""
         wait = self._take(offset, [memoryview(data)], len(data))
@@ -250,6 +278,8 @@ class FileHandle(Handle):
 
     def write(self, request: int, offset: int, parts: list[memoryview], size: int) -> None:
         """Take a WRITE, now or when its turn comes."""
+        if self.twin is not None:
+            self.task(None, self.fill)
         if self._blocking:
             self._push(_Write(request, offset, parts, size), size)
             return

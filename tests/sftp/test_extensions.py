@@ -7,7 +7,7 @@ import hashlib
 from swftp.outcomes import Status
 from swftp.sftp.attributes import OWNER_ID
 from swftp.sftp.wire import Cursor, Packet, string, strings
-from tests.sftp.case import CONTENT, NEW, READ, WRITE, A, SFTPTestCase
+from tests.sftp.case import CONTENT, NEW, NOW, READ, WRITE, A, SFTPTestCase
 from tests.sftp.client import Heard, u32, u64
 
 
@@ -119,11 +119,94 @@ class CopyDataTests(SFTPTestCase):
         """Nothing is committed."""
         self.storage["/box/a"] = bytes(1 << 20)
         source, target = self.client.open(b"/box/a", READ), self.client.open(b"/box/n", NEW)
-        self.client.extended(b"copy-data", source, u64(0), u64(0), target, u64(0))
+        self.client.extended(b"copy-data", source, u64(0), u64((1 << 20) - 1), target, u64(0))
         self.client.ask(Packet.CLOSE, target)
         self.client.server.lost()  # type: ignore[attr-defined]
         self.settle()
         self.assertNotIn("/box/n", self.storage)
+
+
+class TwinTests(CopyDataTests):
+    """A whole object that becomes a whole new file; all the rules of copying hold as well."""
+
+    def setUp(self) -> None:
+        """``/box/big`` is worth the store's trouble."""
+        super().setUp()
+        self.content = bytes(range(256)) * 8192
+        self.storage["/box/big"] = self.content
+        self.asked: list[str] = []
+        self.source = self.client.open(b"/box/big", READ)
+        self.target = self.client.open(b"/box/n", NEW)
+        self.assertEqual(self.copy(self.source, 0, 0, self.target).code, Status.OK)
+        self.client.call(Packet.CLOSE, self.source)
+        self.storage.hook = lambda verb, path: self.asked.append(verb)  # type: ignore[func-returns-value]
+
+    def ok(self, kind: int, *fields: bytes) -> None:
+        """Ask, and be told OK."""
+        asked = self.client.ask(kind, *fields)
+        self.settle(200)
+        self.assertEqual(self.client.reply(asked).code, Status.OK)
+
+    def test_the_store_copies(self) -> None:
+        """At CLOSE, and no byte of it comes here."""
+        self.assertNotIn("/box/n", self.storage)
+        self.ok(Packet.CLOSE, self.target)
+        self.assertEqual(self.storage["/box/n"], self.content)
+        self.assertEqual(self.asked, ["copy", "update"])
+
+    def test_attributes(self) -> None:
+        """The copy is of now, or has what the client sets."""
+        self.clock.advance(1000)
+        self.ok(Packet.FSETSTAT, self.target, u32(4), u32(0o600))
+        self.assertEqual(self.client.call(Packet.FSTAT, self.target).attrs.size, len(self.content))
+        self.ok(Packet.CLOSE, self.target)
+        found = self.client.call(Packet.STAT, string(b"/box/n")).attrs
+        self.assertEqual((found.permissions, found.mtime), (0o100600, int(NOW) + 1000))
+
+    def test_write_after_it(self) -> None:
+        """What is written afterwards is written over the copy."""
+        asked = [
+            self.client.ask(Packet.WRITE, self.target, u64(3), string(b"new")),
+            self.client.ask(Packet.CLOSE, self.target),
+        ]
+        self.settle(200)
+        self.assertEqual([(h.request, h.code) for h in self.client.hear()], [(a, Status.OK) for a in asked])
+        self.assertEqual(self.storage["/box/n"], self.content[:3] + b"new" + self.content[6:])
+
+    def test_truncate_after_it(self) -> None:
+        """A length set afterwards is that of the copy."""
+        self.ok(Packet.FSETSTAT, self.target, u32(1), u64(5))
+        self.ok(Packet.CLOSE, self.target)
+        self.assertEqual(self.storage["/box/n"], self.content[:5])
+
+    def test_copied_from_before_it_is_there(self) -> None:
+        """Another copy over it leaves what it does not cover."""
+        self.ok(Packet.EXTENDED, string(b"copy-data"), self.client.open(b"/box/a", READ), u64(0), u64(5), self.target,
+                u64(1))  # fmt: skip
+        self.ok(Packet.CLOSE, self.target)
+        self.assertEqual(self.storage["/box/n"], self.content[:1] + CONTENT[:5] + self.content[6:])
+
+    def test_lost(self) -> None:
+        """Nothing is copied for a client that is gone."""
+        self.client.server.lost()  # type: ignore[attr-defined]
+        self.settle()
+        self.assertNotIn("/box/n", self.storage)
+
+    def test_source_changed(self) -> None:
+        """The client is told that it did not get what it had open."""
+        self.storage["/box/big"] = b"other"
+        for kind, *rest in ((Packet.WRITE, u64(0), string(b"x")), (Packet.CLOSE,)):
+            asked = self.client.ask(kind, self.target, *rest)
+            self.settle(200)
+            self.assertEqual(self.client.reply(asked).code, Status.FAILURE)
+        self.assertNotIn("/box/n", self.storage)
+
+    def test_source_changed_before_close(self) -> None:
+        """The same without a WRITE."""
+        self.storage["/box/big"] = b"other"
+        asked = self.client.ask(Packet.CLOSE, self.target)
+        self.settle(200)
+        self.assertEqual(self.client.reply(asked).code, Status.FAILURE)
 
 
 class CheckFileTests(SFTPTestCase):
