@@ -206,7 +206,7 @@ class SwiftStorage:
 
     def _stored(self, path: Path, old: tuple[Sequence[Segment], Sequence[Names]], used: set[Names]) -> None:
         self._trees.stored(path)
-        if any(segment.names not in used for segment in old[0]):
+        if not used.issuperset([segment.names for segment in old[0]] + list(old[1])):
             self._start(self._segments.remove_unused(path, old[0], old[1]))
 
     def _start(self, work: Awaitable[object]) -> None:
@@ -251,11 +251,14 @@ class SwiftStorage:
     async def _copy_bytes(self, source: Path, target: Path, entry: Entry) -> None:
         if entry.size > self.limits.max_file_size:
             raise errors.TooLarge()
+        headers = {"X-Copy-From": describe.quoted_name(*names_of(source))}
         expected = {"etag": entry.digest} if entry.digest else {}
+        if not entry.digest:
+            headers["If-Match"] = f'"{entry.version}"'
         request = Request(
             method="PUT",
             names=names_of(target),
-            headers={"X-Copy-From": describe.quoted_name(*names_of(source)), "If-Match": f'"{entry.version}"'},
+            headers=headers,
             patience=copy_patience(entry.size),
         )
         await self._trees.patiently(target, request, expected)
@@ -288,9 +291,9 @@ class SwiftStorage:
     async def _rename_file(self, source: Path, target: Path, entry: Entry, standing: Entry | None) -> None:
         old = await self._replaced(target, False, standing)
         slo = entry.detail.get("large") == "slo"
-        copied = await self._trees.copy_name(
-            names_of(source), names_of(target), size=entry.size, slo=slo, version=entry.version
-        )
+        version = entry.version if slo or entry.digest else None
+        names = names_of(source), names_of(target)
+        copied = await self._trees.copy_name(*names, size=entry.size, slo=slo, version=version)
         if not copied:
             raise errors.NotFound()
         try:
@@ -308,7 +311,8 @@ class SwiftStorage:
         if not path.object:
             await self.stat(path)
             raise errors.IsDirectory()
-        if seen is UNSEEN or seen is None:
+        believed = seen is not UNSEEN and seen is not None
+        if not believed:
             headers = await self._objects.head(names_of(path), follow=False)
             seen = None if headers is None else describe.entry_of(path.name, headers)
         if seen is not None and seen.kind is Kind.DIRECTORY:
@@ -318,7 +322,8 @@ class SwiftStorage:
         if seen is not None and seen.detail.get("large") == "slo":
             segments, nested = await self._segments.read(names_of(path))
         if seen is None or not await self._objects.delete(names_of(path)):
-            if await self._trees.has_children(path) or path in self._trees.vanished:
+            was_file = seen is not None and not believed
+            if not was_file and (await self._trees.has_children(path) or path in self._trees.vanished):
                 raise errors.IsDirectory()
             raise errors.NotFound()
         self._trees.removed(path)

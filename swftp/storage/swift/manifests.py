@@ -147,18 +147,19 @@ def small(segments: Iterable[Segment]) -> int:
     return sum(segment.size < MIN_SIZE for segment in segments)
 
 
-def grouped(segments: Sequence[Segment]) -> list[list[Segment]]:
+def grouped(segments: Sequence[Segment], limit: int = MANY_SMALL) -> list[list[Segment]]:
     """
     *segments* in groups to be joined by the store, so that fewer are small; a group of one stays as it is.
 
-    No group has more than `MANY_SMALL`: the store slows its own copying down, too.  A small one takes what it
-    lacks from the edge of a large neighbour: patches all over a large file cost copies of a MiB, never of the file.
+    No group has more than *limit*, which is `MANY_SMALL` at most: the store slows its own copying down, too.  A
+    small one takes what it lacks from the edge of a large neighbour: patches all over a large file cost copies of
+    a MiB, never of the file.
     """
     groups: list[list[Segment]] = []
     for segment in segments:
         last = groups[-1] if groups else []
         before = last[-1] if last else segment
-        room = 0 < len(last) < MANY_SMALL
+        room = 0 < len(last) < limit
         if room and _size(last) < MIN_SIZE and segment.size >= 2 * MIN_SIZE:
             last.append(segment.slice(0, MIN_SIZE))
             groups.append([segment.slice(MIN_SIZE, segment.size - MIN_SIZE)])

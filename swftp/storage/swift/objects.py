@@ -127,6 +127,8 @@ class Objects:
             if found is None:
                 raise errors.Corrupt(f"stored, but not what was sent ({reply.transaction})")
             return found
+        if told != expected.get("etag", told) and "X-Copy-From" in request.headers:
+            raise errors.Changed()  # the source was replaced after we looked at it
         if told != expected.get("etag", told):
             log.error(
                 "{names}: stored with another checksum than was sent",
@@ -199,12 +201,12 @@ async def in_parallel(work: Sequence[Any], limit: int = CONCURRENCY) -> list[Any
     Results of the coroutines *work*, *limit* at once; waits for all, then raises the first failure.
     """
     turns = DeferredSemaphore(limit)
-    failures: list[BaseException] = []
+    failures: list[Exception] = []
 
     async def guarded(one: Any) -> Any:
         try:
             return await one
-        except errors.StorageError as error:
+        except Exception as error:
             failures.append(error)
 
     results = await gatherResults([turns.run(Deferred.fromCoroutine, guarded(one)) for one in work])

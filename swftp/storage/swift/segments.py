@@ -182,9 +182,10 @@ class Segments:
         headers = {
             "X-Copy-From": quoted_name(source.container, source.object),
             "X-Fresh-Metadata": "true",
-            "If-Match": f'"{entry.version}"',
         }
         expected = {"content-length": str(size)}
+        if entry.detail.get("large"):
+            headers["If-Match"] = f'"{entry.version}"'
         if size < entry.size:
             headers["Range"] = f"bytes={start}-{start + size - 1}"
         elif entry.digest:
@@ -266,7 +267,7 @@ class Segments:
         """*segments* without many small ones, with which Swift slows a download down."""
         made: set[Names] = set()
         while small(segments) > MANY_SMALL:
-            groups = grouped(segments)
+            groups = grouped(segments, min(MANY_SMALL, self._max_segments))
             if all(len(group) == 1 for group in groups):
                 break
             segments = await in_parallel([self._join(path, group) for group in groups], limit=4)

@@ -243,15 +243,15 @@ class Trees:
         Give the object *source*, whatever it is, a second name; False if it is not there.
 
         A link stays a link, and a large object's second manifest shares the segments, which are told so.
+
+        :param version: what is copied, else `Changed`.  Compared with the answer, not by If-Match: of a manifest
+            Swift would compare the ETag of the list, of an object copied from a large one that one's ETag.
         """
         segments, _ = await self._segments.read(source) if slo else ([], [])
         if self._segments.are_ours(segments):
             both = {Path((name[0], *name[1].split("/"))) for name in (source, target)}
             await self._segments.remember(segments, add=both)
         headers = {"X-Copy-From": quoted_name(*source)}
-        if version is not None and not slo:
-            # Of a manifest, Swift would compare the ETag of the list of segments (and answer 500).
-            headers["If-Match"] = f'"{version}"'
         request = Request(
             method="PUT",
             names=target,
