@@ -12,7 +12,9 @@ from twisted.internet.defer import maybeDeferred
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from swftp.auth.checkers import shown
 from swftp.auth.login import Login, Place, SessionCounter
+from swftp.errors import Busy
 
 log = Logger()
 
@@ -44,7 +46,18 @@ class LoginRealm:
                 raise NotImplementedError("no such interface")
             place = self._counter.enter(avatarId.user)
             avatar = self._open_session(avatarId, mind)
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, Busy):
+                log.warn(
+                    "login of {user} from {peer} refused: {reason}",
+                    event="login_failed",
+                    user=shown(avatarId.name),
+                    peer=avatarId.peer,
+                    method=avatarId.method,
+                    result="busy",
+                    reason=str(error),
+                    counted=False,
+                )
             if place is not None:
                 place.leave()
             avatarId.access.release()

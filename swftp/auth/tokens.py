@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -246,7 +247,7 @@ class IdentityService:
         http.adapters.clear()  # and so no https service can send us to http
         scheme = settings.auth_url.partition("://")[0] + "://"
         http.mount(scheme, adapter or BoundedAdapter(REPLY_LIMIT, settings.timeout, settings.threads))
-        verify = not settings.insecure and (settings.cacert or _system_authorities())
+        verify = not settings.insecure and (_authorities(settings.cacert) or _system_authorities())
         return Session(session=http, verify=verify, timeout=settings.timeout, redirect=False, app_name="swftp")
 
 
@@ -305,6 +306,16 @@ UNREACHABLE: dict[type[Exception], str] = {
     exceptions.EndpointNotFound: "no object store in the catalogue for this login, region, interface (no project?)",
     exceptions.DiscoveryFailure: "the identity service names no version that we speak; see auth_url",
 }
+
+
+def _authorities(cacert: str) -> str:
+    """
+    :raises SettingsError: there is no such file.
+    """
+    path = str(Path(cacert).expanduser()) if cacert else ""
+    if path and not Path(path).exists():
+        raise SettingsError("cacert", f"there is no {path}")
+    return path
 
 
 def _system_authorities() -> bool | str:

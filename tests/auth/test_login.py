@@ -12,7 +12,7 @@ from swftp.auth.logins import Identity
 from swftp.auth.realm import LoginRealm
 from swftp.auth.tokens import Credential
 from swftp.errors import Busy
-from tests.auth.fakes import Asked, clock
+from tests.auth.fakes import Asked, Journal, clock
 
 CREDENTIAL = Credential(Identity("v1password", (("username", "u"),)), "secret")
 
@@ -90,8 +90,11 @@ class RealmTests(SynchronousTestCase):
         """A session too many is refused, and holds neither place nor secret."""
         self.realm.requestAvatar(self.login(), None, IAvatar)
         late = self.login()
+        journal = Journal(self)
         self.assertRaises(Busy, self.realm.requestAvatar, late, None, IAvatar)
         self.assertFalse(late.access.held)
+        (line,) = journal.lines("login_failed")
+        self.assertEqual((line["user"], line["result"]), ("'u'", "busy"))
 
     def test_failing_session(self):
         """So is one that cannot be opened, or for which there is no avatar."""

@@ -222,6 +222,10 @@ class SetupTests(Harness, SynchronousTestCase):
         self.assertEqual(self.problem(options={"identity_provider": "x"}), "identity_provider")
         self.service(url=V3_URL, auth_type="v3oidcpassword", options={"identity_provider": "x", "protocol": "oidc"})
 
+    def test_cacert(self):
+        """A file of authorities that is not there is said at the start, not at each login."""
+        self.assertEqual(self.problem(cacert="/nowhere/ca.pem"), "cacert")
+
     def test_no_place_for_domains(self):
         """A plugin without domains refuses a login that names one, instead of dropping it."""
         service = self.service(url=V3_URL, auth_type="v3oidcpassword")
