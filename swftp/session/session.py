@@ -11,15 +11,13 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from swftp import errors
 from swftp.entries import Attributes, Entry, Kind, Page, Usage
 from swftp.interfaces import IComposes, ILinks, IQuota, IStorage
 from swftp.paths import ROOT, Path, check_new, resolve
+from swftp.session.background import Background
 from swftp.session.files import OpenMode, Reader, Writer
 from swftp.session.known import Known
 from swftp.session.listing import Listing
@@ -30,8 +28,6 @@ from swftp.transfer.download import Download
 from swftp.transfer.engine import Engine, TransferLimits
 from swftp.transfer.hashing import Offload
 from swftp.transfer.upload import Phase, Upload
-
-log = Logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,13 +67,10 @@ class Session:
         :param offload: runs what would hold up the reactor; see `swftp.transfer.hashing.Offload`.
         :param root: what the client sees as ``/``.
         """
-        limits = limits or SessionLimits()
-        self.user = user
-        self.peer = peer
-        self.clock = clock
+        self.user, self.peer, self.clock = user, peer, clock
         self._storage = storage
         self._root = root
-        self._limits = limits
+        self._limits = limits or SessionLimits()
         self._known = Known(clock)
         self._lookup = Lookup(storage, self._known, root)
         self._order = Order()
@@ -85,16 +78,16 @@ class Session:
         self._writers: list[Writer] = []
         self._opening = 0
         self._over = False
-        self._running: set[Deferred[Any]] = set()
+        self._background = Background()
         self._engine = Engine(
             storage=storage,
             composes=IComposes(storage, None),
             budget=budget,
-            group=Group(limits.memory),
+            group=Group(self._limits.memory),
             clock=clock,
             offload=offload,
-            limits=limits.transfer,
-            background=self.background,
+            limits=self._limits.transfer,
+            background=self._background.run,
         )
 
     @property
@@ -105,20 +98,16 @@ class Session:
 
     def background(self, work: Coroutine[Any, Any, object]) -> None:
         """Run *work*; how it fails is logged."""
-        running: Deferred[Any] = Deferred.fromCoroutine(work).addErrback(_log_failure)
-        if not running.called:
-            self._running.add(running)
-            running.addBoth(lambda _: self._running.discard(running))
+        self._background.run(work)
 
     @property
     def busy(self) -> bool:
         """Whether a file is open or something is being done."""
-        return bool(self._readers or self._writers or self._opening or self._running)
+        return bool(self._readers or self._writers or self._opening or self._background)
 
     async def settle(self) -> None:
         """Wait until all that runs in the background is over."""
-        while self._running:
-            await DeferredList(list(self._running))
+        await self._background.settle()
 
     def lost(self) -> None:
         """The client is gone: what is open is aborted, what was closed lands."""
@@ -395,8 +384,3 @@ class Session:
         if quota is None:
             raise errors.Unsupported("this storage has no quota")
         return await quota.usage(self._inside(path))
-
-
-def _log_failure(failure: Failure) -> None:
-    if not isinstance(failure.value, CancelledError | errors.Interrupted):
-        log.failure("background work failed", failure)

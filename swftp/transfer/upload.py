@@ -89,8 +89,7 @@ class Upload:
         self.error: errors.StorageError | None = None
         self.received = 0
         self.changed = target.base is None
-        self.set_since = False
-        self.loaded = False
+        self.set_since = self.loaded = False
         self.idle_since = engine.clock.seconds()
         self.table = Extents()
         if target.base is not None and target.base.size:
@@ -99,19 +98,22 @@ class Upload:
         self.share.take(self.table.cost)
         self.part_size = engine.part_size
         self.front = Front(self.table, engine.offload, pinned=target.base is None)
-        self.stager = None
-        if engine.composes is not None:
-            self.stager = Stager(engine, engine.composes, self.share, self._staged)
+        composes = engine.composes
+        self.stager = Stager(engine, composes, self.share, self._staged) if composes is not None else None
         self.stream: Stream | None = None
         self._append = target.append
-        cap = (engine.limits.in_flight + 1) * self.part_size
-        if engine.composes is None:  # who has to fill a gap must be let
-            cap = max(cap, self.part_size + 2 * engine.limits.reorder_window)
-        self.brake = Brake(self.share, cap, lambda: self.stream is None or self.stream.has_room)
-        self._barren: dict[int, int] = {}
-        """Length of run -> the bytes in memory below which looking for one again is in vain."""
+        self.brake = Brake(self.share, self._cap(), lambda: self.stream is None or self.stream.has_room)
+        self._barren: dict[int, int] = {}  # length of run -> bytes in memory below which none will be found
         self._holes = 0
         self._rereader = Rereader(self)
+
+    def _cap(self) -> int:
+        """Bytes of memory that this file may take."""
+        limits = self.engine.limits
+        cap = (limits.in_flight + 1) * self.part_size
+        if self.stager is None:  # who has to fill a gap must be let
+            cap = max(cap, self.part_size + 2 * limits.reorder_window)
+        return cap
 
     @property
     def entry(self) -> Entry:
