@@ -227,7 +227,7 @@ class SessionChannel(SSHChannel):
             return
         if self.backlog:
             self._flush_data()
-        if self._errors and not self.backlog:
+        if self._errors:
             self._flush_errors()
         if self.state is State.FINISHING and not self.backlog and not self._errors:
             self._close()
