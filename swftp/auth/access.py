@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -26,6 +27,7 @@ RENEWAL_PAUSE = 60.0
 OUTAGE_PAUSE = 5.0
 """Seconds after which an identity service that did not answer is asked again."""
 NEVER = float("-inf")
+log = Logger()
 
 Authenticate = Callable[[Credential], Deferred[Access]]
 
@@ -83,18 +85,13 @@ class CredentialAccess:
         return self._flight.join(lambda: self._ask(credential))
 
     async def get(self) -> Access:
-        """As of `IAccess`; a token near its end is renewed, but used to its end if that fails."""
+        """As of `IAccess`; a token near its end is renewed behind the caller's back, and used to its end."""
         access = self._access
         if access is None or not self.usable:
             return await self._renewed()
-        if self._clock.seconds() < self._renew_at or self._cannot_ask() is not None:
-            return access
-        try:
-            return await self._renewed()
-        except (Denied, Down):
-            if self._access is not access or not self.usable:
-                raise
-            return access
+        if self._clock.seconds() >= self._renew_at and not self._flight.busy and self._cannot_ask() is None:
+            self._flight.join(self._ask_again).addErrback(lambda _: None)  # _refused logged it
+        return access
 
     async def renew(self, stale: Access) -> Access:
         """As of `IAccess`; where the store refuses what was just renewed, nobody is asked for a minute."""
@@ -141,4 +138,6 @@ class CredentialAccess:
         self._refusal = error if isinstance(error, Denied | Down) else Down("the identity service could not be asked")
         pause = RENEWAL_PAUSE if isinstance(error, Denied) else OUTAGE_PAUSE
         self._pause_until = self._clock.seconds() + pause
+        if self._holders:  # else it is a login, which has its own line
+            log.warn("no new token: {reason}", event="renewal_failed", reason=self._refusal.reason)
         raise self._refusal

@@ -73,7 +73,7 @@ class AccessCache:
         return access
 
     async def _in_turn(self, key: bytes, credential: Credential) -> CredentialAccess:
-        turn = self._turns.setdefault(credential.identity.key, DeferredLock())
+        turn = self._turns.setdefault(credential.identity.person, DeferredLock())
         if len(turn.waiting) >= WAITING_LIMIT:
             raise Down("too many logins of this user wait for the identity service")
         give_up = self._clock.seconds() + self._settings.timeout

@@ -56,6 +56,11 @@ class Identity:
         """The same for every spelling of one identity; for counting and caching."""
         return "\0".join([self.plugin, *(f"{name}={value}" for name, value in self.options)])
 
+    @property
+    def person(self) -> str:
+        """The same for every project of one user; it is users whom identity services lock out."""
+        return "\0".join(f"{name}={value}" for name, value in self.options if not name.startswith("project_"))
+
 
 def decoded(name: bytes, secret: bytes) -> tuple[str, str]:
     """

@@ -10,7 +10,7 @@ from swftp.auth.refusals import Denied, Down
 from swftp.auth.tokens import Credential
 from swftp.errors import Unauthorized, Unavailable
 from swftp.interfaces import Access, IAccess
-from tests.auth.fakes import Asked, clock
+from tests.auth.fakes import Asked, Journal, clock
 
 CREDENTIAL = Credential(Identity("v1password", (("username", "test:tester"),)), "secret")
 
@@ -50,10 +50,23 @@ class AccessTests(Harness, SynchronousTestCase):
         self.assertEqual(len(self.asked.credentials), 1)
 
     def test_renewed_early(self):
-        """Five minutes before its end a token is renewed, once for all who wait."""
+        """Five minutes before its end a token is renewed, once, and nobody waits for that."""
         self.clock.advance(3299)
         self.assertIs(self.successResultOf(self.get()), self.first)
+        self.assertEqual(len(self.asked.credentials), 1)
         self.clock.advance(1)
+        for _ in range(3):
+            self.assertIs(self.successResultOf(self.get()), self.first)
+        self.assertEqual(len(self.asked.credentials), 2)
+        second = self.token(3600)
+        self.asked.answer(second)
+        self.assertIs(self.successResultOf(self.get()), second)
+
+    def test_waits_at_the_end(self):
+        """Only when it has ended do requests wait, for the one renewal."""
+        self.clock.advance(3300)
+        self.successResultOf(self.get())
+        self.clock.advance(300)
         waiters = [self.get() for _ in range(3)]
         second = self.token(3600)
         self.asked.answer(second)
@@ -64,14 +77,15 @@ class AccessTests(Harness, SynchronousTestCase):
     def test_short_life(self):
         """A token of five minutes is not renewed all the time: after four of them."""
         self.clock.advance(3300)
-        waiter = self.get()
+        self.get()
         short = self.token(300)
         self.asked.answer(short)
-        self.assertIs(self.successResultOf(waiter), short)
         self.clock.advance(239)
         self.assertIs(self.successResultOf(self.get()), short)
+        self.assertEqual(len(self.asked.credentials), 2)
         self.clock.advance(1)
-        self.assertNoResult(self.get())
+        self.assertIs(self.successResultOf(self.get()), short)
+        self.assertEqual(len(self.asked.credentials), 3)
 
     def test_same_token_again(self):
         """A service that hands out the old token until it ends (TempAuth) is asked a few times, not each time."""
@@ -90,14 +104,15 @@ class AccessTests(Harness, SynchronousTestCase):
 
     def test_outage_while_token_is_good(self):
         """An identity service that is down does not hurt before the token ends."""
+        journal = Journal(self)
         self.clock.advance(3300)
-        waiter = self.get()
-        self.asked.answer(Down("down"))
-        self.assertIs(self.successResultOf(waiter), self.first)
+        self.get()
+        self.asked.answer(Down("all is lost"))
         self.assertIs(self.successResultOf(self.get()), self.first)
         self.assertEqual(len(self.asked.credentials), 2)
+        self.assertEqual([line["reason"] for line in journal.lines("renewal_failed")], ["all is lost"])
         self.clock.advance(5)
-        self.assertNoResult(self.get())
+        self.assertIs(self.successResultOf(self.get()), self.first)
         self.assertEqual(len(self.asked.credentials), 3)
 
     def test_outage_at_the_end(self):
@@ -196,17 +211,22 @@ class RefusedTokenTests(Harness, SynchronousTestCase):
     def test_early_renewal_denied(self):
         """A no to an early renewal leaves the token that the store still takes."""
         self.clock.advance(3300)
-        waiter = self.get()
+        self.get()
         self.asked.answer(Denied("changed"))
-        self.assertIs(self.successResultOf(waiter), self.first)
+        self.assertIs(self.successResultOf(self.get()), self.first)
+        self.clock.advance(59)
+        self.get()
+        self.assertEqual(len(self.asked.credentials), 2)
 
     def test_refused_during_early_renewal(self):
         """A token that the store refuses while it is being renewed is not given out when the renewal fails."""
         self.clock.advance(3300)
-        early, refused = self.get(), self.renew(self.first)
+        self.get()
+        refused = self.renew(self.first)
+        late = self.get()
         self.asked.answer(Down("down"))
-        self.failureResultOf(early, Unavailable)
-        self.failureResultOf(refused, Unavailable)
+        for waiter in (refused, late, self.get()):
+            self.failureResultOf(waiter, Unavailable)
 
     def test_one_gives_up(self):
         """A request that is cancelled does not end the renewal for the others."""

@@ -115,6 +115,15 @@ class CacheTests(SynchronousTestCase):
         self.failureResultOf(guesses[0], Denied)
         self.assertEqual(self.count, 3)
 
+    def test_one_guess_whatever_project(self):
+        """Guesses at one Keystone user wait for each other, whatever project they name."""
+        settings = AuthSettings(auth_url="https://identity.test/v3")
+        for n in range(3):
+            Deferred.fromCoroutine(self.cache.login(parse(f"ann/project{n}", settings), f"guess {n}"))
+        self.assertEqual(self.count, 1)
+        Deferred.fromCoroutine(self.cache.login(parse("bob", settings), "guess"))
+        self.assertEqual(self.count, 2)
+
     def test_queue_of_guesses(self):
         """So many guesses at one user wait, and no more; those who waited too long are not asked for."""
         guesses = [self.login(f"guess {n}") for n in range(WAITING_LIMIT + 2)]
