@@ -43,13 +43,20 @@ class Group:
     The transfers of one session.
 
     :ivar limit: bytes that they should not exceed together.
+    :ivar leaving: bytes of theirs that are on their way out.
     """
 
-    __slots__ = ("limit", "used")
+    __slots__ = ("leaving", "limit", "used")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.used = 0
+        self.leaving = 0
+
+    @property
+    def wanting(self) -> bool:
+        """Whether it is full, and too little is on its way out to change that soon."""
+        return self.used > self.limit and self.leaving < self.limit // 8
 
 
 class Share:
@@ -110,6 +117,7 @@ class Share:
     def depart(self, count: int) -> None:
         """*count* bytes of what is held are on their way out."""
         self.leaving += count
+        self.group.leaving += count
         self.budget.leaving += count
 
     def give(self, count: int, departed: bool = False) -> None:
@@ -119,6 +127,7 @@ class Share:
         self.budget.used -= count
         if departed:
             self.leaving -= count
+            self.group.leaving -= count
             self.budget.leaving -= count
         self.budget.settle()
 
@@ -182,7 +191,9 @@ class Budget:
     @property
     def wanting(self) -> bool:
         """Whether somebody waits, and too little is on its way out to help him soon."""
-        return bool(self._queue) and self.leaving < self.limit // 8
+        if self.pressed:
+            return bool(self._queue) and self.leaving < self.limit // 8
+        return any(share.group.wanting for share in self._queue)
 
     @property
     def fair(self) -> int:
@@ -256,7 +267,7 @@ class Budget:
     def _candidates(self) -> list[Share]:
         """Who could help those that wait, largest first; where only a session is full, who is of that session."""
         groups = {share.group for share in self._queue}
-        shares = [share for share in self._shares if self.pressed or share.group in groups]
+        shares = [share for share in self._shares if self.pressed or (share.group in groups and share.group.wanting)]
         return sorted(shares, key=lambda share: share.leaving - share.held)
 
     def _relieve(self, least: int, shares: tuple[Share, ...] | list[Share]) -> int:

@@ -22,7 +22,8 @@ class TransferLimits:
     segment_size: int = 32 * MIB
     """Files up to this size stay in memory until CLOSE; larger ones are staged in parts of this size."""
     reorder_window: int = 8 * MIB
-    """How far ahead of a gap a client may write, where the store cannot put objects together."""
+    """How far ahead of a gap a client may write: always where the store cannot put objects together, else as far
+    as `segment_size` allows."""
     in_flight: int = 2
     """Parts of one file on their way to the store at the same time."""
     stall: float = 20.0

@@ -110,10 +110,7 @@ class Upload:
     def _cap(self) -> int:
         """Bytes of memory that this file may take."""
         limits = self.engine.limits
-        cap = (limits.in_flight + 1) * self.part_size
-        if self.stager is None:  # who has to fill a gap must be let
-            cap = max(cap, self.part_size + 2 * limits.reorder_window)
-        return cap
+        return max((limits.in_flight + 1) * self.part_size, self.part_size + 2 * limits.reorder_window)
 
     @property
     def entry(self) -> Entry:

@@ -95,7 +95,7 @@ class TransferCase(SynchronousTestCase):
             group=Group(group or self.memory),
             clock=self.clock,
             offload=maybeDeferred,
-            limits=TransferLimits(**{"segment_size": self.segment_size, **limits}),
+            limits=TransferLimits(**{"segment_size": self.segment_size, "reorder_window": 64 * KIB, **limits}),
             background=self.background,
         )
 
