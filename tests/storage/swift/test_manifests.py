@@ -1,0 +1,127 @@
+"""Manifests as values: what is joined, and what is ours."""
+
+from __future__ import annotations
+
+import random
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from swftp import errors
+from swftp.paths import Path
+from swftp.storage.swift.manifests import (
+    MANY_SMALL,
+    MIN_SIZE,
+    Segment,
+    grouped,
+    home_of,
+    manifest,
+    merged,
+    parse_manifest,
+    small,
+    upload_of,
+    upload_prefix,
+)
+
+
+def segment(number: int, size: int, offset: int = 0, total: int | None = None) -> Segment:
+    """A segment of our own."""
+    return Segment("c_segments", f"o/swftp-1-{'0' * 16}/{number:08d}", "e", total or size, offset, size)
+
+
+def spans(segments: list[Segment]) -> list[tuple[str, int, int]]:
+    """The bytes that *segments* are, neighbours joined."""
+    return [(s.name, s.offset, s.size) for s in merged(segments)]
+
+
+class NameTests(SynchronousTestCase):
+    """Whose a segment is."""
+
+    def test_ours(self) -> None:
+        """Names of our own are known again, others never taken for ours."""
+        prefix = upload_prefix(Path(("c", "a", "b")), 0x5F, "0123456789abcdef")
+        self.assertEqual(upload_of(f"{prefix}/00000001"), prefix)
+        self.assertEqual(upload_of(f"{prefix}/00000001m"), prefix)
+        self.assertEqual(home_of("c_segments", prefix, "_segments"), Path(("c", "a", "b")))
+        for name in (
+            "a/b/slo/1500000000.0/100/10/00000001",
+            f"{prefix}/names",
+            f"{prefix}/1",
+            f"{prefix}/00000001/x",
+            "swftp-5f-0123456789abcdef/00000001",
+            "a/swftp-5f-0123456789abcdeg/00000001",
+        ):
+            self.assertIsNone(upload_of(name))
+
+    def test_long(self) -> None:
+        """A name too long for a prefix gets a short one, that tells no home."""
+        prefix = upload_prefix(Path(("c", "x" * 1024)), 0x5F, "0123456789abcdef")
+        self.assertLess(len(prefix), 200)
+        self.assertEqual(upload_of(f"{prefix}/00000001"), prefix)
+        self.assertIsNone(home_of("c_segments", prefix, "_segments"))
+
+    def test_awkward(self) -> None:
+        """An object may itself be called like a segment, or hold newlines."""
+        for name in ("swftp-5f-0123456789abcdef", "a\nb", "x/swftp-5f-0123456789abcdef/00000001"):
+            prefix = upload_prefix(Path(("c", *name.split("/"))), 1, "f" * 16)
+            self.assertEqual(upload_of(f"{prefix}/00000009"), prefix)
+            self.assertEqual(home_of("c_segments", prefix, "_segments"), Path(("c", *name.split("/"))))
+
+
+class GroupTests(SynchronousTestCase):
+    """Small segments are joined."""
+
+    def test_same_bytes(self) -> None:
+        """Whatever is joined, the bytes and their order are the same; no group is too long, and fewer are small."""
+        generator = random.Random(1)
+        for _ in range(300):
+            sizes = [
+                generator.choice((1, 1000, MIN_SIZE - 1, MIN_SIZE, 2 * MIN_SIZE, 50 * MIN_SIZE)) for _ in range(40)
+            ]
+            segments = [segment(i, size) for i, size in enumerate(sizes)]
+            groups = grouped(segments)
+            self.assertEqual(spans([s for group in groups for s in group]), spans(segments))
+            self.assertLessEqual(max(map(len, groups)), MANY_SMALL + 1)
+            joined = [segment(i, sum(s.size for s in group)) for i, group in enumerate(groups)]
+            if small(segments) > MANY_SMALL:
+                self.assertLess(small(joined), small(segments))
+
+    def test_patches(self) -> None:
+        """Patches all over a large file: nothing small is left, and little of the file is copied."""
+        segments = []
+        for i in range(30):
+            segments += [segment(0, 30 * MIN_SIZE, i * 31 * MIN_SIZE, 10_000 * MIN_SIZE), segment(i + 1, 100)]
+        groups = grouped(segments)
+        joined = [segment(i, sum(s.size for s in group)) for i, group in enumerate(groups)]
+        self.assertEqual(small(joined), 0)
+        copied = sum(s.size for group in groups if len(group) > 1 for s in group)
+        self.assertLess(copied, 2 * 31 * MIN_SIZE)
+
+    def test_merged(self) -> None:
+        """Neighbouring ranges of one segment are one range; others are not."""
+        whole = segment(1, 100)
+        self.assertEqual(merged([whole.slice(0, 40), whole.slice(40, 60)]), [whole])
+        self.assertEqual(len(merged([whole.slice(0, 40), whole.slice(41, 59)])), 2)
+        self.assertEqual(len(merged([whole, whole])), 2)
+
+
+class ParseTests(SynchronousTestCase):
+    """Manifests read back."""
+
+    def test_garbage(self) -> None:
+        """What is no manifest is an error."""
+        for body in (
+            b"",
+            b"{}x",
+            b"[1]",
+            b'[{"name": "x"}]',
+            b'[{"name": "/c/o", "bytes": "y", "hash": "e"}]',
+            b"null",
+        ):
+            self.assertRaises(errors.Unavailable, parse_manifest, body)
+        self.assertRaises(errors.Unsupported, parse_manifest, b'[{"data": "eA=="}]')
+
+    def test_ranges(self) -> None:
+        """A range is told where the segment is not used whole."""
+        whole = segment(1, 100)
+        self.assertNotIn(b"range", manifest([whole]))
+        self.assertIn(b'"range": "10-29"', manifest([whole.slice(10, 20)]))

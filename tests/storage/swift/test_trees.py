@@ -1,0 +1,210 @@
+"""Directories under faults: a late listing, a copy that fails, a container that is not quite empty yet."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from swftp import errors
+from swftp.entries import Attributes, Kind
+from swftp.paths import resolve
+from swftp.storage.swift import Options, Policy
+from swftp.storage.vanished import LIFETIME
+from tests.storage.bytes import Source, md5
+from tests.storage.swift.scripted import ScriptedCase
+from tests.storage.swift.test_requests import MARKER, PLAIN, STORED, row
+
+COPY = "?multipart-manifest=get&symlink=get"
+
+
+def page(*names: str) -> bytes:
+    """A listing."""
+    return json.dumps([row(name) for name in names]).encode()
+
+
+class TreeCase(ScriptedCase):
+    """A directory ``/c/d`` with files."""
+
+    options = Options(tree_limit=3)
+
+    def listing(self, prefix: str, *names: str, limit: int = 10000) -> None:
+        """The store's next listing of *prefix* has *names*."""
+        line = f"GET /c?format=json&limit={limit}" + (f"&prefix={prefix}" if prefix else "")
+        self.swift.expect(line, body=page(*names))
+
+    def store(self, path: str) -> None:
+        """A file stored by us."""
+        self.swift.expect(f"PUT {path}", 201, headers=STORED)
+        self.done(self.storage.store(resolve(path), Source(b"data"), Attributes(), replaces=None))
+
+    def remove(self, path: str) -> None:
+        """A file removed by us."""
+        self.swift.expect(f"HEAD {path}?symlink=get", headers=PLAIN, length=4)
+        self.swift.expect(f"DELETE {path}", 204)
+        self.done(self.storage.remove(resolve(path)))
+
+    def move(self) -> Any:
+        """The renaming of ``/c/d`` to ``/c/e``, after what it looks at first."""
+        self.swift.expect("HEAD /c/d?symlink=get", headers=MARKER, length=0)
+        self.swift.expect("HEAD /c/e?symlink=get", 404)
+        self.listing("e/", limit=1)
+        return self.storage.rename(resolve("/c/d"), resolve("/c/e"))
+
+
+class MoveTests(TreeCase):
+    """Renaming a directory."""
+
+    policy = Policy(attempts=2)
+
+    def test_moved(self) -> None:
+        """All is copied before anything is deleted."""
+        work = self.move()
+        self.listing("d/", "d/a", "d/b")
+        for name in ("a", "b"):
+            self.swift.expect(f"PUT /c/e/{name}{COPY}", 201, headers=STORED)
+        self.swift.expect("HEAD /c/d?symlink=get", headers=MARKER, length=0)
+        self.swift.expect(f"PUT /c/e{COPY}", 201, headers=STORED)
+        for name in ("a", "b"):
+            self.swift.expect(f"DELETE /c/d/{name}", 204)
+        self.swift.expect("HEAD /c/d?symlink=get", headers=MARKER, length=0)
+        self.swift.expect("DELETE /c/d", 204)
+        self.done(work)
+
+    def test_copy_fails(self) -> None:
+        """If one file cannot be copied, the source is whole and nothing of the target is left."""
+        work = self.move()
+        self.listing("d/", "d/a", "d/b")
+        self.swift.expect(f"PUT /c/e/a{COPY}", 201, headers=STORED)
+        self.swift.expect(f"PUT /c/e/b{COPY}", 413)
+        self.swift.expect("DELETE /c/e/a", 204)
+        self.fails(errors.TooLarge, work)
+
+    def test_too_large(self) -> None:
+        """A directory with too many files is refused before anything is done."""
+        work = self.move()
+        self.listing("d/", "d/1", "d/2", "d/3", "d/4")
+        self.fails(errors.Unsupported, work)
+
+    def test_stale_listing(self) -> None:
+        """What the listing still shows, but is gone, is not missed."""
+        work = self.move()
+        self.listing("d/", "d/a")
+        self.swift.expect(f"PUT /c/e/a{COPY}", 404)
+        self.swift.expect("HEAD /c/d/a?symlink=get", 404)
+        self.swift.expect("HEAD /c/d?symlink=get", 404)
+        self.swift.expect("PUT /c/e", 201, headers={"Etag": md5(b"")})
+        self.swift.expect("DELETE /c/d/a", 404)
+        self.swift.expect("HEAD /c/d?symlink=get", 404)
+        self.done(work)
+
+    def test_late_listing(self) -> None:
+        """What we stored a moment ago moves along, though no listing shows it yet."""
+        self.store("/c/d/new")
+        work = self.move()
+        self.listing("d/")
+        self.swift.expect("HEAD /c/d/new?symlink=get", headers=PLAIN, length=4)
+        self.swift.expect(f"PUT /c/e/new{COPY}", 201, headers=STORED)
+        self.swift.expect("HEAD /c/d?symlink=get", 404)
+        self.swift.expect("PUT /c/e", 201, headers={"Etag": md5(b"")})
+        self.swift.expect("DELETE /c/d/new", 204)
+        self.swift.expect("HEAD /c/d?symlink=get", 404)
+        self.done(work)
+
+    def test_source_stays(self) -> None:
+        """If the source cannot be deleted, that is said; both are there."""
+        work = self.move()
+        self.listing("d/", "d/a")
+        self.swift.expect(f"PUT /c/e/a{COPY}", 201, headers=STORED)
+        self.swift.expect("HEAD /c/d?symlink=get", 404)
+        self.swift.expect("PUT /c/e", 201, headers={"Etag": md5(b"")})
+        self.swift.expect("DELETE /c/d/a", 403)
+        self.fails(errors.Unavailable, work)
+
+    def test_file_copied_not_deleted(self) -> None:
+        """The same of a file."""
+        self.swift.expect("HEAD /c/a?symlink=get", headers=PLAIN, length=4)
+        self.swift.expect("HEAD /c/b?symlink=get", 404)
+        self.listing("b/", limit=1)
+        self.swift.expect(f"PUT /c/b{COPY}", 201, headers=STORED)
+        self.swift.expect("DELETE /c/a", 403)
+        self.fails(errors.PermissionDenied, self.storage.rename(resolve("/c/a"), resolve("/c/b")))
+
+    def test_file_changed(self) -> None:
+        """A file that is replaced while it is renamed is not deleted."""
+        self.swift.expect("HEAD /c/a?symlink=get", headers=PLAIN, length=4)
+        self.swift.expect("HEAD /c/b?symlink=get", 404)
+        self.listing("b/", limit=1)
+        self.swift.expect(f"PUT /c/b{COPY}", 201, headers={"Etag": md5(b"new")})
+        self.fails(errors.Changed, self.storage.rename(resolve("/c/a"), resolve("/c/b")))
+
+
+class RemoveTests(TreeCase):
+    """Removing directories while listings lag."""
+
+    def test_stale_child(self) -> None:
+        """What we removed does not keep its directory, though the listing still shows it."""
+        self.remove("/c/d/a")
+        self.listing("d/", "d/a", limit=100)
+        self.swift.expect("HEAD /c/d/a?symlink=get", 404)
+        self.swift.expect("HEAD /c/d?symlink=get", headers=MARKER, length=0)
+        self.swift.expect("DELETE /c/d", 204)
+        self.done(self.storage.remove_directory(resolve("/c/d")))
+
+    def test_stored_again(self) -> None:
+        """What somebody stored again does."""
+        self.remove("/c/d/a")
+        self.listing("d/", "d/a", limit=100)
+        self.swift.expect("HEAD /c/d/a?symlink=get", headers=PLAIN, length=4)
+        self.fails(errors.NotEmpty, self.storage.remove_directory(resolve("/c/d")))
+
+    def test_unlisted_child(self) -> None:
+        """What we stored keeps its directory, though no listing shows it yet."""
+        self.store("/c/d/new")
+        self.listing("d/", limit=100)
+        self.swift.expect("HEAD /c/d/new?symlink=get", headers=PLAIN, length=4)
+        self.fails(errors.NotEmpty, self.storage.remove_directory(resolve("/c/d")))
+
+    def test_container_lag(self) -> None:
+        """A container that the store thinks is not empty is waited for, if only our removals are in it."""
+        self.remove("/c/a")
+        self.swift.expect("DELETE /c", 409)
+        self.listing("", "a", limit=100)
+        self.swift.expect("HEAD /c/a?symlink=get", 404)
+        self.swift.expect("DELETE /c", 409)
+        self.listing("", limit=100)
+        self.swift.expect("DELETE /c", 204)
+        self.swift.expect("DELETE /c_segments", 404)
+        self.done(self.storage.remove_directory(resolve("/c")))
+
+    def test_container_not_empty(self) -> None:
+        """One with anything else in it is not."""
+        self.swift.expect("DELETE /c", 409)
+        self.listing("", "a", limit=100)
+        self.fails(errors.NotEmpty, self.storage.remove_directory(resolve("/c")))
+
+    def test_vanished_for_a_while(self) -> None:
+        """A directory that vanished with its last file is remembered for a while only, and by its remover only."""
+        self.remove("/c/d/a")
+        for seconds, there in ((LIFETIME - 1, True), (2, False)):
+            self.turn(seconds)
+            self.swift.expect("HEAD /c/d", 404)
+            self.listing("d/", limit=1)
+            if there:
+                self.assertEqual(self.done(self.storage.stat(resolve("/c/d"))).kind, Kind.DIRECTORY)
+            else:
+                self.fails(errors.NotFound, self.storage.stat(resolve("/c/d")))
+
+    def test_bulk_delete_errors(self) -> None:
+        """A bulk delete that says 200 and means no is done one by one."""
+        names = [("c", f"o{i}") for i in range(4)]
+        self.swift.expect(
+            "POST ?bulk-delete", body=b'{"Response Status": "400 Bad Request", "Errors": [["/c/o1", "403"]]}'
+        )
+        for _, name in names:
+            self.swift.expect(f"DELETE /c/{name}", 403 if name == "o1" else 204)
+        self.assertEqual(self.done(self.storage._objects.delete_many(names)), [("c", "o1")])
+        self.assertEqual(self.swift.requests[0].body, b"/c/o0\n/c/o1\n/c/o2\n/c/o3")
+        self.swift.expect(
+            "POST ?bulk-delete", body=b'  {"Response Status": "200 OK", "Errors": [], "Number Deleted": 4}'
+        )
+        self.assertEqual(self.done(self.storage._objects.delete_many(names)), [])
