@@ -98,7 +98,7 @@ class Transport(SSHServerTransport):
         self.exchange.ask()
 
     def logged_in(self, avatar: object, logout: Callable[[], None]) -> None:
-        """Authentication is over; channels may be opened.  *logout* is called when the client is gone."""
+        """Channels may be opened.  *logout* is called when the client is gone: at once if it did not wait."""
         if self.phase is not Phase.AUTH:
             logout()
             return

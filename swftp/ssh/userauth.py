@@ -205,9 +205,6 @@ class UserAuth(SSHService):
                 self._next()
             return
         _, avatar, logout = result
-        if self._attempt is not Attempt.CHECKING:
-            logout()  # the client did not wait
-            return
         self._attempt = Attempt.DONE
         self.transport.sendPacket(Msg.USERAUTH_SUCCESS, b"")
         self.transport.logged_in(avatar, logout)
