@@ -55,6 +55,7 @@ class Account:
     def __init__(self, server: Swift, user: str, password: str) -> None:
         self.server = server
         self.connection = Connection(authurl=server.url, user=user, key=password, retries=2)
+        self._filled: set[str] = set()
 
     def new_container(self, prefix: str = "c") -> str:
         """Make a container of a name that was never used."""
@@ -127,8 +128,10 @@ class Account:
         """
         Put *names* into the listing of *container*, at once and without objects behind them.
 
-        Ten thousand PUTs take a minute; a listing is a table, and this writes its rows.
+        Ten thousand PUTs take a minute; a listing is a table, and this writes its rows.  The container
+        stays for good: what does not exist cannot be removed.
         """
+        self._filled.add(container)
         script = "import sys; from tests.functional import swift; swift.write_rows(sys.argv[1])"
         subprocess.run(
             [sys.executable, "-c", script, str(self._database(container))],
@@ -145,6 +148,8 @@ class Account:
 
     def wipe(self, container: str) -> None:
         """Remove *container*, its segments and all that is in them; Swift's lag is waited out."""
+        if container in self._filled:
+            return
         for victim in [name for name in self.containers() if name.startswith(container)]:
             for _ in range(50):
                 for name in self.names(victim):
