@@ -9,9 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric import ec, mlkem, x25519
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from twisted.conch.checkers import InMemorySSHKeyDB, SSHPublicKeyChecker
 from twisted.conch.interfaces import IConchUser
 from twisted.conch.ssh.keys import Key
@@ -29,13 +27,14 @@ from swftp.ssh import algorithms
 from swftp.ssh.algorithms import COMPAT, Policy
 from swftp.ssh.factory import Factory
 from swftp.ssh.interfaces import Avatar
-from swftp.ssh.kex import METHODS, Keys, modp
+from swftp.ssh.kex import METHODS, Keys
 from swftp.ssh.limits import Admission
 from swftp.ssh.openers import PlainOpener
 from swftp.ssh.sealers import PlainSealer
 from swftp.ssh.settings import Settings
 from swftp.ssh.transport import Transport
-from swftp.ssh.wire import U32, Msg, Reader, Reason, mpint, names, string
+from swftp.ssh.wire import U32, Msg, Reader, Reason, names, string
+from tests.ssh.client_kex import CLIENT_METHODS
 
 HOST_KEY = Key(Ed25519PrivateKey.generate())
 USER_KEY = Key(Ed25519PrivateKey.generate())
@@ -383,51 +382,5 @@ class Client:
         self.messages = [message for message in self.messages if message[0] != Msg.CHANNEL_DATA]
         return b"".join(Reader(payload[4:]).string() for payload in data)
 
-
-def _client_x25519() -> Any:
-    private = x25519.X25519PrivateKey.generate()
-
-    def finish(public: bytes) -> bytes:
-        secret = private.exchange(x25519.X25519PublicKey.from_public_bytes(public))
-        return mpint(int.from_bytes(secret, "big"))
-
-    return private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw), finish
-
-
-def _client_mlkem() -> Any:
-    quantum, classical = mlkem.MLKEM768PrivateKey.generate(), x25519.X25519PrivateKey.generate()
-
-    def finish(public: bytes) -> bytes:
-        shared = quantum.decapsulate(public[:-32])
-        shared += classical.exchange(x25519.X25519PublicKey.from_public_bytes(public[-32:]))
-        return string(hashlib.sha256(shared).digest())
-
-    public = quantum.public_key().public_bytes_raw()
-    return public + classical.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw), finish
-
-
-def _client_nistp256() -> Any:
-    private = ec.generate_private_key(ec.SECP256R1())
-
-    def finish(public: bytes) -> bytes:
-        peer = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public)
-        return mpint(int.from_bytes(private.exchange(ec.ECDH(), peer), "big"))
-
-    return private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint), finish
-
-
-def _client_group(bits: int, offset: int) -> Any:
-    prime, private = modp(bits, offset), int.from_bytes(hashlib.sha512(b"private").digest(), "big")
-    return mpint(pow(2, private, prime))[4:], lambda f: mpint(pow(int.from_bytes(f, "big"), private, prime))
-
-
-CLIENT_METHODS = {
-    b"mlkem768x25519-sha256": _client_mlkem,
-    b"curve25519-sha256": _client_x25519,
-    b"curve25519-sha256@libssh.org": _client_x25519,
-    b"ecdh-sha2-nistp256": _client_nistp256,
-    b"diffie-hellman-group14-sha256": lambda: _client_group(2048, 124476),
-    b"diffie-hellman-group16-sha512": lambda: _client_group(4096, 240904),
-}
 
 __all__ = ["HOST_KEY", "USER_KEY", "WINDOW", "Client", "Realm", "Reason", "Recorder", "Server", "Wire", "names"]

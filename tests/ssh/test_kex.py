@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from swftp.ssh.algorithms import COMPAT
 from swftp.ssh.kex import METHODS, Keys, modp
 from swftp.ssh.wire import ProtocolError, Reason
-from tests.ssh.harness import CLIENT_METHODS
+from tests.ssh.client_kex import CLIENT_METHODS
 
 
 class EveryMethod(SynchronousTestCase):
