@@ -247,3 +247,12 @@ async def collect(response: IResponse, limit: int, clock: IReactorTime, timeout:
         return await done
     finally:
         watchdog.stop()
+
+
+class Hangup(Protocol):
+    """Ends a response that nobody wants."""
+
+    def connectionMade(self) -> None:
+        """Its body begins."""
+        if self.transport is not None:
+            self.transport.loseConnection()

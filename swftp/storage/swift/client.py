@@ -26,7 +26,7 @@ from twisted.web.iweb import IAgent, IResponse
 from swftp import errors
 from swftp.interfaces import Access, IAccess, IByteSource
 from swftp.paths import quoted
-from swftp.storage.swift.bodies import Upload, Watchdog, collect
+from swftp.storage.swift.bodies import Hangup, Upload, Watchdog, collect
 from swftp.storage.swift.connections import Connections
 from swftp.storage.swift.refusals import RETRIED, Reply, refusal
 
@@ -72,6 +72,8 @@ class Request:
     """Seconds that the store may think beyond the usual."""
     bulk: bool = False
     """Carries file content."""
+    needs: str = ""
+    """Header (in lower case) without which the body of a 200 is not what is wanted, and is not read."""
 
     @property
     def replayable(self) -> bool:
@@ -299,6 +301,10 @@ class SwiftClient:
         d.addErrback(lambda _: None)
 
     async def _reply(self, request: Request, response: IResponse) -> Reply:
+        headers = headers_of(response)
+        if request.needs and response.code == 200 and request.needs not in headers:
+            response.deliverBody(Hangup())  # type: ignore[no-untyped-call]
+            return Reply(response.code, headers)
         limit = request.limit if response.code < 300 else ERROR_LIMIT
         timeout = self.policy.response_timeout + request.patience
         try:
@@ -307,7 +313,7 @@ class SwiftClient:
             if response.code < 300:
                 raise Lost(f"answer was cut: {error}", whole=True) from error
             body = b""  # the status says enough
-        return Reply(response.code, headers_of(response), body)
+        return Reply(response.code, headers, body)
 
 
 def headers_of(response: IResponse) -> dict[str, str]:

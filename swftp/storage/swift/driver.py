@@ -50,7 +50,7 @@ class SwiftStorage:
         self.options = options = options or Options()
         self.limits = limits = limits or Limits()
         self._objects = Objects(client, limits.bulk_delete)
-        page_size = min(options.page_size, limits.listing)
+        self.page_size = page_size = min(options.page_size, limits.listing)
         hidden = options.segments_suffix if options.hide_segments else ""
         self._lister = Lister(client, page_size, hidden)
         self._segments = Segments(

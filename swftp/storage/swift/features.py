@@ -19,6 +19,7 @@ from swftp.storage.swift.bodies import Bytes
 from swftp.storage.swift.client import Request, SwiftClient
 from swftp.storage.swift.driver import SwiftStorage, names_of
 from swftp.storage.swift.fetching import Fetch
+from swftp.storage.swift.janitor import AGE, Janitor
 from swftp.storage.swift.limits import Limits, discover
 from swftp.storage.swift.manifests import Segment
 from swftp.storage.swift.options import Options
@@ -97,6 +98,18 @@ class ComposingStorage(SwiftStorage):
         except errors.StorageError:
             await self._segments.discard(parts)
             raise
+
+    async def sweep(self, container: str, age: float = AGE) -> int:
+        """
+        Remove what uploads into *container* left behind when a gateway died; how many objects that were.
+
+        :param age: seconds since the last segment of an upload after which it is taken for abandoned.
+        """
+        janitor = Janitor(self.client, self._segments, listing=self.page_size, age=age)
+        try:
+            return await janitor.sweep(self._segments.container_for(Path((container,))))
+        except errors.NotFound:
+            return 0
 
     async def discard(self, parts: Sequence[IPart]) -> None:
         """See `IComposes.discard`."""

@@ -24,7 +24,7 @@ from zope.interface import implementer
 from swftp import errors
 from swftp.entries import Entry, Kind
 from swftp.interfaces import IByteSink
-from swftp.storage.swift.bodies import Watchdog, collect
+from swftp.storage.swift.bodies import Hangup, Watchdog, collect
 from swftp.storage.swift.client import ERROR_LIMIT, Lost, Request, SwiftClient, headers_of
 from swftp.storage.swift.describe import entry_of
 from swftp.storage.swift.refusals import RETRIED, Reply, refusal
@@ -56,14 +56,6 @@ class _Pipe(Protocol):
 
     def abort(self, error: Exception) -> None:
         self.end(error)
-        if self.transport is not None:
-            self.transport.loseConnection()
-
-
-class _Hangup(Protocol):
-    """Ends a response nobody wants."""
-
-    def connectionMade(self) -> None:
         if self.transport is not None:
             self.transport.loseConnection()
 
@@ -220,7 +212,7 @@ class Fetch:
             self._start(entry)
 
     def _refuse(self, response: IResponse, error: errors.StorageError) -> None:
-        response.deliverBody(_Hangup())  # type: ignore[no-untyped-call]
+        response.deliverBody(Hangup())  # type: ignore[no-untyped-call]
         raise error
 
     def _start(self, entry: Entry) -> None:

@@ -9,7 +9,7 @@ listed as objects: ``x/`` is then not listed again, however far the page boundar
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,15 +79,16 @@ async def rows(
     return result
 
 
-async def every_name(client: SwiftClient, container: str, prefix: str, limit: int) -> list[list[Row]]:
-    """All objects of *container* under *prefix*, in pages."""
-    pages: list[list[Row]] = []
+async def every_page(
+    client: SwiftClient, container: str, *, limit: int, prefix: str = ""
+) -> AsyncIterator[list[Row]]:
+    """All objects of *container* under *prefix*, in pages of *limit*."""
     marker = ""
     while True:
         page = await rows(client, container, limit=limit, prefix=prefix, marker=marker)
-        pages.append(page)
+        yield page
         if len(page) < limit:
-            return pages
+            return
         marker = _next_marker(page, marker)
 
 

@@ -38,6 +38,8 @@ from swftp.storage.swift.objects import Names, Objects, in_parallel
 
 log = Logger()
 
+RECORD = "names"
+"""Last component of the object that lists the names an upload's segments serve, if not only the first one."""
 MANIFEST_LIMIT = 64 * 1024 * 1024
 """Bytes of a manifest that we read."""
 COPY_SIZE = 1024**3
@@ -129,7 +131,10 @@ class Segments:
             expected["etag"] = source.digest
         request = Request(method="PUT", names=names, headers=headers, body=source, bulk=True)
         answer = await self._put(path, request, expected)
-        return Segment(*names, etag(answer), int(size), 0, int(size), staged=True)
+        segment = Segment(*names, etag(answer), int(size), 0, int(size), staged=True)
+        if segment.name.endswith(f"/{0:08d}") and home_of(names[0], str(upload_of(names[1])), self.suffix) is None:
+            await self.remember([segment], add={path})  # a name too long to be told by the segment's own
+        return segment
 
     async def read(self, names: Names) -> tuple[list[Segment], list[Names]]:
         """The segments of the manifest *names*, those of nested ones in their place; and the nested ones' names."""
@@ -139,6 +144,7 @@ class Segments:
             query={"multipart-manifest": "get"},
             headers={"X-Newest": "true"},
             limit=MANIFEST_LIMIT,
+            needs="x-static-large-object",
         )
         reply = await self._client.request(request, 200, 404)
         if reply.status == 404 or "x-static-large-object" not in reply.headers:
@@ -300,9 +306,7 @@ class Segments:
         names = {part.names for part in parts if part.staged and part.names not in self._published}
         uploads = {upload_of(name) for _, name in names}
         self._uploads = {path: made for path, made in self._uploads.items() if made[0] not in uploads}
-        left = await self._objects.delete_many(sorted(names))
-        if left:
-            log.warn("{count} staged parts could not be removed", count=len(left))
+        await self.delete(names)
 
     async def remember(self, segments: Iterable[Segment], add: set[Path], drop: Path | None = None) -> None:
         """Note beside *segments*, for each upload among them, that *add* use them, and *drop* does not."""
@@ -312,7 +316,7 @@ class Segments:
             body = json.dumps(sorted(str(path) for path in known)).encode()
             request = Request(
                 method="PUT",
-                names=(container, f"{upload}/names"),
+                names=(container, f"{upload}/{RECORD}"),
                 headers={"Content-Type": "application/json"},
                 body=Bytes(body),
             )
@@ -320,7 +324,7 @@ class Segments:
 
     async def _names_of(self, container: str, upload: str) -> list[Path]:
         reply = await self._client.request(
-            Request(method="GET", names=(container, f"{upload}/names"), limit=MANIFEST_LIMIT), 200, 404
+            Request(method="GET", names=(container, f"{upload}/{RECORD}"), limit=MANIFEST_LIMIT), 200, 404
         )
         if reply.status == 404:
             return []
@@ -344,20 +348,33 @@ class Segments:
         if not self.are_ours(segments):
             return
         uploads = {(s.container, str(upload_of(s.name))) for s in segments}
-        names = {path}
-        recorded: set[Names] = set()
-        for container, upload in uploads:
-            home = home_of(container, upload, self.suffix)
-            known = await self._names_of(container, upload)
-            names |= {*known, *([home] if home is not None else [])}
-            recorded |= {(container, f"{upload}/names")} if known else set()
-        used: set[Names] = set()
-        for name in names:
-            alive, inner = await self.read((name.container, name.object))
-            used |= {segment.names for segment in alive} | set(inner)
+        used, records = await self.used_of(uploads, path)
         doomed = ({segment.names for segment in segments} | set(nested)) - used
-        busy = {(container, str(upload_of(name))) for container, name in used}
-        doomed |= {(container, name) for container, name in recorded if (container, name[:-6]) not in busy}
-        left = await self._objects.delete_many(sorted(doomed))
+        await self.delete(doomed | records)
+
+    async def used_of(self, uploads: Iterable[tuple[str, str]], *others: Path) -> tuple[set[Names], set[Names]]:
+        """
+        What of *uploads* any object may use, by the manifests of all names that they know of, and *others*.
+
+        :return: names of segments and nested manifests; and of the lists of names that serve no more.
+        """
+        paths, records = set(others), set()
+        for container, upload in uploads:
+            known = await self._names_of(container, upload)
+            if known:
+                records.add((container, f"{upload}/{RECORD}"))
+            home = home_of(container, upload, self.suffix)
+            paths |= {*known, *([home] if home is not None else [])}
+        used: set[Names] = set()
+        for path in paths:
+            alive, inner = await self.read((path.container, path.object))
+            used |= {segment.names for segment in alive} | set(inner)
+        busy = {(container, upload_of(name)) for container, name in used}
+        served = {(c, name) for c, name in records if (c, name.removesuffix(f"/{RECORD}")) not in busy}
+        return used, served
+
+    async def delete(self, names: Iterable[Names]) -> None:
+        """Delete *names*; what cannot be is logged."""
+        left = await self._objects.delete_many(sorted(names))
         if left:
-            log.warn("{count} old segments of {path} could not be removed", count=len(left), path=str(path))
+            log.warn("{count} old segments could not be removed", count=len(left), first=left[0])

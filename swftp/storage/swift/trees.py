@@ -17,7 +17,7 @@ from swftp.paths import Path
 from swftp.storage.swift.bodies import Bytes
 from swftp.storage.swift.client import Request, SwiftClient
 from swftp.storage.swift.describe import DIRECTORY, entry_of, headers_for, quoted_name
-from swftp.storage.swift.listing import Row, every_name, rows
+from swftp.storage.swift.listing import Row, every_page, rows
 from swftp.storage.swift.objects import Names, Objects, in_parallel
 from swftp.storage.swift.segments import Segments, copy_patience
 from swftp.storage.vanished import Recent, Vanished
@@ -207,7 +207,7 @@ class Trees:
 
     async def _rows_below(self, path: Path, prefix: str) -> list[Row]:
         found: list[Row] = []
-        for page in await every_name(self._client, path.container, prefix, self._listing):
+        async for page in every_page(self._client, path.container, limit=self._listing, prefix=prefix):
             found += page
             if len(found) > self._tree_limit:
                 raise errors.Unsupported(f"directory holds more than {self._tree_limit} files")

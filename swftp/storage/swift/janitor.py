@@ -1,0 +1,78 @@
+"""
+What uploads left behind when a gateway died: found by age, looked up by name, removed.
+
+Only segments of our own are touched, only of uploads at which nothing was stored for long, and only those that no
+manifest of any name they know of uses.  Anything that cannot be looked up stays.
+"""
+
+from __future__ import annotations
+
+from twisted.logger import Logger
+
+from swftp import errors
+from swftp.storage.swift.client import SwiftClient
+from swftp.storage.swift.describe import stamp
+from swftp.storage.swift.listing import Row, every_page
+from swftp.storage.swift.manifests import home_of, upload_of
+from swftp.storage.swift.objects import Names
+from swftp.storage.swift.segments import RECORD, Segments
+
+log = Logger()
+
+AGE = 48 * 3600.0
+"""Seconds since the last segment of an upload after which it is taken for abandoned."""
+
+
+class Janitor:
+    """Sweeps segments containers."""
+
+    def __init__(self, client: SwiftClient, segments: Segments, *, listing: int, age: float = AGE) -> None:
+        """:param listing: rows of a page."""
+        self._client = client
+        self._segments = segments
+        self._listing = listing
+        self._age = age
+
+    async def sweep(self, container: str) -> int:
+        """
+        Remove abandoned segments from *container*, one upload after the other; how many objects were removed.
+
+        :raises StorageError: the container cannot be listed.
+        """
+        removed = 0
+        upload, found = "", list[Row]()
+        async for page in every_page(self._client, container, limit=self._listing):
+            for row in page:
+                of = _upload(str(row["name"]))
+                if of != upload:
+                    removed += await self._sweep_upload(container, upload, found)
+                    upload, found = of, []
+                found.append(row)
+        return removed + await self._sweep_upload(container, upload, found)
+
+    async def _sweep_upload(self, container: str, upload: str, found: list[Row]) -> int:
+        """Remove of one *upload*, all of whose objects are *found*, what is abandoned."""
+        known = home_of(container, upload, self._segments.suffix) is not None
+        newest = max((stamp(row.get("last_modified")) or 0.0 for row in found), default=0.0)
+        ours = [str(row["name"]) for row in found if upload_of(str(row["name"]))]
+        if not upload or newest > self._client.now() - self._age:
+            return 0
+        if not known and len(ours) == len(found):
+            return 0  # its name was too long to tell, and no list tells it
+        try:
+            used, served = await self._segments.used_of([(container, upload)])
+            doomed: set[Names] = {(container, name) for name in ours} - used
+            await self._segments.delete(doomed | served)
+        except errors.StorageError as error:
+            log.warn("{upload} in {container} stays: {error}", upload=upload, container=container, error=str(error))
+            return 0
+        if doomed:
+            log.info("{count} abandoned segments of {upload} removed", count=len(doomed), upload=upload)
+        return len(doomed)
+
+
+def _upload(name: str) -> str:
+    """The upload of ours that the object *name*, a segment or a list of names, belongs to."""
+    if name.endswith(f"/{RECORD}"):
+        name = name.removesuffix(RECORD) + "00000000"
+    return upload_of(name) or ""

@@ -1,0 +1,73 @@
+"""What a killed gateway leaves in a real Swift is found and removed, and nothing else."""
+
+from __future__ import annotations
+
+from swftp.paths import Path
+from tests.storage.bytes import Source
+from tests.storage.swift.test_large import NOTHING, LargeCase
+
+
+class JanitorTests(LargeCase):
+    """Sweeping a container."""
+
+    async def left(self, path: Path, count: int) -> None:
+        """An upload that ended with its gateway."""
+        for i in range(count):
+            await self.storage.stage(path, Source(b"left %d" % i))
+
+    async def test_abandoned(self) -> None:
+        """Abandoned uploads go: of new names, of existing ones, of the longest; published files stay."""
+        await self.make(self.at("kept"), b"one", b"two")
+        await self.make(self.at("moved"), *[b"x%d" % i for i in range(9)])
+        await self.storage.rename(self.at("moved"), self.at("to"))
+        await self.storage.settle()
+        long = self.at(*["x" * 100] * 10, "y" * 14)
+        await self.make(self.at("kept", "below"), b"three")
+        before = self.segments()
+        await self.left(self.at("new"), 3)
+        await self.left(self.at("kept"), 2)
+        await self.left(self.at("moved"), 1)
+        await self.left(long, 2)
+        self.assertEqual(await self.storage.sweep(self.box, age=-10.0), 8)
+        self.assertEqual(self.segments(), before)
+        self.assertEqual(await self.content(self.at("kept")), b"onetwo")
+        self.assertEqual(await self.content(self.at("to")), b"".join(b"x%d" % i for i in range(9)))
+        self.assertEqual(await self.content(self.at("kept", "below")), b"three")
+
+    async def test_list_without_segments(self) -> None:
+        """What a given-up upload to the longest name leaves goes, too."""
+        long = self.at(*["x" * 100] * 10, "y" * 14)
+        await self.storage.discard([await self.storage.stage(long, Source(b"x"))])
+        self.assertEqual(len(self.segments()), 1)
+        await self.storage.sweep(self.box, age=-10.0)
+        self.assertEqual(self.segments(), [])
+
+    async def test_young(self) -> None:
+        """An upload that goes on is left alone."""
+        await self.left(self.at("new"), 3)
+        self.assertEqual(await self.storage.sweep(self.box), 0)
+        self.assertEqual(len(self.segments()), 3)
+
+    async def test_strangers(self) -> None:
+        """Other tools' segments are not ours to remove."""
+        self.account.put_large(self.box, "theirs", [b"one", b"two"])
+        self.account.put(f"{self.box}_segments", "orphan/slo/1500000000.0/10/00000001", b"x")
+        self.account.put(f"{self.box}_segments", "some/names", b"x")
+        before = self.segments()
+        self.assertEqual(await self.storage.sweep(self.box, age=-10.0), 0)
+        self.assertEqual(self.segments(), before)
+
+    async def test_crash_in_rename(self) -> None:
+        """Two names on one upload, after a crash in the middle of a rename: both stay whole."""
+        entry = await self.make(self.at("a"), b"one", b"two")
+        names = (self.box, "a"), (self.box, "b")
+        await self.storage._trees.copy_name(*names, size=entry.size, slo=True)
+        self.assertEqual(await self.storage.sweep(self.box, age=-10.0), 0)
+        await self.storage.store(self.at("a"), Source(b"small"), NOTHING)
+        await self.storage.settle()
+        self.assertEqual(await self.storage.sweep(self.box, age=-10.0), 0)
+        self.assertEqual(await self.content(self.at("b")), b"onetwo")
+
+    async def test_no_segments(self) -> None:
+        """Where nothing large ever was, there is nothing to do."""
+        self.assertEqual(await self.storage.sweep(self.box, age=-10.0), 0)
