@@ -109,11 +109,11 @@ class LimitsConfig:
     """``[limits]``: how much there may be of what clients cause; 0 is no limit where nothing else is said."""
 
     total: int = setting(0, "connections")
-    per_peer: int = setting(20, "connections from one address (IPv6: one /64)")
-    startups_per_peer: int = setting(10, "connections from one address that are not logged in")
-    startups_start: int = setting(10, "connections not logged in above which new ones are refused at random")
+    per_peer: int = setting(0, "connections from one address (IPv6: one /64)")
+    startups_per_peer: int = setting(100, "connections from one address that are not logged in")
+    startups_start: int = setting(100, "connections not logged in above which new ones are refused at random")
     startups_rate: int = setting(30, "percentage that is refused then, rising to all at startups_full", most=100)
-    startups_full: int = setting(100, "connections not logged in above which all new ones are refused")
+    startups_full: int = setting(400, "connections not logged in above which all new ones are refused")
     handles: int = setting(256, "open files and directories of one channel", least=1)
     requests: int = setting(1024, "requests of one channel that wait for their answers", least=1)
     unanswered_bytes: int = setting(
@@ -182,7 +182,9 @@ class SshConfig:
     """``[ssh]``: the transport."""
 
     policy: str = setting(
-        "modern", "algorithms; compat: also those of clients of about 2015", choices=("modern", "compat")
+        "compat",
+        "algorithms; modern: without the NIST curves and fixed groups that clients of about 2015 need",
+        choices=("modern", "compat"),
     )
     banner: str = setting("", "text that clients show before login")
     prefer_fast_ciphers: bool = setting(True, "offer only AES-GCM to clients that have it")

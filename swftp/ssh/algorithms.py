@@ -1,8 +1,9 @@
 """
 Which algorithms are offered, and how the two sides agree (RFC 4253 section 7.1).
 
-Both policies leave out CBC, 3DES, MD5, SHA-1, DSA and compression.  ``modern`` is the default; ``compat`` adds what
-clients of about 2015 need and nobody has broken.
+Both policies leave out CBC, 3DES, MD5, SHA-1, DSA and compression.  ``compat``, the default, is what OpenSSH's own
+default has of that kind: it adds the NIST curves and fixed groups that clients of about 2015 need and nobody has
+broken, and takes nothing from others, since the client's order decides.  ``modern`` leaves them out.
 """
 
 from __future__ import annotations
@@ -71,7 +72,12 @@ MODERN = Policy(
     kex=(b"mlkem768x25519-sha256", b"curve25519-sha256", b"curve25519-sha256@libssh.org"),
     host_keys=(b"ssh-ed25519", b"rsa-sha2-512", b"rsa-sha2-256"),
     ciphers=(*GCM, CHACHA, b"aes128-ctr", b"aes192-ctr", b"aes256-ctr"),
-    macs=(b"hmac-sha2-256-etm@openssh.com", b"hmac-sha2-512-etm@openssh.com"),
+    macs=(
+        b"hmac-sha2-256-etm@openssh.com",
+        b"hmac-sha2-512-etm@openssh.com",
+        b"hmac-sha2-256",  # all that libssh2 1.10 has (curl in Debian 12)
+        b"hmac-sha2-512",
+    ),
 )
 
 COMPAT = Policy(
@@ -83,7 +89,7 @@ COMPAT = Policy(
     ),
     host_keys=(*MODERN.host_keys, b"ecdsa-sha2-nistp256", b"ecdsa-sha2-nistp384", b"ecdsa-sha2-nistp521"),
     ciphers=MODERN.ciphers,
-    macs=(*MODERN.macs, b"hmac-sha2-256", b"hmac-sha2-512"),
+    macs=MODERN.macs,
 )
 
 POLICIES = {"modern": MODERN, "compat": COMPAT}

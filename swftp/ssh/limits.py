@@ -16,15 +16,15 @@ from ipaddress import ip_address, ip_network
 class AdmissionLimits:
     """Numbers of connections; 0 turns a limit off."""
 
-    startups_start: int = 10
+    startups_start: int = 100
     """Not logged in: from here on some are turned away at random."""
     startups_rate: int = 30
     """Percent of them at ``startups_start``; it rises to all at ``startups_full``."""
-    startups_full: int = 100
+    startups_full: int = 400
     """Not logged in: from here on all are turned away."""
-    startups_per_peer: int = 10
+    startups_per_peer: int = 100
     """Not logged in, from one address (IPv6: one /64)."""
-    per_peer: int = 20
+    per_peer: int = 0
     """From one address (IPv6: one /64)."""
     total: int = 0
     """In all."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from swftp.ssh.algorithms import MODERN, Policy
+from swftp.ssh.algorithms import COMPAT, Policy
 
 MAX_DATA = 261184
 """Bytes of data in one packet that we accept: one SFTP WRITE of 255 KiB with its header."""
@@ -44,7 +44,7 @@ TAILOR_WAIT = 0.5
 class Settings:
     """Durations are in seconds, sizes in bytes; 0 turns a timeout or limit off."""
 
-    policy: Policy = MODERN
+    policy: Policy = COMPAT
     version: str = "SwFTP_2"
     """Software version that clients are told."""
     banner: str = ""
