@@ -14,6 +14,8 @@ swift_hash_path_prefix = swftp
 swift_hash_path_suffix = swftp
 [swift-constraints]
 max_file_size = {max_file_size}
+container_listing_limit = {listing_limit}
+account_listing_limit = {listing_limit}
 """
 SERVER = """\
 [DEFAULT]
@@ -97,9 +99,9 @@ PIPELINE = (
 )
 
 
-def write_swift(etc: Path, max_file_size: int) -> None:
+def write_swift(etc: Path, max_file_size: int, listing_limit: int = 10_000) -> None:
     """``swift.conf``, which Swift wants to see before it is imported."""
-    (etc / "swift.conf").write_text(SWIFT.format(max_file_size=max_file_size))
+    (etc / "swift.conf").write_text(SWIFT.format(max_file_size=max_file_size, listing_limit=listing_limit))
 
 
 def write_server(etc: Path, kind: str, port: int, data: Path, users: Sequence[str], keystone: str = "") -> Path:

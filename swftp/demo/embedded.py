@@ -43,6 +43,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=18080, help="of the proxy; 0: any (18080)")
     parser.add_argument("--user", action="append", help=f"account:user:key:groups ({DEFAULT_USER})")
     parser.add_argument("--max-file-size", type=int, default=5368709122, help="largest object in bytes (5 GiB + 2)")
+    parser.add_argument("--listing-limit", type=int, default=10_000, help="names in one listing (10,000)")
     parser.add_argument("--keystone", default="", help="URL of a Keystone whose tokens are taken, too (none)")
     parser.add_argument("--until-eof", action="store_true", help="end when standard input does")
     return parser.parse_args(argv)
@@ -82,7 +83,7 @@ def try_xattrs(path: Path) -> None:
         ) from error
 
 
-def patch(etc: Path, max_file_size: int) -> None:
+def patch(etc: Path, max_file_size: int, listing_limit: int) -> None:
     """Make the standard library eventlet's, and Swift look for its files in *etc*."""
     warnings.simplefilter("ignore")
     import eventlet
@@ -92,7 +93,7 @@ def patch(etc: Path, max_file_size: int) -> None:
     eventlet.hubs.use_hub(utils.get_hub())
     os.environ["TZ"] = "UTC+0"
     time.tzset()
-    conf.write_swift(etc, max_file_size)
+    conf.write_swift(etc, max_file_size, listing_limit)
     utils.set_swift_dir(str(etc))
     from swift.common import constraints
 
@@ -188,7 +189,7 @@ def run(options: argparse.Namespace) -> None:
     data = options.data.absolute()
     lock = claim(data)
     etc = data / "etc"
-    patch(etc, options.max_file_size)
+    patch(etc, options.max_file_size, options.listing_limit)
     import eventlet
 
     if options.until_eof:
