@@ -194,6 +194,7 @@ class RefusedTokenTests(Harness, SynchronousTestCase):
         again = Access(self.first.token, self.first.url, self.first.expires)
         self.asked.answer(again)
         self.assertIs(self.successResultOf(waiter), again)
+        self.failureResultOf(self.renew(self.first), Unauthorized)
         self.failureResultOf(self.renew(again), Unauthorized)
         self.assertEqual(len(self.asked.credentials), 2)
 

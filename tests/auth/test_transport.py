@@ -155,6 +155,17 @@ class TransportTests(SynchronousTestCase):
         self.failureResultOf(self.ask("", login="tester", cacert=str(cert)), Down)
         self.assertEqual(plain.seen, [])
 
+    def test_endpoint_in_plain_text(self):
+        """Nor does a plugin that is told to take the secret there over http, beside an https service."""
+        plain = self.serve()
+        options = {"identity_provider": "idp", "protocol": "openid", "client_id": "us", "client_secret": "x"}
+        options["access_token_endpoint"] = self.url + "/token"
+        cert, key = self.certified()
+        self.serve(tls=(cert, key))
+        answer = self.ask("/v3", "tester", cacert=str(cert), auth_type="v3oidcpassword", options=options)
+        self.failureResultOf(answer, Down)
+        self.assertEqual(plain.seen, [])
+
     def test_endless_reply(self):
         """A reply is read so far and no further."""
 
