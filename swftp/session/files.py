@@ -48,7 +48,7 @@ class Owner(Protocol):
         """The turn in which *writer* becomes an object."""
 
     def stored(self, writer: Writer, entry: Entry) -> None:
-        """*writer* became *entry*."""
+        """*writer* became *entry*; said within that turn."""
 
     def ended(self, file: Reader | Writer) -> None:
         """*file* is open no more."""
@@ -145,6 +145,11 @@ class Writer(_File):
         """Whether nothing stood at its path when it was opened, or nothing is left of it."""
         return self.upload.base is None
 
+    @property
+    def open(self) -> bool:
+        """Whether it may yet become an object."""
+        return self.upload.phase in (Phase.RECEIVING, Phase.COMMITTING)
+
     async def close(self) -> Entry:
         """
         Commit: when this returns, the object at the path is what was written.
@@ -158,9 +163,7 @@ class Writer(_File):
             raise errors.InvalidRequest("file is closed")
         error: BaseException | None = None
         try:
-            entry = await self.upload.close(lambda: self._owner.closing(self))
-            self._owner.stored(self, entry)
-            return entry
+            return await self.upload.close(lambda: self._owner.closing(self), lambda e: self._owner.stored(self, e))
         except BaseException as raised:
             error = raised
             raise

@@ -8,12 +8,14 @@ checked by the store (an exclusive create), or no more than early notice of an e
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import TypeVar
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from swftp.entries import UNSEEN, Entry, Kind
 from swftp.paths import Path
+from swftp.session.changes import Changes
 
 V = TypeVar("V")
 
@@ -25,64 +27,91 @@ CAPACITY = 4096
 """Entries kept at most."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    entry: Entry | None
+    until: float
+    serial: int
+
+
 class Known:
     """The memory of one session."""
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, clock: IReactorTime, changes: Changes) -> None:
         self._clock = clock
-        self._links: OrderedDict[Path, tuple[float, Entry | None]] = OrderedDict()
+        self._changes = changes
+        self._links: OrderedDict[Path, _Sight] = OrderedDict()
         """What stands at a path itself."""
-        self._targets: OrderedDict[Path, tuple[float, Entry | None]] = OrderedDict()
+        self._targets: OrderedDict[Path, _Sight] = OrderedDict()
         """What it leads to."""
         self._directories: OrderedDict[Path, float] = OrderedDict()
         self._timer: IDelayedCall | None = None
 
+    @property
+    def mark(self) -> int:
+        """To be taken before the store is asked, and given to `learn` with the answer."""
+        return self._changes.serial
+
     def get(self, path: Path, follow: bool = True) -> Entry | None:
         """What stands at *path*; None: nothing; `UNSEEN`: not known."""
-        found = (self._targets if follow else self._links).get(path)
-        if found is None or found[0] <= self._clock.seconds():
+        seen = (self._targets if follow else self._links).get(path)
+        if seen is None or seen.until <= self._clock.seconds() or self._changes.since(seen.serial, path):
             return UNSEEN
-        return found[1]
+        return seen.entry
 
     def is_directory(self, path: Path) -> bool:
         """Whether a directory was at *path* not long ago."""
         return path.is_root or self._directories.get(path, 0.0) > self._clock.seconds()
 
-    def learn(self, path: Path, entry: Entry | None, follow: bool = False) -> None:
+    def learn(self, path: Path, entry: Entry | None, mark: int, *, follow: bool = False) -> None:
         """
         *entry*, or nothing, stands at *path*.
 
+        :param mark: `mark` as it was before.
         :param follow: it was asked for through a link, if there is one.
         """
         now = self._clock.seconds()
+        seen = _Sight(entry, now + LIFETIME, mark)
         if not follow:
-            _put(self._links, path, (now + LIFETIME, entry))
+            _put(self._links, path, seen)
         if entry is None or follow or entry.kind is not Kind.SYMLINK:
-            _put(self._targets, path, (now + LIFETIME, entry))
+            _put(self._targets, path, seen)
         else:
             self._targets.pop(path, None)
         if entry is not None and entry.kind is Kind.DIRECTORY:
             _put(self._directories, path, now + DIRECTORY_LIFETIME)
         elif not follow:
             self._directories.pop(path, None)
-        if entry is not None and not path.is_root:
-            _put(self._directories, path.parent, now + DIRECTORY_LIFETIME)
+        if entry is not None:
+            self._learn_parents(path, now + DIRECTORY_LIFETIME)
         self._set_timer()
 
-    def learn_no_object(self, path: Path) -> None:
+    def _learn_parents(self, path: Path, until: float) -> None:
+        while not (path := path.parent).is_root:
+            _put(self._directories, path, until)
+
+    def learn_no_object(self, path: Path, mark: int) -> None:
         """No object has the name *path*; a directory may exist there by its children."""
-        _put(self._links, path, (self._clock.seconds() + LIFETIME, None))
+        _put(self._links, path, _Sight(None, self._clock.seconds() + LIFETIME, mark))
         self._set_timer()
 
     def _set_timer(self) -> None:
         if self._timer is None:
             self._timer = self._clock.callLater(LIFETIME, self._expire)
 
+    def changed(self, path: Path) -> None:
+        """What stands at *path*, and below it, may have changed, for every session."""
+        self._changes.add(path)
+        self.forget(path)
+
     def forget(self, path: Path) -> None:
-        """What stands at *path*, and below it, may have changed."""
-        for known in (self._links, self._targets, self._directories):
-            for other in [other for other in known if path.covers(other)]:
-                del known[other]
+        """What is known of *path*, and of what is below it, is in doubt."""
+        self._links.pop(path, None)
+        self._targets.pop(path, None)
+        if path in self._directories:
+            for known in (self._links, self._targets, self._directories):
+                for other in [other for other in known if path.covers(other)]:
+                    del known[other]
 
     def clear(self) -> None:
         """Forget everything."""
@@ -96,7 +125,7 @@ class Known:
     def _expire(self) -> None:
         now = self._clock.seconds()
         for known in (self._links, self._targets):
-            for path in [path for path, (until, _) in known.items() if until <= now]:
+            for path in [path for path, seen in known.items() if seen.until <= now]:
                 del known[path]
         self._timer = None
         if self._links or self._targets:

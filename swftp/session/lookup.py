@@ -39,12 +39,13 @@ class Lookup:
         known = UNSEEN if fresh else self.known.get(inside, follow)
         if known is not UNSEEN and known is not None:
             return known
+        mark = self.known.mark
         try:
             entry = await self._storage.stat(inside, follow)
         except errors.NotFound:
-            self.known.learn(inside, None, follow)
+            self.known.learn(inside, None, mark, follow=follow)
             raise
-        self.known.learn(inside, entry, follow)
+        self.known.learn(inside, entry, mark, follow=follow)
         return entry
 
     async def file(self, inside: Path) -> Entry:
@@ -113,12 +114,13 @@ class Lookup:
                 return None
             if known is not None and known.kind is Kind.FILE:
                 return known
+        mark = self.known.mark
         try:
             entry = await self._storage.stat(inside, follow=False, implied=False)
         except errors.NotFound:
-            self.known.learn_no_object(inside)
+            self.known.learn_no_object(inside, mark)
             return None
-        self.known.learn(inside, entry)
+        self.known.learn(inside, entry, mark)
         return entry
 
     def _linked(self, entry: Entry) -> Path:

@@ -7,7 +7,8 @@ Paths are the client's here, and the store's behind `Session._inside`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,16 +19,18 @@ from swftp.entries import Attributes, Entry, Kind, Page, Usage
 from swftp.interfaces import IComposes, ILinks, IQuota, IStorage
 from swftp.paths import ROOT, Path, check_new, resolve
 from swftp.session.background import Background
+from swftp.session.changes import Changes
 from swftp.session.files import OpenMode, Reader, Writer
 from swftp.session.known import Known
 from swftp.session.listing import Listing
 from swftp.session.lookup import Lookup
+from swftp.session.openfiles import OpenFiles
 from swftp.session.ordering import Order, Turn, change, change_below, look, look_below
 from swftp.transfer.budget import Budget, Group
 from swftp.transfer.download import Download
 from swftp.transfer.engine import Engine, TransferLimits
 from swftp.transfer.hashing import Offload
-from swftp.transfer.upload import Phase, Upload
+from swftp.transfer.upload import Upload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,7 @@ class Session:
         clock: IReactorTime,
         offload: Offload,
         limits: SessionLimits | None = None,
+        changes: Changes | None = None,
         root: Path = ROOT,
         user: str = "",
         peer: str = "",
@@ -65,19 +69,17 @@ class Session:
         :param budget: memory of all transfers of the process.
         :param clock: its seconds are those since the epoch.
         :param offload: runs what would hold up the reactor; see `swftp.transfer.hashing.Offload`.
+        :param changes: those of all sessions of the process.
         :param root: what the client sees as ``/``.
         """
         self.user, self.peer, self.clock = user, peer, clock
         self._storage = storage
         self._root = root
         self._limits = limits or SessionLimits()
-        self._known = Known(clock)
+        self._known = Known(clock, changes or Changes())
         self._lookup = Lookup(storage, self._known, root)
         self._order = Order()
-        self._readers: set[Reader] = set()
-        self._writers: list[Writer] = []
-        self._opening = 0
-        self._over = False
+        self._files = OpenFiles(self._limits.open_files)
         self._background = Background()
         self._engine = Engine(
             storage=storage,
@@ -103,7 +105,7 @@ class Session:
     @property
     def busy(self) -> bool:
         """Whether a file is open or something is being done."""
-        return bool(self._readers or self._writers or self._opening or self._background)
+        return bool(self._files or self._background)
 
     async def settle(self) -> None:
         """Wait until all that runs in the background is over."""
@@ -111,11 +113,7 @@ class Session:
 
     def lost(self) -> None:
         """The client is gone: what is open is aborted, what was closed lands."""
-        self._over = True
-        for reader in list(self._readers):
-            reader.close()
-        for writer in list(self._writers):
-            writer.lost()
+        self._files.lost()
         self._known.clear()
 
     def _inside(self, path: Path) -> Path:
@@ -139,17 +137,10 @@ class Session:
         """
         inside = self._inside(path)
         async with self._order.turn(look(inside)):
-            writer = self._writing(inside)
+            writer = self._files.writing(inside)
             if writer is not None:
                 return writer.entry
             return self._shown(await self._lookup.stat(inside, follow), path)
-
-    def _writing(self, inside: Path) -> Writer | None:
-        """The file at *inside* that was opened for writing last and is not closed."""
-        for writer in reversed(self._writers):
-            if writer.upload.path == inside and writer.upload.phase is Phase.RECEIVING:
-                return writer
-        return None
 
     async def listing(self, path: Path) -> Listing:
         """
@@ -162,9 +153,10 @@ class Session:
 
         async def page(after: str | None) -> Page:
             async with self._order.turn(look_below(inside)):
+                mark = self._known.mark
                 found = await self._storage.list(inside, after)
                 for entry in found.entries:
-                    self._known.learn(inside.child(entry.name), entry)
+                    self._known.learn(inside.child(entry.name), entry, mark)
                 return Page(tuple(self._shown(e, path.child(e.name)) for e in found.entries), found.after)
 
         return Listing(await page(None), page)
@@ -176,34 +168,16 @@ class Session:
         :param ready: called when a `Reader.read` that gave None is worth repeating.
         """
         inside = self._inside(path)
-        self._reserve()
-        try:
+        with self._files.opening():
             async with self._order.turn(look(inside)):
                 entry = await self._lookup.file(inside)
-        finally:
-            self._opening -= 1
 
         async def look_again() -> Entry:
             return await self._lookup.stat(inside, fresh=True)
 
         reader = Reader(self, path, Download(self._engine, inside, entry, ready=ready, look=look_again))
-        self._readers.add(reader)
-        self._check_alive(reader)
+        self._files.add(reader)
         return reader
-
-    def _reserve(self) -> None:
-        """Count a file that is about to be open."""
-        if self._over:
-            raise errors.Interrupted()
-        if len(self._readers) + len(self._writers) + self._opening >= self._limits.open_files:
-            raise errors.Busy("too many open files")
-        self._opening += 1
-
-    def _check_alive(self, file: Reader | Writer) -> None:
-        """The client may have gone while the file was opened for him."""
-        if self._over:
-            file.lost()
-            raise errors.Interrupted()
 
     async def open_writer(
         self, path: Path, mode: OpenMode, attributes: Attributes, ready: Callable[[], None]
@@ -217,12 +191,9 @@ class Session:
         :raises IsDirectory: a directory is there.
         """
         inside = self._inside(path)
-        self._reserve()
-        try:
+        with self._files.opening():
             async with self._order.turn(look(inside)):
                 target, entry = await self._lookup.target(inside, mode)
-        finally:
-            self._opening -= 1
         if entry is not None and attributes.mode is None and mode.truncate:
             attributes = replace(attributes, mode=entry.mode)
         upload = Upload(
@@ -233,26 +204,31 @@ class Session:
             replaces=lambda: self._known.get(upload.path, follow=False),
         )
         writer = Writer(self, path, upload)
-        self._writers.append(writer)
-        self._check_alive(writer)
+        self._files.add(writer)
         return writer
 
-    def closing(self, writer: Writer) -> Turn:
+    def closing(self, writer: Writer) -> AbstractAsyncContextManager[None]:
         """See `swftp.session.files.Owner`."""
-        return self._order.turn(change(writer.upload.path))
+        return self._closing(writer, self._order.turn(change(writer.upload.path)))
+
+    @asynccontextmanager
+    async def _closing(self, writer: Writer, turn: Turn) -> AsyncIterator[None]:
+        async with turn:
+            try:
+                yield
+            except BaseException:
+                self._known.changed(writer.upload.path)
+                self._known.forget(writer.upload.path.parent)
+                raise
 
     def stored(self, writer: Writer, entry: Entry) -> None:
         """See `swftp.session.files.Owner`."""
-        self._known.learn(writer.upload.path, entry)
+        self._known.changed(writer.upload.path)
+        self._known.learn(writer.upload.path, entry, self._known.mark)
 
     def ended(self, file: Reader | Writer) -> None:
         """See `swftp.session.files.Owner`."""
-        if isinstance(file, Reader):
-            self._readers.discard(file)
-        elif file in self._writers:
-            self._writers.remove(file)
-            if file.upload.phase is Phase.FAILED:
-                self._known.forget(file.upload.path.parent)
+        self._files.discard(file)
 
     async def remove(self, path: Path) -> None:
         """
@@ -262,14 +238,14 @@ class Session:
         """
         inside = self._inside(path)
         async with self._order.turn(change(inside)):
-            writers = [w for w in self._writers if w.upload.path == inside and w.upload.phase is Phase.RECEIVING]
+            writers = self._files.below(inside)
             try:
                 await self._storage.remove(inside)
             except errors.NotFound:
                 if not writers:
                     raise
             finally:
-                self._known.forget(inside)
+                self._known.changed(inside)
             for writer in writers:
                 writer.upload.refused(errors.NotFound("file was removed while it was written"))
 
@@ -278,11 +254,13 @@ class Session:
         inside = self._inside(path)
         check_new(inside)
         async with self._order.turn(change(inside)):
-            if self._writing(inside) is not None:
+            if self._files.writing(inside) is not None:
                 raise errors.AlreadyExists()
-            self._known.forget(inside)
-            await self._storage.make_directory(inside)
-            self._known.learn(inside, Entry(name=inside.name, kind=Kind.DIRECTORY))
+            try:
+                await self._storage.make_directory(inside)
+            finally:
+                self._known.changed(inside)
+            self._known.learn(inside, Entry(name=inside.name, kind=Kind.DIRECTORY), self._known.mark)
 
     async def remove_directory(self, path: Path) -> None:
         """See `IStorage.remove_directory`; a file that is being written in it counts."""
@@ -290,12 +268,12 @@ class Session:
         if path.is_root:
             raise errors.PermissionDenied()
         async with self._order.turn(change_below(inside)):
-            if any(inside.covers(w.upload.path) and w.upload.phase is Phase.RECEIVING for w in self._writers):
+            if self._files.below(inside):
                 raise errors.NotEmpty()
             try:
                 await self._storage.remove_directory(inside)
             finally:
-                self._known.forget(inside)
+                self._known.changed(inside)
 
     async def rename(self, source: Path, target: Path, exclusive: bool = False) -> Entry:
         """
@@ -307,15 +285,15 @@ class Session:
         check_new(new)
         async with self._order.turn(change_below(old), change_below(new)):
             try:
-                writer = self._writing(old)
+                writer = self._files.writing(old)
                 if writer is not None and writer.is_new and not await self._lookup.exists(old):
                     entry = await self._rename_unborn(writer, new, exclusive)
                 else:
                     entry = await self._storage.rename(old, new, exclusive)
             finally:
-                self._known.forget(old)
-                self._known.forget(new)
-            self._follow(old, new, entry)
+                self._known.changed(old)
+                self._known.changed(new)
+            self._files.move(old, new, entry)
         return self._shown(entry, target)
 
     async def _rename_unborn(self, writer: Writer, new: Path, exclusive: bool) -> Entry:
@@ -331,21 +309,15 @@ class Session:
                 raise errors.IsDirectory()
         return replace(writer.entry, name=new.name)
 
-    def _follow(self, old: Path, new: Path, entry: Entry) -> None:
-        """What stood at *old* stands at *new*, as *entry*."""
-        for writer in self._writers:
-            upload = writer.upload
-            if upload.phase is Phase.RECEIVING and old.covers(upload.path):
-                upload.move(new.join(upload.path.relative_to(old)), entry)
-
     async def copy(self, source: Path, target: Path, exclusive: bool = False) -> Entry:
         """See `IStorage.copy`."""
         old, new = self._inside(source), self._inside(target)
         check_new(new)
         async with self._order.turn(look(old), change(new)):
-            self._known.forget(new)
-            entry = await self._storage.copy(old, new, exclusive)
-            self._known.forget(new)
+            try:
+                entry = await self._storage.copy(old, new, exclusive)
+            finally:
+                self._known.changed(new)
             return self._shown(entry, target)
 
     async def make_link(self, path: Path, target: Path) -> None:
@@ -359,21 +331,23 @@ class Session:
         inside = self._inside(path)
         check_new(inside)
         async with self._order.turn(change(inside)):
-            self._known.forget(inside)
-            await links.make_link(inside, self._inside(target))
+            try:
+                await links.make_link(inside, self._inside(target))
+            finally:
+                self._known.changed(inside)
 
     async def update(self, path: Path, attributes: Attributes) -> None:
         """See `IStorage.update`; of a file that is being written, its future."""
         inside = self._inside(path)
         async with self._order.turn(change(inside)):
-            writer = self._writing(inside)
+            writer = self._files.writing(inside)
             if writer is not None:
                 writer.set(attributes)
                 return
             try:
                 await self._storage.update(inside, attributes)
             finally:
-                self._known.forget(inside)
+                self._known.changed(inside)
 
     async def usage(self, path: Path) -> Usage:
         """See `IQuota.usage`.

@@ -30,6 +30,7 @@ from swftp.transfer.streaming import Stream
 from swftp.transfer.target import Target
 
 LARGEST_FILE = 1 << 50
+NO_ERROR: errors.StorageError | None = None
 
 
 Turn = Callable[[], AbstractAsyncContextManager[object]]
@@ -86,7 +87,7 @@ class Upload:
         self.replaces = replaces
         self.ready = ready
         self.phase = Phase.RECEIVING
-        self.error: errors.StorageError | None = None
+        self.error = self._doom = NO_ERROR
         self.received = 0
         self.changed = target.base is None
         self.set_since = self.loaded = False
@@ -271,9 +272,11 @@ class Upload:
         self.brake.ease()
 
     def refused(self, error: errors.StorageError) -> None:
-        """The store refused what it was sent while the client was still writing."""
+        """Nothing can become of the file any more, unless it is being stored this moment."""
         if self.phase is Phase.RECEIVING:
             self._fail(error)
+        else:
+            self._doom = error
 
     def read(self, offset: int, length: int) -> bytes | memoryview | None:
         """
@@ -325,11 +328,12 @@ class Upload:
             await self.stager.room(1)
         self._check()
 
-    async def close(self, turn: Turn = nullcontext) -> Entry:
+    async def close(self, turn: Turn = nullcontext, stored: Callable[[Entry], None] | None = None) -> Entry:
         """
         Make what was written the content of `path`.
 
         :param turn: makes the context within which the object may change; called once it is certain that it will.
+        :param stored: told within that context what the object is now.
         :raises StorageError: the object is what it was before, or, where it is `StateUnknown`, perhaps not.
         """
         self._check()
@@ -339,15 +343,22 @@ class Upload:
         self.brake.release()
         try:
             async with place:
-                entry = await commit(self)
+                return await self._commit(stored)
         except errors.StorageError as error:
             self._fail(error)
             raise
-        except BaseException as error:
+        except BaseException:
             self._fail(errors.Unavailable("internal error"))
-            raise error
+            raise
+
+    async def _commit(self, stored: Callable[[Entry], None] | None) -> Entry:
+        if self._doom is not None:
+            raise self._doom
+        entry = await commit(self)
         self._advance("stored")
         self.share.close()
+        if stored is not None:
+            stored(entry)
         return entry
 
     def move(self, path: Path, entry: Entry) -> None:

@@ -1,0 +1,87 @@
+"""The files that a session has open, and how many it may have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from swftp import errors
+from swftp.entries import Entry
+from swftp.paths import Path
+from swftp.session.files import Reader, Writer
+
+
+class OpenFiles:
+    """One session's."""
+
+    def __init__(self, limit: int) -> None:
+        """
+        :param limit: files open at the same time.
+        """
+        self._limit = limit
+        self._readers: set[Reader] = set()
+        self._writers: list[Writer] = []
+        self._opening = 0
+        self._over = False
+
+    def __len__(self) -> int:
+        return len(self._readers) + len(self._writers) + self._opening
+
+    @contextmanager
+    def opening(self) -> Iterator[None]:
+        """Count a file while it is being opened.
+
+        :raises Busy: there are as many as there may be.
+        """
+        if self._over:
+            raise errors.Interrupted()
+        if len(self) >= self._limit:
+            raise errors.Busy("too many open files")
+        self._opening += 1
+        try:
+            yield
+        finally:
+            self._opening -= 1
+
+    def add(self, file: Reader | Writer) -> None:
+        """*file* is open.
+
+        :raises Interrupted: the client went away while it was opened for him.
+        """
+        if self._over:
+            file.lost()
+            raise errors.Interrupted()
+        if isinstance(file, Reader):
+            self._readers.add(file)
+        else:
+            self._writers.append(file)
+
+    def discard(self, file: Reader | Writer) -> None:
+        """*file* is open no more."""
+        if isinstance(file, Reader):
+            self._readers.discard(file)
+        elif file in self._writers:
+            self._writers.remove(file)
+
+    def writing(self, inside: Path) -> Writer | None:
+        """The file at *inside* that was opened for writing last and is not stored yet."""
+        return next(
+            (writer for writer in reversed(self._writers) if writer.upload.path == inside and writer.open), None
+        )
+
+    def below(self, inside: Path) -> list[Writer]:
+        """The files open for writing at *inside* and below it."""
+        return [writer for writer in self._writers if inside.covers(writer.upload.path) and writer.open]
+
+    def move(self, old: Path, new: Path, entry: Entry) -> None:
+        """What stood at *old* stands at *new*, as *entry*: files that are being written go with it."""
+        for writer in self.below(old):
+            writer.upload.move(new.join(writer.upload.path.relative_to(old)), entry)
+
+    def lost(self) -> None:
+        """The client is gone."""
+        self._over = True
+        for reader in list(self._readers):
+            reader.lost()
+        for writer in list(self._writers):
+            writer.lost()
