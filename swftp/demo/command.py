@@ -84,7 +84,9 @@ class Demo(MultiService):
         sys.stdout.flush()
 
     def _cannot(self, failure: Failure) -> None:
-        if failure.check(CannotStart, ConfigError, CannotListenError):  # type: ignore[no-untyped-call]
+        if isinstance(failure.value, CannotListenError):
+            self._fail(f"{failure.getErrorMessage()} Choose another port with --port.")
+        elif isinstance(failure.value, CannotStart | ConfigError):
             self._fail(failure.getErrorMessage())
         else:
             self._log.failure("the demonstration failed", failure)
