@@ -22,7 +22,7 @@ from zope.interface import implementer
 from swftp.auth.login import Login
 from swftp.errors import StorageError
 from swftp.interfaces import IAccess, ISubsystem
-from swftp.session import Session, SessionLimits
+from swftp.session import Changes, Session, SessionLimits
 from swftp.sftp.factories import open_command, open_subsystem
 from swftp.sftp.server import Limits as ChannelLimits
 from swftp.ssh.interfaces import ISessions
@@ -51,6 +51,8 @@ class Shared:
     offload: Offload
     sessions: SessionLimits
     channels: ChannelLimits
+    changes: Changes = field(default_factory=Changes)
+    """What any session has just changed."""
     accounts: set[Account] = field(default_factory=set)
     """Logins that may still use the store."""
 
@@ -126,6 +128,7 @@ class Account(ConchUser):
             clock=shared.clock,
             offload=shared.offload,
             limits=shared.sessions,
+            changes=shared.changes,
             root=login.root,
             user=login.name,
             peer=login.peer,

@@ -1,7 +1,8 @@
 """Everything that one login may do with files; both protocols hold one `Session`."""
 
+from swftp.session.changes import Changes
 from swftp.session.files import OpenMode, Reader, Writer
 from swftp.session.listing import Listing
 from swftp.session.session import Session, SessionLimits
 
-__all__ = ["Listing", "OpenMode", "Reader", "Session", "SessionLimits", "Writer"]
+__all__ = ["Changes", "Listing", "OpenMode", "Reader", "Session", "SessionLimits", "Writer"]

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from swftp.entries import Attributes
 from swftp.paths import ROOT, Path, resolve
-from swftp.session import OpenMode, Reader, Session, SessionLimits, Writer
+from swftp.session import Changes, OpenMode, Reader, Session, SessionLimits, Writer
 from swftp.storage.memory import MemoryStorage
 from swftp.transfer.budget import Budget
 from swftp.transfer.engine import TransferLimits
@@ -46,6 +46,7 @@ class SessionCase(SynchronousTestCase):
         self.held: dict[str, list[Deferred[None]]] = {}
         self.storage.hook = self._requested
         self.budget = Budget(64 * MIB, self.clock)
+        self.changes = Changes()
         self.session = self.make_session()
 
     def make_session(self) -> Session:
@@ -56,6 +57,7 @@ class SessionCase(SynchronousTestCase):
             clock=self.clock,
             offload=maybeDeferred,
             limits=self.limits,
+            changes=self.changes,
             root=self.root,
             user="tester",
             peer="192.0.2.1",

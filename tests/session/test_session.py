@@ -87,6 +87,35 @@ class RequestsTests(SessionCase):
         self.assertEqual(self.requests, ["fetch /box/other"])
         self.session.lost()
 
+    def test_sessions_of_one_process(self) -> None:
+        """What one session changes the next does not remember otherwise; what it does not, it does."""
+        second = self.make_session()
+        for path in (OTHER, resolve("/box/dir/deep")):
+            self.storage[str(path)] = b"other"
+            self.do(second.stat(path))
+        self.put(OTHER, b"longer than before")
+        self.assertEqual(self.do(second.stat(OTHER)).size, 18)
+        self.requests.clear()
+        self.do(second.stat(resolve("/box/dir/deep")))
+        self.assertEqual(self.requests, [])
+        self.do(self.session.rename(resolve("/box/dir"), resolve("/box/moved")))
+        self.refused(errors.NotFound, second.stat(resolve("/box/dir/deep")))
+        second.lost()
+
+    def test_answer_overtaken_by_a_change(self) -> None:
+        """What the store said before another session's change is not remembered as if said after it."""
+        second = self.make_session()
+        self.held["stat"] = []
+        looking = self.start(second.stat(OTHER))
+        held = self.held.pop("stat")
+        self.put(OTHER, b"longer than before")
+        held[0].callback(None)
+        self.successResultOf(looking)
+        self.requests.clear()
+        self.do(second.stat(OTHER))
+        self.assertEqual(self.requests, ["stat /box/other"])
+        second.lost()
+
     def test_memory_is_given_back(self) -> None:
         """What is remembered is forgotten by itself: an idle session has no timer and no entry."""
         self.do(self.session.listing(BOX))
@@ -240,6 +269,40 @@ class OrderTests(SessionCase):
         self.successResultOf(renaming)
         self.assertEqual(self.storage["/box/final"], b"new")
         self.assertNotIn("/box/file", self.storage)
+
+    def test_stat_that_waited_sees_the_new_size(self) -> None:
+        """A STAT pipelined behind CLOSE is not answered with what was remembered from before."""
+        self.do(self.session.listing(BOX))
+        closing = self.close_slowly(OTHER)
+        waiting = self.start(self.session.stat(OTHER))
+        self.release("store")
+        self.successResultOf(closing)
+        self.assertEqual(self.successResultOf(waiting).size, 3)
+
+    def test_close_behind_a_rename(self) -> None:
+        """A CLOSE pipelined behind a RENAME of the open file stores it under the new name, and only there."""
+        self.held["rename"] = []
+        writer = self.writer(OTHER)
+        writer.write(0, [b"new"], 3)
+        renaming = self.start(self.session.rename(OTHER, FILE))
+        closing = self.start(writer.close())
+        self.release("rename")
+        self.successResultOf(renaming)
+        self.successResultOf(closing)
+        self.assertEqual(self.storage["/box/file"], b"new")
+        self.assertNotIn("/box/other", self.storage)
+
+    def test_close_behind_a_remove(self) -> None:
+        """A CLOSE pipelined behind a REMOVE of the open file fails: the file stays removed."""
+        self.held["remove"] = []
+        writer = self.writer(OTHER)
+        writer.write(0, [b"new"], 3)
+        removing = self.start(self.session.remove(OTHER))
+        closing = self.start(writer.close())
+        self.release("remove")
+        self.successResultOf(removing)
+        self.failureResultOf(closing, errors.NotFound)
+        self.assertNotIn("/box/other", self.storage)
 
     def test_two_writers(self) -> None:
         """The last CLOSE wins, as a whole."""
