@@ -261,11 +261,11 @@ class SshfsTests(ProgramCase):
 
     def mount(self) -> None:
         """Mount this test's container."""
-        options = [option.removeprefix("-o") for option in SSH_OPTIONS if option.startswith("-o")]
-        argv = ["sshfs", "-F", "/dev/null", "-p", str(self.gateway.port), "-o", "password_stdin,dir_cache=no"]
-        argv += [word for option in options for word in ("-o", option)]
+        ssh = " ".join(["ssh", *SSH_OPTIONS])  # sshfs knows few of ssh's options itself
+        argv = ["sshfs", "-p", str(self.gateway.port), "-o", f"password_stdin,dir_cache=no,ssh_command={ssh}"]
         self.run_program([*argv, f"127.0.0.1:{self.path()}", str(self.mounted)], PASSWORD + "\n")
-        self.addCleanup(subprocess.run, ["fusermount3", "-uz", str(self.mounted)], check=False)
+        unmount = ["fusermount3", "-uzq", str(self.mounted)]
+        self.addCleanup(subprocess.run, unmount, check=False, stderr=subprocess.DEVNULL)
 
     def unmount(self) -> None:
         """Unmount, so that everything is closed."""
@@ -302,7 +302,8 @@ class SshfsTests(ProgramCase):
         """git init, add and commit, then fsck: many small files, renames and links."""
         need("git")
         repository = self.mounted / "repo"
-        git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org", "-C", str(repository)]
+        git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "safe.directory=*"]
+        git += ["-C", str(repository)]
         self.run_program(["git", "init", "-q", str(repository)])
         for number in range(20):
             (repository / f"f{number}").write_bytes(content(number * 100, number))
