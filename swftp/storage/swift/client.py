@@ -15,6 +15,8 @@ from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
+from twisted.internet.error import DNSLookupError, TCPTimedOutError
+from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -42,18 +44,25 @@ BACKOFF_LIMIT = 30.0
 """Seconds between two repetitions at most, whatever ``Retry-After`` says."""
 
 
+UNREACHABLE = (TCPTimedOutError, ConnectTimeout, DNSLookupError)
+
+
 class Lost(Exception):
     """
     No answer came.
 
     :ivar whole: the request was sent to its end, so it may have taken effect.
     :ivar sent: as `Reply.sent`.
+    :ivar hopeless: the next attempt would take as long, and end alike.
     """
 
-    def __init__(self, reason: str, whole: bool, sent: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, reason: str, whole: bool, sent: Mapping[str, str] | None = None, hopeless: bool = False
+    ) -> None:
         super().__init__(reason)
         self.whole = whole
         self.sent = sent or {}
+        self.hopeless = hopeless
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +99,10 @@ class Request:
 class Policy:
     """How patient the client is; durations in seconds."""
 
-    attempts: int = 5
+    attempts: int = 4
     """Times a request is sent at most."""
+    repeat_for: float = 60.0
+    """After which no request that got no answer is sent again."""
     response_timeout: float = 60.0
     """From the end of a request to its answer, and between two pieces of either."""
     connections_per_session: int = 10
@@ -102,6 +113,8 @@ class Policy:
     """Replaces the scheme of the storage URL."""
     storage_netloc: str = ""
     """Replaces host and port of the storage URL."""
+    log_requests: bool = False
+    """One line in the log for each answer."""
 
 
 class SwiftClient:
@@ -142,6 +155,7 @@ class SwiftClient:
         :raises StorageError: what any other status stands for.
         """
         reply: Reply | None = None
+        end = self.clock.seconds() + self.policy.repeat_for
         for attempt in range(self.policy.attempts):
             if attempt:
                 await self.pause(attempt, reply)
@@ -150,7 +164,7 @@ class SwiftClient:
             except Lost as lost:
                 reply = None
                 log.info("{method} got no answer: {reason}", method=request.method, reason=str(lost))
-                if request.replayable:
+                if request.replayable and not lost.hopeless and self.clock.seconds() < end:
                     continue
                 raise errors.Unavailable() from lost
             if reply.status in accepted:
@@ -281,13 +295,14 @@ class SwiftClient:
         return urlunsplit((scheme, netloc, parts.path, "", "")).rstrip("/")
 
     def _observe(self, request: Request, response: IResponse) -> None:
-        log.debug(
-            "{method} {names} -> {status} {transaction}",
-            method=request.method,
-            names=request.names,
-            status=response.code,
-            transaction=_header(response, b"X-Trans-Id"),
-        )
+        if self.policy.log_requests:
+            log.info(
+                "{method} {names} -> {status} {transaction}",
+                method=request.method,
+                names=request.names,
+                status=response.code,
+                transaction=_header(response, b"X-Trans-Id"),
+            )
         try:
             date = parsedate_to_datetime(_header(response, b"Date")).timestamp()
         except (TypeError, ValueError):
@@ -343,4 +358,6 @@ def _lost(error: Exception, upload: Upload | None, expired: bool) -> Exception:
         return Lost(f"source failed: {type(cause).__name__}", whole=False)
     if isinstance(error, CancelledError):
         return error
+    if isinstance(error, UNREACHABLE):
+        return Lost(type(error).__name__, whole=False, hopeless=True)
     return Lost(type(error).__name__, whole and isinstance(error, ResponseFailed), sent)

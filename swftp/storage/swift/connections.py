@@ -77,7 +77,7 @@ class Connections:
         *,
         num_persistent_connections: int = 100,
         connection_timeout: float = 240.0,
-        connect_timeout: float = 10.0,
+        connect_timeout: float = 5.0,
         policy: IPolicyForHTTPS | None = None,
     ) -> None:
         """

@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, unquote
 
+from swftp import errors
 from swftp.entries import Attributes, Entry, Kind, Usage
 
 DIRECTORY = "application/directory"
@@ -52,6 +53,21 @@ def _mode(text: str | None) -> int | None:
     except ValueError:
         return None
     return value if 0 <= value <= 0o7777 else None
+
+
+def size_of(value: object) -> int:
+    """
+    A number of bytes that the store tells.
+
+    :raises Unavailable: it is none.
+    """
+    try:
+        size = int(str(value))
+    except ValueError:
+        size = -1
+    if size < 0:
+        raise errors.Unavailable("storage tells no size that makes sense")
+    return size
 
 
 def split_type(content_type: str) -> tuple[str, dict[str, str]]:
@@ -121,7 +137,7 @@ def entry_of(name: str, headers: Mapping[str, str]) -> Entry:
         target = "/" + unquote(headers["x-symlink-target"])
         return Entry(name=name, kind=Kind.SYMLINK, mtime=mtime, content_type=content_type, target=target)
     mode = _mode(ours.get("mode", headers.get("x-object-meta-mode")))
-    size = int(headers.get("content-length", "0"))
+    size = size_of(headers.get("content-length", "0"))
     kind = kind_of(content_type, size)
     large = is_large(headers)
     return Entry(
@@ -148,13 +164,13 @@ def stamp(text: str | None) -> float | None:
     """Seconds since the epoch of a listing's ``last_modified`` (ISO 8601 without zone, UTC)."""
     try:
         return datetime.fromisoformat(text or "").replace(tzinfo=UTC).timestamp()
-    except ValueError:
+    except (ValueError, TypeError):
         return None
 
 
 def entry_of_row(name: str, row: Mapping[str, Any]) -> Entry:
     """The file, marker or link *name* that a container listing described with *row*."""
-    content_type, ours = split_type(str(row.get("content_type", "")))
+    content_type, ours = split_type(str(row.get("content_type") or ""))
     mtime = _float(ours.get("mtime")) if ours else None
     mtime = stamp(row.get("last_modified")) if mtime is None else mtime
     if "symlink_path" in row:
@@ -162,7 +178,7 @@ def entry_of_row(name: str, row: Mapping[str, Any]) -> Entry:
         return Entry(
             name=name, kind=Kind.SYMLINK, mtime=mtime, content_type=content_type, target="/" + "".join(target)
         )
-    size = int(row.get("bytes") or 0)
+    size = size_of(row.get("bytes") or 0)
     kind = kind_of(content_type, size)
     large = "slo_etag" in row
     version = str(row.get("slo_etag") or row.get("hash") or "").strip('"') if kind is Kind.FILE else None

@@ -88,7 +88,7 @@ class SwiftStorage:
         return Entry(
             name=path.name,
             kind=Kind.DIRECTORY,
-            size=int(reply.headers.get("x-container-bytes-used", "0")),
+            size=describe.size_of(reply.headers.get("x-container-bytes-used", "0")),
             mtime=describe.modified(reply.headers),
         )
 
@@ -284,7 +284,7 @@ class SwiftStorage:
             raise errors.InvalidRequest("a directory cannot be moved into itself")
         if standing is not None and standing.kind is not Kind.DIRECTORY:
             raise errors.NotDirectory()
-        if standing is not None and (await self.list(target)).entries:
+        if standing is not None and not await self._trees.is_empty(target):
             raise errors.NotEmpty()
         await self._trees.move(source, target, standing is not None)
 

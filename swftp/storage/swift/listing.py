@@ -19,7 +19,7 @@ from swftp import errors
 from swftp.entries import Entry, Kind, Page
 from swftp.paths import Path, is_plain
 from swftp.storage.swift.client import Request, SwiftClient
-from swftp.storage.swift.describe import entry_of_row, stamp
+from swftp.storage.swift.describe import entry_of_row, size_of, stamp
 
 log = Logger()
 
@@ -71,9 +71,10 @@ async def rows(
     )
     try:
         found = json.loads(reply.body or b"[]")
-        if not all(isinstance(row.get("name", row.get("subdir")), str) for row in found):
+        names = [row.get("name", row.get("subdir")) if delimiter else row["name"] for row in found]
+        if not all(isinstance(name, str) for name in names):
             raise ValueError("a row without name")
-    except (ValueError, AttributeError, TypeError) as error:
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise errors.Unavailable(f"listing does not parse ({reply.transaction})") from error
     result: list[Row] = found
     return result
@@ -121,7 +122,7 @@ class Lister:
             Entry(
                 name=row["name"],
                 kind=Kind.DIRECTORY,
-                size=int(row.get("bytes") or 0),
+                size=size_of(row.get("bytes") or 0),
                 mtime=stamp(row.get("last_modified")),
             )
             for row in page

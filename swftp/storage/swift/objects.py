@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
@@ -45,6 +45,17 @@ def body_status(reply: Reply) -> Reply:
         return replace(reply, status=503)  # cut, or a stranger's page: undecided
     headers = {**reply.headers, **({"etag": str(told["Etag"])} if told.get("Etag") else {})}
     return replace(reply, status=status, headers=headers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """What became of one sending of a request that changes a name."""
+
+    reply: Reply | None
+    undecided: bool
+    """It may have taken effect."""
+    sent: Mapping[str, str]
+    hopeless: bool = False
 
 
 class Objects:
@@ -87,31 +98,33 @@ class Objects:
         for attempt in range(self.client.policy.attempts):
             if attempt:
                 await self.client.pause(attempt, reply)
-            try:
-                reply = await self.client.attempt(request)
-            except Lost as lost:
-                reply = None
-                undecided = undecided or lost.whole
-                expected = {**lost.sent, **expected}
-                log.info("publishing got no answer: {reason}", reason=str(lost), whole=lost.whole)
-            else:
-                expected = {**reply.sent, **expected}
-                if "heartbeat" in request.query and reply.status in (200, 202):
-                    reply = body_status(reply)
-                if reply.status == 201:
-                    return await self._confirmed(request, reply, expected)
-                undecided = undecided or reply.status in UNDECIDED
+            tried = await self._try(request)
+            reply = tried.reply
+            expected = {**tried.sent, **expected}
+            if reply is not None and reply.status == 201:
+                return await self._confirmed(request, reply, expected)
+            undecided = undecided or tried.undecided
             if undecided and (found := await self._settled(request, expected)) is not None:
                 return found
             damaged = reply is not None and reply.status == 422 and attempt == 0
             if reply is not None and reply.status not in RETRIED and not damaged:
                 raise self._refused(request, reply)
-            if not request.replayable:
+            if tried.hopeless or not request.replayable:
                 break
         if undecided:
             log.warn("{names}: result of {method} unknown", names=request.names, method=request.method)
             raise errors.StateUnknown()
         raise errors.Unavailable() if reply is None else refusal(reply)
+
+    async def _try(self, request: Request) -> _Try:
+        try:
+            reply = await self.client.attempt(request)
+        except Lost as lost:
+            log.info("publishing got no answer: {reason}", reason=str(lost), whole=lost.whole)
+            return _Try(None, lost.whole, lost.sent, lost.hopeless)
+        if "heartbeat" in request.query and reply.status in (200, 202):
+            reply = body_status(reply)
+        return _Try(reply, reply.status in UNDECIDED, reply.sent)
 
     def _refused(self, request: Request, reply: Reply) -> errors.StorageError:
         if reply.status == 412 and "If-None-Match" in request.headers:

@@ -16,7 +16,7 @@ from swftp.entries import Kind
 from swftp.paths import Path
 from swftp.storage.swift.bodies import Bytes
 from swftp.storage.swift.client import Request, SwiftClient
-from swftp.storage.swift.describe import DIRECTORY, entry_of, headers_for, quoted_name
+from swftp.storage.swift.describe import DIRECTORY, entry_of, headers_for, quoted_name, size_of
 from swftp.storage.swift.listing import Row, every_page, rows
 from swftp.storage.swift.objects import Names, Objects, in_parallel
 from swftp.storage.swift.segments import Segments, copy_patience
@@ -70,6 +70,11 @@ class Trees:
     async def has_children(self, path: Path) -> bool:
         """Whether the directory *path* exists by what is below it (or by a marker that ends with a slash)."""
         return bool(await rows(self._client, path.container, limit=1, prefix=f"{path.object}/"))
+
+    async def is_empty(self, path: Path) -> bool:
+        """Whether nothing is below the directory or container *path*, as far as a listing shows."""
+        prefix = f"{path.object}/" if path.object else ""
+        return all(row["name"] == prefix for row in await rows(self._client, path.container, limit=2, prefix=prefix))
 
     async def make_container(self, name: str, headers: dict[str, str] | None = None) -> None:
         """
@@ -149,7 +154,7 @@ class Trees:
         names = [made.object for made in self._made.below(path) if made.object and made.object not in listed]
         heads = await in_parallel([self._objects.head((path.container, name), follow=False) for name in names])
         return [
-            {"name": name, "bytes": int(headers.get("content-length", "0")), **_slo(headers)}
+            {"name": name, "bytes": headers.get("content-length"), **_slo(headers)}
             for name, headers in zip(names, heads, strict=True)
             if headers is not None
         ]
@@ -230,7 +235,7 @@ class Trees:
     ) -> None:
         async def one(row: Row) -> None:
             name = str(row["name"])
-            size, slo = int(row.get("bytes") or 0), "slo_etag" in row
+            size, slo = size_of(row.get("bytes") or 0), "slo_etag" in row
             if await self.copy_name((container, name), moved[name], size=size, slo=slo):
                 made.append(moved[name])
 

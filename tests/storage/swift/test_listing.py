@@ -120,6 +120,23 @@ class ModelTests(SynchronousTestCase):
         client: Any = Stuck({})
         self.assertRaises(errors.Unavailable, everything, Lister(client, 1, ""), Path(("c",)))
 
+    def test_nonsense(self) -> None:
+        """Rows that make no sense are an error, missing fields are not."""
+
+        class Odd(Listings):
+            body = b""
+
+            async def request(self, request: Request, *accepted: int) -> Reply:
+                return Reply(200, {}, self.body)
+
+        client: Any = Odd({})
+        for body in (b'[{"name": "a", "bytes": "x"}]', b'[{"name": "a", "bytes": -1}]', b'[{"subdir": 1}]'):
+            client.body = body
+            self.assertRaises(errors.Unavailable, everything, Lister(client, 9, ""), Path(("c",)))
+        nulls = {"bytes": None, "hash": None, "content_type": None, "last_modified": None}
+        client.body = json.dumps([{"name": "a", **nulls}]).encode()
+        self.assertEqual(everything(Lister(client, 9, ""), Path(("c",))), [("a", Kind.FILE)])
+
     def test_bad_token(self) -> None:
         """A page nobody offered is refused."""
         client: Any = Listings({})

@@ -255,7 +255,7 @@ class ClientTests(ScriptedCase):
 
     def test_secrets(self) -> None:
         """No error and no repr holds a token."""
-        for _ in range(5):
+        for _ in range(self.policy.attempts):
             self.swift.expect("HEAD /c", 503)
         error = self.fails(errors.Unavailable, self.storage.stat(resolve("/c")))
         for text in (str(error), repr(error.__cause__), repr(self.client), repr(self.swift.requests[0].line)):
