@@ -30,7 +30,12 @@ BUCKET = 5.0
 
 
 EXCHANGE_TIMEOUT = 120.0
-"""Seconds in which a client has to do its part of a key exchange that we asked for."""
+"""
+Seconds that a client which owes us its part of a key exchange may be silent.
+
+One that is heard is given time: on a slow line our question stands behind megabytes of a download, and its answer
+behind those of an upload.
+"""
 
 
 class Timer(Protocol):
@@ -127,7 +132,7 @@ class Watch:
             self._blocked = None
         elif self._blocked is None:
             self._blocked = now
-        elif now - self._blocked >= EXCHANGE_TIMEOUT:
+        elif now - max(self._blocked, transport.heard) >= EXCHANGE_TIMEOUT:
             return False
         interval = self._settings.keepalive_interval
         if interval and now - max(transport.heard, self._asked) >= interval:

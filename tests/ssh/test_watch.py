@@ -184,6 +184,23 @@ class Keys(SynchronousTestCase):
         wait(client, EXCHANGE_TIMEOUT + 300)
         self.assertTrue(client.wire.aborted)
 
+    def test_slow_line(self) -> None:
+        """A client whose part of the exchange stands behind an upload over a slow line is waited for."""
+        client = Client(Server(self.SETTINGS)).login()
+        channel, recorder = client.subsystem(Recorder())
+        client.answers_rekey = False
+        while not client.take(Msg.KEXINIT):
+            wait(client, 1)
+        for _ in range(20):
+            wait(client, EXCHANGE_TIMEOUT / 4)
+            client.write(channel, bytes(32768))
+        self.assertFalse(client.wire.aborted)
+        client.answers_rekey = True
+        client.start_kex()
+        client.continue_kex()
+        client.write(channel, b"end")
+        self.assertEqual(recorder.got, bytes(20 * 32768) + b"end")
+
 
 class Cheap(SynchronousTestCase):
     def test_one_timer_for_many(self) -> None:
