@@ -137,6 +137,7 @@ class KeyExchange:
         blob: bytes = host_key.public().blob()  # type: ignore[no-untyped-call]
         values = (*self.versions, self._theirs, self._ours, blob, client, public)
         digest = hashlib.new(method.digest, b"".join([string(value) for value in values]) + secret).digest()
+        self._theirs = self._ours = b""  # theirs may have 256 KiB
         signature = host_key.sign(digest, signatureType=agreement.host_key)
         if self.session_id is None:
             self.session_id = digest

@@ -41,6 +41,8 @@ USER_LIMIT = 1024
 """Bytes of a user name."""
 PASSWORD_LIMIT = 1024
 """Bytes of a password: hashing a longer one is work that anybody could ask for."""
+REQUEST_SIZE = 32 << 10
+"""Bytes of one request: the largest payload that everybody must take (RFC 4253 section 6.1); ours wait in a queue."""
 QUEUE_LIMIT = 8
 """Requests that wait for the one under way (RFC 4252 section 5.1 allows to send them ahead)."""
 REQUEST_LIMIT = 64
@@ -104,6 +106,8 @@ class UserAuth(SSHService):
             self._response(packet)
 
     def _request(self, packet: bytes) -> None:
+        if len(packet) > REQUEST_SIZE:
+            raise ProtocolError("login request too long")
         if self._attempt is Attempt.PROMPTED:
             self._attempt = Attempt.NONE  # a new request gives up the old one (RFC 4256 section 3.1)
         if self._attempt is Attempt.CHECKING:
@@ -140,6 +144,8 @@ class UserAuth(SSHService):
         self._attempt = Attempt.PROMPTED
         one_prompt = b"\0\0\0\1" + string(b"Password: ") + b"\0"
         self.transport.sendPacket(Msg.USERAUTH_REPLY, string(b"") * 3 + one_prompt)
+        if self._queue:  # sent ahead, and by that gives up this one (RFC 4252 section 5.1)
+            self._next()
 
     def _response(self, packet: bytes) -> None:
         if self._attempt is not Attempt.PROMPTED:

@@ -116,6 +116,14 @@ class ClientAsks(SynchronousTestCase):
         client.start_kex()
         self.assertEqual(client.transport.exchange.session_id, first)
 
+    def test_nothing_is_kept(self) -> None:
+        """What a client put into its KEXINIT is not kept longer than the exchange takes."""
+        client = Client(Server())
+        client.extra = (b"x" * 60000,)
+        client.login()
+        held = [value for value in vars(client.transport.exchange).values() if isinstance(value, bytes)]
+        self.assertLess(sum(map(len, held)), 1000)
+
 
 class WeAsk(SynchronousTestCase):
     def test_by_bytes_in(self) -> None:

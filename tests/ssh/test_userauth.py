@@ -16,7 +16,7 @@ from swftp.auth.refusals import LoginRefused, LoginUnavailable
 from swftp.errors import Busy, Unavailable
 from swftp.ssh.gate import Phase
 from swftp.ssh.settings import Settings
-from swftp.ssh.userauth import PASSWORD_LIMIT, QUEUE_LIMIT, REQUEST_LIMIT, USER_LIMIT
+from swftp.ssh.userauth import PASSWORD_LIMIT, QUEUE_LIMIT, REQUEST_LIMIT, REQUEST_SIZE, USER_LIMIT
 from swftp.ssh.wire import Msg, Reader, Reason, string
 from tests.ssh.harness import Client, Server
 
@@ -245,6 +245,21 @@ class Limits(SynchronousTestCase):
         self.assertEqual([asked.password for asked in checker.asked], [b"first", b"second"])
         self.assertEqual(client.numbers(), [Msg.USERAUTH_FAILURE] * 3)
 
+    def test_prompt_given_up(self) -> None:
+        """What asks a question is given up for what waits behind it, and that is answered (RFC 4252 section 5.1)."""
+        checker = Checker()
+        waiting: Deferred[Any] = Deferred()
+        checker.answer = waiting
+        client = Client(serving(checker, failure_delay=0.0)).service()
+        client.take(0)
+        password(client, b"first")
+        client.auth(b"keyboard-interactive", string(b""), string(b""))
+        password(client, b"second")
+        checker.answer = None
+        waiting.errback(LoginRefused())
+        client.pump()
+        self.assertEqual(client.numbers(), [Msg.USERAUTH_FAILURE, Msg.USERAUTH_REPLY, Msg.USERAUTH_SUCCESS])
+
     def test_sent_ahead_of_success(self) -> None:
         """What waits when a login succeeds is forgotten (RFC 4252 section 5.1)."""
         checker = Checker()
@@ -269,6 +284,17 @@ class Limits(SynchronousTestCase):
             password(client)
         self.assertFalse(client.closed)
         password(client)
+        self.assertTrue(client.closed)
+
+    def test_what_waits_is_small(self) -> None:
+        """Whoever is not logged in cannot make us keep more than 32 KiB a request."""
+        checker = Checker()
+        checker.answer = Deferred()
+        client = Client(serving(checker)).service()
+        password(client)
+        password(client, bytes(REQUEST_SIZE - 100))
+        self.assertFalse(client.closed)
+        password(client, bytes(REQUEST_SIZE))
         self.assertTrue(client.closed)
 
 
