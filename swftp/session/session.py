@@ -194,7 +194,7 @@ class Session:
         with self._files.opening():
             async with self._order.turn(look(inside)):
                 target, entry = await self._lookup.target(inside, mode)
-        if entry is not None and attributes.mode is None and mode.truncate:
+        if entry is not None and attributes.mode is None:
             attributes = replace(attributes, mode=entry.mode)
         upload = Upload(
             self._engine,

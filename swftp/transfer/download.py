@@ -23,6 +23,7 @@ class Download:
     :ivar entry: what is read.
     :ivar ready: called when a `read` that gave None is worth repeating.
     :ivar sent: bytes given out.
+    :ivar error: the last there was; only `Changed` is for good, a store that is back is asked again.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Download:
         self.ready = ready
         self.sent = 0
         self.error: errors.StorageError | None = None
+        self._final: errors.StorageError | None = None
         self._ahead = self._reader(entry)
 
     def _reader(self, entry: Entry) -> ReadAhead:
@@ -82,8 +84,8 @@ class Download:
 
         :raises StorageError: they cannot be had.
         """
-        if self.error is not None:
-            raise self.error
+        if self._final is not None:
+            raise self._final
         if self._closed:
             raise errors.InvalidRequest("file is closed")
         if self._renewing:
@@ -92,7 +94,7 @@ class Download:
             data = self._ahead.read(offset, length)
         except errors.Changed as error:
             if self.sent or self._look is None:
-                self.error = error
+                self.error = self._final = error
                 raise
             self._renewing = True
             self._engine.background(self._renew(self._look))
@@ -114,7 +116,7 @@ class Download:
                 self.entry = entry
                 self._ahead = self._reader(entry)
         except errors.StorageError as error:
-            self.error = error
+            self.error = self._final = error
         finally:
             self._renewing = False
         self.ready()

@@ -41,24 +41,29 @@ class Front:
     :ivar start: where the run begins.
     :ivar folded: where its joined, hashed blocks end.
     :ivar end: where its memory ends.
+    :ivar hashed: whether its MD5 is wanted.
     """
 
-    __slots__ = ("_digest", "_offload", "_pinned", "_table", "end", "folded", "start")
+    __slots__ = ("_digest", "_offload", "_pinned", "_size", "_table", "end", "folded", "hashed", "start")
 
-    def __init__(self, table: Extents, offload: Offload, *, pinned: bool) -> None:
+    def __init__(self, table: Extents, offload: Offload, size: int, *, pinned: bool) -> None:
         """
+        :param size: bytes of a part: so far from its start a run is joined and hashed.
         :param pinned: it grows from the start of the file, and nowhere else; else from wherever writing begins.
         """
+        self._size = size
         self._table = table
         self._offload = offload
         self._pinned = pinned
+        self.hashed = True
         self.move(0)
 
     def move(self, start: int) -> None:
         """Begin again at *start*."""
         self.start = self.folded = start
         self.end = self._table.memory_end(start)
-        self._digest: RunningDigest | None = RunningDigest(self._offload)
+        self._digest = RunningDigest(self._offload) if self.hashed else None
+        self._join()
 
     def wrote(self, start: int, end: int) -> None:
         """``[start, end)`` was put into the table."""
@@ -74,8 +79,17 @@ class Front:
                 self._digest = None
             if end > self.end:
                 self.end = self._table.memory_end(start)
-        while self.end - self.folded >= BLOCK:
-            self._fold(min(self.end, self.folded + MOST))
+        self._join()
+
+    @property
+    def full(self) -> bool:
+        """Whether a whole part is joined and hashed."""
+        return self.folded - self.start >= self._size
+
+    def _join(self) -> None:
+        limit = self.start + self._size
+        while self.folded < limit and (self.end - self.folded >= BLOCK or self.end >= limit):
+            self._fold(min(self.end, self.folded + MOST, limit))
 
     def _prepend(self, start: int, end: int) -> None:
         """The run begins earlier than it did: pipelined writes need not come in order."""

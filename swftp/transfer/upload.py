@@ -98,7 +98,7 @@ class Upload:
         self.share = engine.budget.join(self, engine.group)
         self.share.take(self.table.cost)
         self.part_size = engine.part_size
-        self.front = Front(self.table, engine.offload, pinned=target.base is None)
+        self.front = Front(self.table, engine.offload, self.part_size, pinned=target.base is None)
         composes = engine.composes
         self.stager = Stager(engine, composes, self.share, self._staged) if composes is not None else None
         self.stream: Stream | None = None
@@ -204,9 +204,9 @@ class Upload:
 
     def _cut_segment(self, stager: Stager) -> None:
         front = self.front
-        if front.folded - front.start >= self.part_size:
+        while front.full and self.table.size > self.part_size and stager.busy < self.engine.limits.in_flight:
             self._cut(stager, front.start, front.folded)
-        elif self.table.memory >= 2 * self.part_size:
+        if self.table.memory >= 2 * self.part_size:
             self.shrink(self.part_size)
         if self.share.held > self.brake.cap and not self.share.leaving:
             self._barren.clear()
@@ -236,7 +236,7 @@ class Upload:
         if longest is None or longest.length < least:
             self._barren[least] = self.table.memory + max(least // 4, LEAST_GRANT)
             return 0
-        return self._cut(self.stager, longest.start, longest.end)
+        return self._cut(self.stager, longest.start, min(longest.end, longest.start + self.part_size))
 
     def hold(self, offset: int, data: memoryview) -> None:
         """Keep *data* in memory, which is what the file has at *offset* already."""

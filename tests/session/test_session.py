@@ -196,10 +196,13 @@ class OpenTests(SessionCase):
         self.assertEqual(self.storage["/box/other"], b"newer!")
 
     def test_mode_is_kept(self) -> None:
-        """A file that is written anew keeps its permission bits, as on POSIX."""
+        """A file that is written anew, or changed, keeps its permission bits, as on POSIX."""
         self.do(self.session.update(OTHER, Attributes(mode=0o600)))
-        self.put(OTHER, b"new")
-        self.assertEqual(self.do(self.storage.stat(OTHER)).mode, 0o600)
+        for mode in (NEW, OpenMode(append=True)):
+            writer = self.writer(OTHER, mode)
+            writer.write(0, [b"new"], 3)
+            self.do(writer.close())
+            self.assertEqual(self.do(self.storage.stat(OTHER)).mode, 0o600)
 
     def test_limit(self) -> None:
         """More open files than the limit are refused; a closed one makes room."""

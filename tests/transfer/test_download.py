@@ -184,6 +184,17 @@ class CutTests(DownloadCase):
         self.assertEqual(len(self.store.flows), 4)
         self.assertEqual(self.rings, 1)
 
+    def test_a_store_that_is_back(self) -> None:
+        """A read that failed may be asked again: the handle outlives the outage."""
+        file = self.download()
+        self.assertIsNone(file.read(0, 1000))
+        for _ in range(4):
+            self.store.cut()
+            self.clock.advance(3)
+        with self.assertRaises(errors.Unavailable):
+            file.read(0, 1000)
+        self.assertEqual(self.get(file, 0, 1000), self.data[:1000])
+
     def test_progress_counts(self) -> None:
         """A store that cuts after each piece is asked as often as it takes."""
         file = self.download()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.internet.defer import Deferred
 
 from swftp import errors
@@ -183,6 +185,23 @@ class LargeFileTests(TransferCase):
         self.assertEqual(self.requests[-1], "publish")
         self.assertEqual(self.storage["/box/file"], data)
 
+    def test_parts_are_of_one_size(self) -> None:
+        """All parts but the last are exactly of the segment size, however the client cuts his writes."""
+        sizes = []
+        stage = self.storage.stage
+
+        async def watch(path: Path, source: object) -> object:
+            sizes.append(source.length)  # type: ignore[attr-defined]
+            return await stage(path, source)  # type: ignore[arg-type]
+
+        self.storage.stage = watch  # type: ignore[assignment, method-assign]
+        data = pattern(5 * self.segment_size + 100)
+        upload = self.upload()
+        for at in range(0, len(data), 10_007):
+            self.write_through(upload, at, data[at : at + 10_007])
+        self.run_through(upload.close())
+        self.assertEqual(sizes, [self.segment_size] * 5 + [100])
+
     def test_two_parts_in_flight(self) -> None:
         """Not more than two parts are on their way; then the client is told to wait, until one has got there."""
         held = self._hold("stage")
@@ -359,8 +378,9 @@ class LargeFileTests(TransferCase):
         upload = self.upload()
         self._write(upload, pattern(150 * KIB))
         syncing = self.start(upload.sync())
-        self.assertNoResult(syncing)
         held[0].callback(None)
+        self.assertNoResult(syncing)
+        held[1].callback(None)
         self.successResultOf(syncing)
         upload.lost()
         self.settle(lambda: self.storage.staged == 0)
@@ -473,6 +493,16 @@ class PlainStoreTests(TransferCase):
         upload.lost()
         self.clock.advance(60)
         self.assertNotIn("/box/file", self.storage)
+
+    def test_wrong_digest(self) -> None:
+        """A store that has other bytes than were sent is not believed."""
+        store = self.storage.store
+
+        async def corrupt(*args: object) -> object:
+            return replace(await store(*args), digest="0" * 32)  # type: ignore[arg-type]
+
+        self.storage.store = corrupt  # type: ignore[assignment, method-assign]
+        self.run_into(errors.Corrupt, self._begin().close())
 
     def test_refused_in_the_middle(self) -> None:
         """A store that gives up before the end fails the next WRITE and CLOSE."""

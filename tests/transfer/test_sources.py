@@ -1,0 +1,140 @@
+"""Bytes on their way to a store: whole, or not at all."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConsumer
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.iweb import UNKNOWN_LENGTH
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from swftp import errors
+from swftp.interfaces import IByteSource
+from swftp.transfer.sources import MemorySource, StreamSource
+
+
+@implementer(IConsumer)
+class Consumer:
+    """Takes bytes; pauses the source after each write if told to."""
+
+    def __init__(self, source: MemorySource | StreamSource, *, pause: bool = False) -> None:
+        self.source = source
+        self.pause = pause
+        self.chunks: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        """See `IConsumer`."""
+        self.chunks.append(data)
+        if self.pause:
+            self.source.pauseProducing()
+
+    def registerProducer(self, producer: object, streaming: bool) -> None:
+        """See `IConsumer`."""
+
+    def unregisterProducer(self) -> None:
+        """See `IConsumer`."""
+
+
+def sent_by(source: MemorySource | StreamSource, consumer: Consumer) -> Deferred[None]:
+    """*source*, producing into *consumer*."""
+    return source.startProducing(consumer)
+
+
+class MemorySourceTests(SynchronousTestCase):
+    """`MemorySource`."""
+
+    def setUp(self) -> None:
+        self.source = MemorySource([b"ab", memoryview(b"xcdx")[1:3]], "digest")
+
+    def test_interface(self) -> None:
+        """It is what storage drivers take."""
+        verifyObject(IByteSource, self.source)
+        self.assertEqual((self.source.length, self.source.digest, self.source.replayable), (4, "digest", True))
+
+    def test_all_of_it(self) -> None:
+        """All blocks, as bytes, then the good end."""
+        consumer = Consumer(self.source)
+        self.successResultOf(sent_by(self.source, consumer))
+        self.assertEqual(consumer.chunks, [b"ab", b"cd"])
+
+    def test_empty(self) -> None:
+        """No block is a good end, too."""
+        source = MemorySource([])
+        self.assertEqual(source.length, 0)
+        self.successResultOf(sent_by(source, Consumer(source)))
+
+    def test_pause(self) -> None:
+        """Nothing is written while paused."""
+        consumer = Consumer(self.source, pause=True)
+        done = sent_by(self.source, consumer)
+        self.assertEqual(consumer.chunks, [b"ab"])
+        self.source.resumeProducing()
+        self.assertEqual(consumer.chunks, [b"ab", b"cd"])
+        self.assertNoResult(done)
+        self.source.resumeProducing()
+        self.successResultOf(done)
+
+    def test_again(self) -> None:
+        """A new attempt begins at the first byte; the one before is deaf."""
+        first = Consumer(self.source, pause=True)
+        sent_by(self.source, first)
+        self.source.stopProducing()
+        self.source.resumeProducing()
+        second = Consumer(self.source)
+        self.successResultOf(sent_by(self.source, second))
+        self.assertEqual((first.chunks, second.chunks), ([b"ab"], [b"ab", b"cd"]))
+
+    def test_abort(self) -> None:
+        """An aborted source fails what runs and what is tried later, and never ends well."""
+        done = sent_by(self.source, Consumer(self.source, pause=True))
+        self.source.abort(errors.Interrupted())
+        self.failureResultOf(done, errors.Interrupted)
+        self.failureResultOf(sent_by(self.source, Consumer(self.source)), errors.Interrupted)
+        self.source.abort(errors.Unavailable())
+
+
+class StreamSourceTests(SynchronousTestCase):
+    """`StreamSource`."""
+
+    def setUp(self) -> None:
+        self.sent: list[int] = []
+        self.source = StreamSource(self.sent.append)
+
+    def test_interface(self) -> None:
+        """Of unknown length, and not to be repeated."""
+        verifyObject(IByteSource, self.source)
+        self.assertEqual((self.source.length, self.source.digest), (UNKNOWN_LENGTH, None))
+        self.assertFalse(self.source.replayable)
+
+    def test_before_and_after_the_start(self) -> None:
+        """What was put before and after the request began comes in order; its cost is told when it is gone."""
+        consumer = Consumer(self.source)
+        self.source.put(b"a", 10)
+        self.assertEqual(self.source.queued, 1)
+        done = sent_by(self.source, consumer)
+        self.source.put(b"bc", 20)
+        self.assertNoResult(done)
+        self.source.end()
+        self.successResultOf(done)
+        self.assertEqual((consumer.chunks, self.sent, self.source.queued), ([b"a", b"bc"], [10, 20], 0))
+
+    def test_no_end_without_being_told(self) -> None:
+        """An empty queue is not the end."""
+        done = sent_by(self.source, Consumer(self.source))
+        self.assertNoResult(done)
+        self.source.abort(errors.Interrupted())
+        self.failureResultOf(done, errors.Interrupted)
+
+    def test_paused(self) -> None:
+        """While paused bytes queue up, and the end waits for them."""
+        consumer = Consumer(self.source, pause=True)
+        done = sent_by(self.source, consumer)
+        for part in (b"a", b"b", b"c"):
+            self.source.put(part)
+        self.source.end()
+        self.assertEqual((consumer.chunks, self.source.queued), ([b"a"], 2))
+        consumer.pause = False
+        self.source.resumeProducing()
+        self.successResultOf(done)
+        self.assertEqual(consumer.chunks, [b"a", b"b", b"c"])
