@@ -32,8 +32,7 @@ def sftp(argv: Sequence[str] | None = None) -> int:
     except usage.UsageError as error:
         sys.stderr.write(f"{options}\nswftp-sftp: {error}\n")
         return 2
-    level = "debug" if options.config.sftp.verbose else options.config.log.level
-    logs.start(options.config.log.format, level, sys.stdout)
+    logs.start(options.config.log.format, options.config.log.level, sys.stdout)
     from swftp import service  # imports the reactor, and treq
 
     try:

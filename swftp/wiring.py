@@ -168,11 +168,12 @@ def shared(config: Config, auth: AuthSettings, reactor: Any, offload: Offload) -
             connect_timeout=storage.connect_timeout,
             policy=trusted,
         ),
-        policy=Policy(
-            attempts=storage.attempts,
-            response_timeout=storage.response_timeout,
+        policy=chosen(
+            storage,
+            Policy,
             connections_per_session=storage.num_connections_per_session,
             extra_headers=dict(storage.extra_headers),
+            log_requests=config.sftp.verbose,
         ),
         options=chosen(storage, Options),
         budget=Budget(transfer.transfer_memory, reactor),

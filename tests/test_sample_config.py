@@ -18,6 +18,7 @@ from swftp.config.sections import SECTIONS
 from swftp.sftp.server import Limits
 from swftp.ssh.limits import AdmissionLimits
 from swftp.ssh.settings import Settings
+from swftp.storage.swift import Options, Policy
 from swftp.transfer.engine import TransferLimits
 
 ROOT = Path(__file__).parents[1]
@@ -30,9 +31,23 @@ SETTINGS = {
     "limits": (AdmissionLimits, Limits),
     "ssh": (Settings,),
     "transfer": (TransferLimits,),
+    "storage": (Options, Policy),
 }
 """Section -> the values that the layers below take, and that it fills by name."""
-OTHERWISE = {("ssh", "policy"), ("ssh", "version"), ("auth", "options"), ("auth", "auth_url"), ("auth", "interface")}
+STORAGE = ("connections_per_session", "extra_headers", "storage_scheme", "storage_netloc", "log_requests")
+ELSEWHERE = {"transfer_memory", "session_memory", "cloud", "num_persistent_connections", "connect_timeout"} | {
+    "num_connections_per_session",
+    "connection_timeout",
+}
+"""Options that fill nothing by their name."""
+OTHERWISE = {
+    *(("storage", name) for name in STORAGE),
+    ("ssh", "policy"),
+    ("ssh", "version"),
+    ("auth", "options"),
+    ("auth", "auth_url"),
+    ("auth", "interface"),
+}
 """Fields whose option is written otherwise than the field, or that are no option."""
 
 
@@ -101,7 +116,7 @@ class DefaultsTests(SynchronousTestCase):
         """No option of these sections fills nothing."""
         for section, kinds in SETTINGS.items():
             known = {part.name for kind in kinds for part in fields(kind)}
-            alone = set(settings_of(SECTIONS[section])) - known - {"transfer_memory", "session_memory", "cloud"}
+            alone = set(settings_of(SECTIONS[section])) - known - ELSEWHERE
             self.assertEqual(alone, set(), section)
 
     def test_checked(self) -> None:

@@ -138,7 +138,8 @@ class StorageConfig:
     )
     connect_timeout: float = setting(10.0, "how long a new HTTP connection may take", unit="seconds", least=0.1)
     response_timeout: float = setting(60.0, "how long storage may say nothing in a request", unit="seconds", least=1)
-    attempts: int = setting(5, "times a request is sent at most", least=1)
+    attempts: int = setting(4, "times a request is sent at most", least=1)
+    repeat_for: float = setting(60.0, "after which a request that got no answer is not sent again", unit="seconds")
     extra_headers: tuple[tuple[str, str], ...] = setting(
         (),
         'HTTP headers sent with each request, as Name: value, Name: "quoted, value"',
