@@ -191,21 +191,22 @@ class Session:
         :raises IsDirectory: a directory is there.
         """
         inside = self._inside(path)
+        # sshfs sends LSTAT right behind OPEN and takes "no such file" for a failed create: it waits for its turn
         with self._files.opening():
-            async with self._order.turn(look(inside)):
+            async with self._order.turn(change(inside)):
                 target, entry = await self._lookup.target(inside, mode)
-        if entry is not None and attributes.mode is None:
-            attributes = replace(attributes, mode=entry.mode)
-        upload = Upload(
-            self._engine,
-            target,
-            attributes,
-            ready=ready,
-            replaces=lambda: self._known.get(upload.path, follow=False),
-        )
-        writer = Writer(self, path, upload)
-        self._files.add(writer)
-        return writer
+                if entry is not None and attributes.mode is None:
+                    attributes = replace(attributes, mode=entry.mode)
+                upload = Upload(
+                    self._engine,
+                    target,
+                    attributes,
+                    ready=ready,
+                    replaces=lambda: self._known.get(upload.path, follow=False),
+                )
+                writer = Writer(self, path, upload)
+                self._files.add(writer)
+                return writer
 
     def closing(self, writer: Writer) -> AbstractAsyncContextManager[None]:
         """See `swftp.session.files.Owner`."""

@@ -228,6 +228,16 @@ class OpenTests(SessionCase):
 class OrderTests(SessionCase):
     """What waits for what."""
 
+    def test_stat_behind_open(self) -> None:
+        """A stat sent right behind the OPEN that creates a file sees the file, as sshfs needs it."""
+        self.held["stat"] = []
+        opened = self.start(self.session.open_writer(FILE, NEW, Attributes(), nothing))
+        seen = self.start(self.session.stat(FILE, follow=False))
+        self.assertNoResult(seen)
+        self.release("stat")
+        self.successResultOf(opened)
+        self.assertEqual(self.successResultOf(seen).kind, Kind.FILE)
+
     def close_slowly(self, path: Path = FILE) -> Any:
         """A CLOSE that the store has not answered."""
         self.held["store"] = []
