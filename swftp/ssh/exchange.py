@@ -25,6 +25,8 @@ from swftp.ssh.wire import Msg, ProtocolError, Reader, Reason, string
 _TRANSITIONS = {
     (Exchange.NONE, "ask"): Exchange.ASKED,
     (Exchange.ASKED, "agree"): Exchange.AGREED,
+    (Exchange.ASKED, "agree in spite of a guess"): Exchange.GUESSED,
+    (Exchange.GUESSED, "skip"): Exchange.AGREED,
     (Exchange.AGREED, "answer"): Exchange.ANSWERED,
     (Exchange.ANSWERED, "new keys"): Exchange.NONE,
 }
@@ -70,14 +72,13 @@ class KeyExchange:
         self._host_keys = host_keys
         self._tailored = tailored
         self._ours = self._theirs = b""
-        self._ignore_guess = False
         self._next_opener: Opener | None = None
         self._count = 0
 
     @property
     def blocked(self) -> bool:
         """Whether we may send nothing but the exchange itself (RFC 4253 section 7.1)."""
-        return self.state is Exchange.ASKED or self.state is Exchange.AGREED
+        return self.state is not Exchange.NONE and self.state is not Exchange.ANSWERED
 
     @property
     def idle(self) -> bool:
@@ -117,13 +118,13 @@ class KeyExchange:
             self.ask()
         self._theirs = bytes((Msg.KEXINIT,)) + message
         self.agreement = algorithms.agree(self._policy, offer)
-        self._ignore_guess = offer.guessed and not algorithms.guess_was_right(self._policy, offer)
-        self._advance("agree")
+        guessed_wrong = offer.guessed and not algorithms.guess_was_right(self._policy, offer)
+        self._advance("agree in spite of a guess" if guessed_wrong else "agree")
 
     def init(self, message: bytes) -> None:
-        """The client's public value: answer it, and change to new keys for what we send."""
-        if self._ignore_guess:
-            self._ignore_guess = False
+        """The client's public value: answer it, and change to new keys for what we send; or its wrong guess."""
+        if self.state is Exchange.GUESSED:
+            self._advance("skip")
             return
         agreement = self.agreement
         if agreement is None:

@@ -24,10 +24,15 @@ class Phase(Enum):
 
 
 class Exchange(Enum):
-    """Where a key exchange is.  We may send nothing else in ASKED and AGREED, they nothing in AGREED and ANSWERED."""
+    """
+    Where a key exchange is.
+
+    We may send nothing else from ASKED on until ANSWERED, they nothing from GUESSED or AGREED on until NONE.
+    """
 
     NONE = "none"
     ASKED = "our KEXINIT is out"
+    GUESSED = "both KEXINIT are there; a packet follows that the client sent on a wrong guess"
     AGREED = "both KEXINIT are there"
     ANSWERED = "our NEWKEYS is out"
 
@@ -67,6 +72,13 @@ _PHASE: dict[Phase, frozenset[int]] = {
     Phase.CLOSED: frozenset(),
 }
 _KNOWN = frozenset(Msg)
+METHOD = range(30, 50)
+"""Messages of key exchange methods (RFC 4250 section 4.1.2): whichever a client guessed, one of them follows."""
+_AWAITED: dict[Exchange, frozenset[int]] = {
+    Exchange.GUESSED: frozenset((Msg.DISCONNECT, *METHOD)),
+    Exchange.AGREED: frozenset((Msg.DISCONNECT, Msg.KEX_INIT)),
+    Exchange.ANSWERED: frozenset((Msg.DISCONNECT, Msg.NEWKEYS)),
+}
 
 
 def verdict(phase: Phase, exchange: Exchange, number: int, strict: bool) -> Verdict:
@@ -77,9 +89,9 @@ def verdict(phase: Phase, exchange: Exchange, number: int, strict: bool) -> Verd
     """
     if phase in (Phase.VERSION, Phase.CLOSED):
         return Verdict.REFUSE
-    if exchange in (Exchange.AGREED, Exchange.ANSWERED):
-        awaited = Msg.KEX_INIT if exchange is Exchange.AGREED else Msg.NEWKEYS
-        if number == awaited or number == Msg.DISCONNECT:
+    awaited = _AWAITED.get(exchange)
+    if awaited is not None:
+        if number in awaited:
             return Verdict.PASS
         quiet = strict and phase is Phase.FIRST_KEX
         return Verdict.PASS if number in _GENERIC and not quiet else Verdict.REFUSE

@@ -20,7 +20,7 @@ from zope.interface import implementer
 from swftp.ssh import settings as limits
 from swftp.ssh.connection import Connection
 from swftp.ssh.exchange import KeyExchange
-from swftp.ssh.gate import Phase, Verdict, verdict
+from swftp.ssh.gate import METHOD, Phase, Verdict, verdict
 from swftp.ssh.limits import Place
 from swftp.ssh.openers import DiscardOpener, Opener, PlainOpener
 from swftp.ssh.outbox import Outbox
@@ -394,6 +394,6 @@ _HANDLERS: dict[int, Callable[[Transport, bytes], None]] = {
     Msg.EXT_INFO: Transport._ext_info,
     Msg.SERVICE_REQUEST: Transport._service_request,
     Msg.KEXINIT: Transport._kexinit,
-    Msg.KEX_INIT: Transport._kex_init,
+    **dict.fromkeys(METHOD, Transport._kex_init),
     Msg.NEWKEYS: Transport._new_keys,
 }

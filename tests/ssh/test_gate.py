@@ -35,6 +35,7 @@ class EveryMessage(SynchronousTestCase):
         """In the first exchange a strict client may send its next message or disconnect, and nothing else."""
         self.assertEqual(self.passed(Phase.FIRST_KEX, Exchange.AGREED), {1, 30})
         self.assertEqual(self.passed(Phase.FIRST_KEX, Exchange.ANSWERED), {1, 21})
+        self.assertEqual(self.passed(Phase.FIRST_KEX, Exchange.GUESSED), {1, *range(30, 50)})
 
     def test_other_exchanges(self) -> None:
         """In later exchanges, or if it is not strict, IGNORE, DEBUG and UNIMPLEMENTED pass too, and nothing else."""

@@ -187,6 +187,21 @@ class FirstExchange(SynchronousTestCase):
         client.continue_kex()
         self.assertIs(client.transport.phase, Phase.SERVICE)
 
+    def test_wrong_guess_of_another_method(self) -> None:
+        """So is one that belongs to a method which numbers its messages differently; but only that one."""
+        for guesses in (1, 2):
+            client = Client(Server())
+            client.pump()
+            client.raw(client.version + b"\r\n")
+            message = client.kexinit(
+                kex=[b"diffie-hellman-group-exchange-sha256", b"curve25519-sha256"], guessed=True
+            )
+            client.send(message[0], message[1:])
+            for _ in range(guesses):
+                client.send(34, U32.pack(4096) * 3)
+            client.continue_kex()
+            self.assertEqual(client.closed, guesses == 2)
+
     def test_right_guess(self) -> None:
         """One on a right guess counts."""
         client = Client(Server())
