@@ -24,7 +24,7 @@ from swftp.interfaces import IByteSource
 
 class Watchdog:
     """
-    Calls *expired* once when nothing was seen for *seconds* (to half as much again).
+    Calls *expired* once when nothing was seen for *seconds* (to a quarter as much again).
 
     ``seen = True`` is all that a chunk costs.
     """
@@ -39,7 +39,7 @@ class Watchdog:
         """:param excused: whether the other side has nothing to do at the moment."""
         self.seen = False
         self._clock = clock
-        self._period = seconds / 2
+        self._period = seconds / 4
         self._idle = 0
         self._expired = expired
         self._excused = excused
@@ -49,7 +49,7 @@ class Watchdog:
         self._idle = 0 if self.seen or self._excused() else self._idle + 1
         self.seen = False
         self._call = None
-        if self._idle >= 2:
+        if self._idle >= 4:
             self._expired()
         else:
             self._call = self._clock.callLater(self._period, self._tick)

@@ -105,6 +105,8 @@ class Policy:
     """After which no request that got no answer is sent again."""
     response_timeout: float = 60.0
     """From the end of a request to its answer, and between two pieces of either."""
+    look_timeout: float = 20.0
+    """The same of requests that only look (HEAD): a host that died holds nobody up for long."""
     connections_per_session: int = 10
     """Requests in flight of one login, of small ones and of uploads each; 0: no limit."""
     extra_headers: Mapping[str, str] = field(default_factory=dict)
@@ -250,9 +252,10 @@ class SwiftClient:
             expired = True
             waiting.cancel()
 
+        timeout = self.policy.look_timeout if request.method == "HEAD" else self.policy.response_timeout
         watchdog = Watchdog(
             self.clock,
-            self.policy.response_timeout + request.patience,
+            timeout + request.patience,
             expire,
             (lambda: upload.waiting) if upload is not None else (lambda: False),
         )

@@ -18,7 +18,7 @@ from swftp import errors
 from swftp.entries import Attributes, Entry, Kind, Usage
 
 DIRECTORY = "application/directory"
-MARKERS = frozenset({DIRECTORY, "application/x-directory", "httpd/unix-directory"})
+MARKERS = frozenset({DIRECTORY, "application/x-directory", "httpd/unix-directory", "text/directory"})
 """Content types by which tools mark a directory; the object is empty."""
 SYMLINK = "application/symlink"
 DEFAULT_MODES = {Kind.FILE: 0o644, Kind.DIRECTORY: 0o755}

@@ -201,7 +201,7 @@ class Trees:
             }
             await self._copy_all(source.container, found, moved, made)
             if not target.is_container and not target_stands:
-                await self._place_marker(source, target)
+                await self._place_marker(source, target, implied=bool(made))
         except errors.StorageError:
             log.info("moving {source} failed, taking back the copies", source=str(source))
             await self._objects.delete_many(made)
@@ -273,13 +273,13 @@ class Trees:
         self.stored(Path((target[0], *target[1].split("/"))))
         return True
 
-    async def _place_marker(self, source: Path, target: Path) -> None:
-        """The target is a directory by a marker of its own: a copy of the source's if it has one."""
-        marker = await self._objects.head((source.container, source.object), follow=False) if source.object else None
+    async def _place_marker(self, source: Path, target: Path, implied: bool) -> None:
+        """A marker for *target* where the source has one, or where it would not be there by its children alone."""
+        names = source.container, source.object
+        marker = await self._objects.head(names, follow=False) if source.object else None
         if marker is not None and _is_marker(marker):
-            names = (target.container, target.object)
-            await self.copy_name((source.container, source.object), names)
-        else:
+            await self.copy_name(names, (target.container, target.object))
+        elif not implied:
             await self.make_marker(target)
 
     async def _delete_source(self, source: Path, names: list[Names]) -> None:

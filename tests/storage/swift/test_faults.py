@@ -133,10 +133,15 @@ class RetryTests(ScriptedCase):
     def test_silence(self) -> None:
         """A store that says nothing is waited for, but not for ever."""
         self.swift.expect("HEAD /c/f", silent=True)
+        self.swift.expect("HEAD /c/f", headers=HEAD, length=4)
         d = self.begin(self.storage.stat(FILE))
+        self.assertTrue(20.0 <= self.passing(d) <= 26.0)
+        self.successResultOf(d)
+        self.swift.expect("GET /c?format=json&limit=10000&delimiter=/", silent=True)
+        d = self.begin(self.storage.list(resolve("/c")))
         seconds = self.passing(d)
         self.failureResultOf(d, errors.Unavailable)
-        self.assertTrue(60.0 <= seconds <= 100.0, seconds)
+        self.assertTrue(60.0 <= seconds <= 80.0, seconds)
         self.assertEqual(self.swift.wires, [])
 
     def test_delete_repeated(self) -> None:
