@@ -136,8 +136,9 @@ class StorageConfig:
     connection_timeout: float = setting(
         240.0, "how long an idle HTTP connection is kept", unit="seconds", old="sftp.connection_timeout"
     )
-    connect_timeout: float = setting(10.0, "how long a new HTTP connection may take", unit="seconds", least=0.1)
+    connect_timeout: float = setting(5.0, "how long a new HTTP connection may take", unit="seconds", least=0.1)
     response_timeout: float = setting(60.0, "how long storage may say nothing in a request", unit="seconds", least=1)
+    look_timeout: float = setting(20.0, "the same of a request that only looks (HEAD)", unit="seconds", least=1)
     attempts: int = setting(4, "times a request is sent at most", least=1)
     repeat_for: float = setting(60.0, "after which a request that got no answer is not sent again", unit="seconds")
     extra_headers: tuple[tuple[str, str], ...] = setting(
