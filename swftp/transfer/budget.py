@@ -233,7 +233,7 @@ class Budget:
 
     def settle(self) -> None:
         """Let as many as there is room for go on, in the order they asked."""
-        if self._settling or not self._queue:
+        if self._settling or not self._queue or self.used + self.reserved + LEAST_GRANT > self.limit:
             return
         self._settling = True
         try:

@@ -78,9 +78,13 @@ async def _store(upload: Upload) -> Entry:
     pieces = upload.table.pieces(0, size)
     blocks: list[Block] = [bytes(length) if item is None else item for _, length, item in pieces]  # type: ignore[misc]
     md5 = await (running.finish() if running is not None else digest(upload.engine.offload, blocks))
-    entry = await upload.engine.storage.store(
-        upload.path, MemorySource(blocks, md5), upload.attributes, upload.exclusive, upload.replaces()
-    )
+    source = MemorySource(blocks, md5)
+    try:
+        entry = await upload.engine.storage.store(
+            upload.path, source, upload.attributes, upload.exclusive, upload.replaces()
+        )
+    finally:
+        source.release()
     if entry.digest not in (None, md5):
         raise errors.Corrupt()
     if upload.stager is not None:  # what was staged and then cut off again

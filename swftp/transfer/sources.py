@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IConsumer
 from twisted.web.iweb import UNKNOWN_LENGTH
 from zope.interface import implementer
 
-from swftp.errors import StorageError
+from swftp.errors import Interrupted, StorageError
 from swftp.interfaces import IByteSource
 
 Block = bytes | memoryview
@@ -97,6 +97,11 @@ class MemorySource(_Source):
         self._blocks = blocks
         self._next = 0
 
+    def release(self) -> None:
+        """No attempt will follow: let go of the blocks, however long whoever sent them keeps this object."""
+        self._blocks = ()
+        self._error = self._error or Interrupted()
+
     def _rewind(self) -> None:
         self._next = 0
 
@@ -137,6 +142,11 @@ class StreamSource(_Source):
         self.queued += len(block)
         if not self._paused:
             self.resumeProducing()
+
+    def abort(self, error: StorageError) -> None:
+        """See `_Source.abort`; what is queued is let go of."""
+        super().abort(error)
+        self._blocks.clear()
 
     def end(self) -> None:
         """All bytes were put: what was sent is the whole file."""

@@ -95,6 +95,7 @@ class Stager:
             part = await self._composes.stage(path, source)
         finally:
             self._sources.discard(source)
+            source.release()
         if self._aborted:
             await self._composes.discard([part])
             raise errors.Interrupted()

@@ -13,8 +13,7 @@ from twisted.internet.defer import Deferred
 from swftp import errors
 from swftp.entries import Entry
 from swftp.transfer.extents import Remote
-from swftp.transfer.hashing import RunningDigest
-from swftp.transfer.sources import Block, StreamSource
+from swftp.transfer.sources import StreamSource
 
 if TYPE_CHECKING:
     from swftp.transfer.upload import Upload
@@ -34,7 +33,6 @@ class Stream:
     def __init__(self, upload: Upload) -> None:
         self._upload = upload
         self._source = StreamSource(upload.streamed)
-        self._md5 = RunningDigest(upload.engine.offload)
         self._result: Entry | None = None
         self._error: BaseException | None = None
         self._ended: Deferred[None] = Deferred()
@@ -60,7 +58,7 @@ class Stream:
     def begin(cls, upload: Upload) -> Stream:
         """Open the request; nothing is handed to it yet."""
         stream = cls(upload)
-        upload.front.hashed = False
+        upload.front.hashed = False  # the driver does: only it knows which bytes went out
         upload.engine.background(stream._run())
         return stream
 
@@ -90,12 +88,8 @@ class Stream:
         cost -= table.cost
         self._upload.front.move(end)
         for block in blocks:
-            self._put(block, cost)
+            self._source.put(block, cost)
             cost = 0
-
-    def _put(self, block: Block, cost: int = 0) -> None:
-        self._md5.feed(block)
-        self._source.put(block, cost)
 
     async def _run(self) -> None:
         upload = self._upload
@@ -117,16 +111,14 @@ class Stream:
         upload = self._upload
         for _, length, item in list(upload.table.pieces(self.position, upload.table.size)):
             if item is not None and not isinstance(item, Remote):
-                self._put(item)
+                self._source.put(item)
             else:
                 for at in range(0, length, len(ZEROS)):
-                    self._put(ZEROS[: length - at])
+                    self._source.put(ZEROS[: length - at])
         self._source.end()
         await self._ended
         if self._error is not None or self._result is None:
             raise self._error or errors.Interrupted()
-        if self._result.digest not in (None, await self._md5.finish()):
-            raise errors.Corrupt()
         return self._result
 
     def abort(self, error: errors.StorageError) -> None:

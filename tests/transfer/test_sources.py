@@ -93,6 +93,17 @@ class MemorySourceTests(SynchronousTestCase):
         self.failureResultOf(sent_by(self.source, Consumer(self.source)), errors.Interrupted)
         self.source.abort(errors.Unavailable())
 
+    def test_release(self) -> None:
+        """What was sent for good keeps no byte in memory, and cannot be sent as if it were empty."""
+        content = bytearray(b"ab")
+        source = MemorySource([memoryview(content)])
+        self.successResultOf(sent_by(source, Consumer(source)))
+        with self.assertRaises(BufferError):
+            content += b"x"  # somebody has a view of it
+        source.release()
+        content += b"x"
+        self.failureResultOf(sent_by(source, Consumer(source)), errors.Interrupted)
+
 
 class StreamSourceTests(SynchronousTestCase):
     """`StreamSource`."""
