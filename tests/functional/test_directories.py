@@ -279,4 +279,5 @@ class PagingTests(DirectoryCase):
             self.store.put(self.container, f"d/{number:02d}", b"x")
         self.assertFails(self.client.rmdir, self.path("d"))
         self.client.rename(self.path("d"), self.path("e"))
-        self.assertEqual(self.store.names(self.container), [f"e/{number:02d}" for number in range(35)])
+        names = [name for name in self.store.names(self.container) if name != "e"]  # a marker, if one was made
+        self.assertEqual(names, [f"e/{number:02d}" for number in range(35)])
