@@ -166,7 +166,7 @@ class TransferConfig:
     """``[transfer]``: bytes in motion; nothing is ever kept on disk."""
 
     transfer_memory: int = setting(256 * MIB, "memory of all transfers together", unit="bytes", least=16 * MIB)
-    session_memory: int = setting(64 * MIB, "memory of the transfers of one session", unit="bytes", least=4 * MIB)
+    session_memory: int = setting(96 * MIB, "memory of the transfers of one session", unit="bytes", least=4 * MIB)
     segment_size: int = setting(
         32 * MIB, "files above this are stored in segments of this size", unit="bytes", least=MIB, most=5 * GIB
     )
