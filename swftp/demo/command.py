@@ -19,6 +19,8 @@ from swftp.config import AuthConfig, Config, ConfigError, SftpConfig
 from swftp.demo.child import CannotStart, Swift, spawn
 
 USER, PASSWORD = "test:tester", "testing"
+SESSIONS = 100
+"""The one user may try everything at once: rclone alone opens more than the ten sessions of the service's default."""
 WELCOME = """
 A real OpenStack Swift is running, with SwFTP in front of it.  Log in with
 
@@ -104,7 +106,8 @@ def demo(data: Path | None, host: str, port: int, swift_port: int) -> int:
         sys.stderr.write("swftp demo: Swift is not installed here: pip install '.[demo]' does that\n")
         return 1
     place = (data or default_data()).expanduser().absolute()
-    sftp = SftpConfig(host=host, port=port, state_dir=str(place / "host-keys"), drain_timeout=0.0)
+    keys = str(place / "host-keys")
+    sftp = SftpConfig(host=host, port=port, state_dir=keys, drain_timeout=0.0, sessions_per_user=SESSIONS)
     logs.start("text", "info", sys.stderr)
     made: list[Demo] = []
 
