@@ -7,6 +7,7 @@ A fault is armed for the n-th request that matches, and for those alone: everyth
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import re
 import socket
@@ -111,9 +112,11 @@ class FaultProxy:
         self.rules: list[Rule] = []
         self.requests: list[Request] = []
         self.rate: float | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
+        atexit.register(self.close)
         self._server = self._do(asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 20))
         self.port: int = self._server.sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}{upstream.path}"
@@ -122,14 +125,18 @@ class FaultProxy:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
 
     def close(self) -> None:
-        """Stop listening; what is open is dropped."""
-        self._loop.call_soon_threadsafe(self._server.close)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        """Stop listening and drop what is open: from now on connections are refused."""
+        if self._thread.is_alive():
+            self._do(self._shut())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(10)
+            self._loop.close()
 
-    def refuse(self) -> None:
-        """Stop listening: from now on connections are refused."""
-        self._loop.call_soon_threadsafe(self._server.close)
+    async def _shut(self) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def arm(self, method: str, path: str, first: int = 1, times: int | None = 1, **fault: Any) -> Rule:
         """The requests *first* to *first* + *times* - 1 of those that match meet ``Fault(**fault)``."""
@@ -151,14 +158,18 @@ class FaultProxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         upstream: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        task = asyncio.current_task()
+        assert task
+        self._tasks.add(task)
         try:
             while True:
                 head = await self._head(reader)
                 upstream = upstream or await asyncio.open_connection(*self._upstream, limit=1 << 20)
                 await self._request(head, reader, writer, *upstream)
-        except (Hangup, OSError, asyncio.IncompleteReadError):
+        except (Hangup, OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
+            self._tasks.discard(task)
             for each in (writer, upstream[1] if upstream else None):
                 if each:
                     each.close()
