@@ -205,7 +205,7 @@ class ISubsystem(Interface):
         """The channel is open; called once, before anything else."""
 
     def received(data: bytes, start: int, end: int) -> None:
-        """The client sent ``data[start:end]``.  *data* is immutable and may be kept (in views)."""
+        """The client sent ``data[start:end]``, never nothing.  *data* is immutable and may be kept (in views)."""
 
     def drained() -> None:
         """Output that was above `ISessionChannel.high_water` fell below it again."""

@@ -20,6 +20,7 @@ from swftp import errors
 from swftp.interfaces import ISessionChannel, ISubsystem
 from swftp.session import Session
 from swftp.sftp.bell import Bell
+from swftp.sftp.stream import CRUMB
 from swftp.sftp.words import Word, split
 
 log = Logger()
@@ -85,7 +86,7 @@ class ScpIO:
 
     def __init__(self, channel: ISessionChannel) -> None:
         self._channel = channel
-        self._input: deque[memoryview] = deque()
+        self._input: deque[memoryview | bytearray] = deque()
         self._ended = False
         self._lost = False
         self.bell = Bell()
@@ -93,9 +94,15 @@ class ScpIO:
 
     def received(self, data: bytes, start: int, end: int) -> None:
         """See `ISubsystem.received`."""
-        if start < end:
-            self._input.append(memoryview(data)[start:end])
-            self.bell.ring()
+        view = memoryview(data)[start:end]
+        last = self._input[-1] if self._input else None
+        if len(view) >= CRUMB:
+            self._input.append(view)
+        elif isinstance(last, bytearray):
+            last += view
+        elif view:
+            self._input.append(bytearray(view))
+        self.bell.ring()
 
     def end(self) -> None:
         """No more will come."""
@@ -115,7 +122,8 @@ class ScpIO:
         """
         if await self.at_end():
             raise errors.Interrupted()
-        view = self._input.popleft()
+        piece = self._input.popleft()
+        view = memoryview(bytes(piece)) if isinstance(piece, bytearray) else piece
         if len(view) > limit:
             self._input.appendleft(view[limit:])
             view = view[:limit]

@@ -17,6 +17,8 @@ _READ, _WRITE = int(Packet.READ), int(Packet.WRITE)
 _HEAD_SIZE = IO_HEAD.size
 _READ_LENGTH = _HEAD_SIZE - 4
 """Length field of a READ, and of a WRITE without its data, when the handle has four bytes."""
+CRUMB = 512
+"""Shorter pieces are joined: each costs some hundred bytes to keep, however few it brings."""
 
 
 class BadStream(Exception):
@@ -42,14 +44,27 @@ class IRequests(Protocol):
 class RequestStream:
     """Cuts a stream into requests."""
 
-    __slots__ = ("_handle", "_held", "_left", "_offset", "_partial", "_parts", "_request", "_requests", "_size")
+    __slots__ = (
+        "_crumbs",
+        "_handle",
+        "_held",
+        "_left",
+        "_offset",
+        "_partial",
+        "_parts",
+        "_request",
+        "_requests",
+        "_size",
+    )
 
     def __init__(self, requests: IRequests) -> None:
         self._requests = requests
-        self._held: deque[tuple[bytes, int, int]] = deque()
+        self._held: deque[tuple[bytes | bytearray, int, int]] = deque()
         self._partial = bytearray()
         """Beginning of a packet, or of the head of a WRITE, whose rest has not come."""
         self._parts: list[memoryview] = []
+        self._crumbs = bytearray()
+        """Short pieces that come after `_parts`."""
         self._left = 0
         """Bytes of data that the WRITE we are in still lacks."""
         self._request = self._offset = self._size = 0
@@ -65,6 +80,7 @@ class RequestStream:
         self._held.clear()
         self._partial.clear()
         self._parts = []
+        self._crumbs.clear()
         self._left = 0
 
     def feed(self, data: bytes, start: int, end: int) -> int:
@@ -74,12 +90,25 @@ class RequestStream:
         :raises BadStream: nothing more can be made of this stream.
         """
         if self._held:
-            self._held.append((data, start, end))
+            self._hold(data, start, end)
             return 0
         stop = self._parse(data, start, end)
         if stop < end:
-            self._held.append((data, stop, end))
+            self._hold(data, stop, end)
         return stop - start
+
+    def _hold(self, data: bytes, start: int, end: int) -> None:
+        held = self._held
+        if end - start >= CRUMB:
+            held.append((data, start, end))
+            return
+        crumbs = held[-1][0] if held else None
+        if isinstance(crumbs, bytearray):
+            held.pop()
+        else:
+            crumbs = bytearray()
+        crumbs += memoryview(data)[start:end]
+        held.append((crumbs, 0, len(crumbs)))
 
     def resume(self) -> int:
         """Parse what is held while there is room; returns how many bytes that took."""
@@ -87,6 +116,7 @@ class RequestStream:
         held = self._held
         while held and not self._requests.full:
             data, start, end = held[0]
+            data = bytes(data)  # no copy, unless it is of crumbs
             stop = self._parse(data, start, end)
             taken += stop - start
             if stop < end:
@@ -139,12 +169,22 @@ class RequestStream:
 
     def _write_data(self, view: memoryview, position: int, end: int) -> int:
         stop = min(end, position + self._left)
-        self._parts.append(view[position:stop])
         self._left -= stop - position
+        if stop - position < CRUMB:
+            self._crumbs += view[position:stop]
+        else:
+            self._sweep()
+            self._parts.append(view[position:stop])
         if not self._left:
+            self._sweep()
             parts, self._parts = self._parts, []
             self._requests.write(self._request, self._handle, self._offset, parts, self._size)
         return stop
+
+    def _sweep(self) -> None:
+        if self._crumbs:
+            self._parts.append(memoryview(bytes(self._crumbs)))
+            self._crumbs.clear()
 
     def _complete(self, view: memoryview, position: int, end: int) -> int:
         """Add to the packet that came in pieces; of a WRITE only to its head."""

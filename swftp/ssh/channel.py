@@ -103,6 +103,8 @@ class SessionChannel(SSHChannel):
         if size > self.localWindowLeft or size > self.localMaxPacket or self._ended:
             raise ProtocolError("channel data beyond the window")
         self.localWindowLeft -= size
+        if not size:
+            return  # no window bounds how often: nobody shall keep it
         if self.state is State.RUNNING:
             self._subsystem.received(data, start, end)  # type: ignore[union-attr]
         else:

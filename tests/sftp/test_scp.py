@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
@@ -11,6 +13,7 @@ from swftp.entries import Entry
 from swftp.errors import Unavailable
 from swftp.paths import resolve
 from swftp.sftp.factories import open_command, open_subsystem
+from swftp.sftp.scp import ScpIO
 from swftp.sftp.server import SFTPServer
 from swftp.storage.memory import MemoryStorage
 from tests.sftp.case import CONTENT, NOW, SFTPTestCase, make_session
@@ -54,6 +57,14 @@ class Scp:
         self.server.ended()
         self.settle()
         return self.channel.finished
+
+
+async def everything(scp: ScpIO) -> bytes:
+    """All that comes, in pieces of at most 1000 bytes."""
+    found = bytearray()
+    while not await scp.at_end():
+        found += await scp.some(1000)
+    return bytes(found)
 
 
 class ScpTestCase(SFTPTestCase):
@@ -180,6 +191,19 @@ class SinkTests(ScpTestCase):
         """``-d`` of a file is refused."""
         scp = self.run_scp(b"scp -d -t /box/a")
         self.assertEqual((scp.hear()[:1], scp.channel.finished), (b"\2", 1))
+
+    def test_byte_by_byte(self) -> None:
+        """What waits to be taken costs little more than itself, however short its pieces are."""
+        scp, data = ScpIO(FakeChannel()), bytes(range(250)) * 80
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        for number in range(len(data)):
+            scp.received(b"\0" * 10 + data[number : number + 1], 10, 11)
+        self.assertLess(tracemalloc.get_traced_memory()[0], 3 * len(data))
+        scp.received(data, 0, len(data))
+        scp.received(b"end", 0, 3)
+        scp.end()
+        self.assertTrue(self.successResultOf(Deferred.fromCoroutine(everything(scp))) == data * 2 + b"end")
 
     @settings(deadline=None)
     @given(st.data())

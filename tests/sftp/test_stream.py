@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import tracemalloc
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -161,3 +164,41 @@ class LengthTests(SynchronousTestCase):
         arrived = packet(Packet.WRITE, u32(1), string(b"\0\0\0\1"), u64(0), string(b"abc"))
         RequestStream(Keeper()).feed(arrived, 0, len(arrived))
         self.assertIs(seen[0].obj, arrived)
+
+
+class CrumbTests(SynchronousTestCase):
+    """A client that sends byte by byte costs no more than one that does not."""
+
+    def crumble(self, stream: RequestStream, data: bytes) -> int:
+        """Feed *data* in packets of one byte each; returns the bytes of memory that it took."""
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        before, _ = tracemalloc.get_traced_memory()
+        for number in range(len(data)):
+            stream.feed(b"\0" * 10 + data[number : number + 1], 10, 11)
+        return tracemalloc.get_traced_memory()[0] - before
+
+    def test_data_of_a_write(self) -> None:
+        """The data of a WRITE that has yet to end."""
+        body = random.Random(1).randbytes(20000)
+        sent = packet(Packet.WRITE, u32(1), string(b"\0\0\0\1"), u64(0), string(body))
+        recorder = Recorder()
+        stream = RequestStream(recorder)
+        self.assertLess(self.crumble(stream, sent[:-1]), 3 * len(sent))
+        stream.feed(sent, len(sent) - 1, len(sent))
+        self.assertTrue(normal(recorder.requests) == whole(sent))  # no comparison in words: it would take minutes
+
+    def test_held(self) -> None:
+        """What waits because there is no room."""
+        sent = packet(Packet.READ, u32(1), string(b"\0\0\0\1"), u64(0), u32(1)) * 500
+        recorder = Recorder(room=1)
+        stream = RequestStream(recorder)
+        self.assertLess(self.crumble(stream, sent), 3 * len(sent))
+        stream.feed(sent, 0, len(sent))  # one large piece between short ones
+        self.crumble(stream, sent)
+        recorder.room = 1000
+        stream.resume()
+        recorder.room = 1 << 30
+        stream.resume()
+        self.assertTrue(normal(recorder.requests) == whole(sent * 3))
+        self.assertFalse(stream.holding)

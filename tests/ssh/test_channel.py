@@ -270,6 +270,20 @@ class Finishing(SynchronousTestCase):
         client.pump()
         self.assertEqual((client.numbers(), client.wire.producerState), (CLOSING, "producing"))
 
+    def test_nothing(self) -> None:
+        """Data of no bytes, which no window bounds, reaches no subsystem: it might keep it."""
+        client = logged_in()
+        received: list[int] = []
+
+        class Keeper(Recorder):
+            def received(self, data: bytes, start: int, end: int) -> None:
+                received.append(end - start)
+
+        channel, _ = client.subsystem(Keeper())
+        for data in (b"", b"x", b""):
+            client.send(Msg.CHANNEL_DATA, U32.pack(channel) + string(data))
+        self.assertEqual((received, client.closed), ([1], False))
+
     def test_input_after_finish(self) -> None:
         """Data that was under way is dropped; the client's window stays open so that it can get to its CLOSE."""
         client = logged_in(window=4000)
