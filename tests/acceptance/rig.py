@@ -127,7 +127,8 @@ class House:
         argv = [sys.executable, str(BENCH / "compare.py"), "--targets", str(targets), "--tests", tests]
         argv += ["--rounds", str(rounds), "--out", str(out), "--tmp", str(client_folder())]
         argv += [word for name, value in options.items() for word in ("--" + name, str(value))]
-        subprocess.run(argv, check=True, cwd=BENCH)
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        subprocess.run(argv, check=True, cwd=BENCH, env={**os.environ, "PATH": path})
         figures: list[Figure] = [json.loads(line) for line in out.read_text().splitlines()]
         return figures
 
