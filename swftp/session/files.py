@@ -148,7 +148,7 @@ class Writer(_File):
     @property
     def open(self) -> bool:
         """Whether it may yet become an object."""
-        return self.upload.phase in (Phase.RECEIVING, Phase.COMMITTING)
+        return self.upload.alive
 
     async def close(self) -> Entry:
         """

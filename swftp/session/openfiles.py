@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from swftp import errors
-from swftp.entries import Entry
 from swftp.paths import Path
 from swftp.session.files import Reader, Writer
 
@@ -73,10 +72,10 @@ class OpenFiles:
         """The files open for writing at *inside* and below it."""
         return [writer for writer in self._writers if inside.covers(writer.upload.path) and writer.open]
 
-    def move(self, old: Path, new: Path, entry: Entry) -> None:
-        """What stood at *old* stands at *new*, as *entry*: files that are being written go with it."""
+    def move(self, old: Path, new: Path) -> None:
+        """What stood at *old* stands at *new*: files that are being written go with it."""
         for writer in self.below(old):
-            writer.upload.move(new.join(writer.upload.path.relative_to(old)), entry)
+            writer.upload.move(new.join(writer.upload.path.relative_to(old)))
 
     def lost(self) -> None:
         """The client is gone."""

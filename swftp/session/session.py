@@ -225,7 +225,8 @@ class Session:
     def stored(self, writer: Writer, entry: Entry) -> None:
         """See `swftp.session.files.Owner`."""
         self._known.changed(writer.upload.path)
-        self._known.learn(writer.upload.path, entry, self._known.mark)
+        if writer.upload.changed:  # else *entry* is as old as its OPEN
+            self._known.learn(writer.upload.path, entry, self._known.mark)
 
     def ended(self, file: Reader | Writer) -> None:
         """See `swftp.session.files.Owner`."""
@@ -279,12 +280,16 @@ class Session:
     async def rename(self, source: Path, target: Path, exclusive: bool = False) -> Entry:
         """
         See `IStorage.rename`.  Files that are being written under *source* go with it.
+
+        :raises Unsupported: one is on its way to the store already, under its old name.
         """
         old, new = self._inside(source), self._inside(target)
         if source.is_root or target.is_root:
             raise errors.PermissionDenied()
         check_new(new)
         async with self._order.turn(change_below(old), change_below(new)):
+            if any(writer.upload.stream is not None for writer in self._files.below(old)):
+                raise errors.Unsupported("a file that is on its way to this storage cannot be renamed")
             try:
                 writer = self._files.writing(old)
                 if writer is not None and writer.is_new and not await self._lookup.exists(old):
@@ -294,7 +299,7 @@ class Session:
             finally:
                 self._known.changed(old)
                 self._known.changed(new)
-            self._files.move(old, new, entry)
+            self._files.move(old, new)
         return self._shown(entry, target)
 
     async def _rename_unborn(self, writer: Writer, new: Path, exclusive: bool) -> Entry:

@@ -35,14 +35,34 @@ async def fetch_range(upload: Upload, base: Entry, offset: int, length: int) -> 
         raise errors.Changed() from error
 
 
+def fits(upload: Upload) -> bool:
+    """Whether what remains of the base may be brought into memory: with room left for others."""
+    budget, group = upload.engine.budget, upload.engine.group
+    first, last = _span(remains(upload))
+    count = last - first
+    return not count or (count <= min(upload.part_size, budget.room // 4) and group.used + count <= group.limit)
+
+
+def _span(ranges: list[tuple[int, Remote]]) -> tuple[int, int]:
+    """The range of the base that *ranges* are in."""
+    if not ranges:
+        return 0, 0
+    return min(item.offset for _, item in ranges), max(item.offset + item.length for _, item in ranges)
+
+
 async def load(upload: Upload) -> None:
     """Bring what remains of the base into memory, in one request."""
-    ranges = remains(upload)
-    if not ranges or upload.base is None:
+    first, last = _span(remains(upload))
+    if first == last or upload.base is None:
         return
-    first = min(item.offset for _, item in ranges)
-    last = max(item.offset + item.length for _, item in ranges)
-    data = memoryview(await fetch_range(upload, upload.base, first, last - first))
+    upload.share.take(last - first)  # before it is here: others may be about to do the same
+    try:
+        data = memoryview(await fetch_range(upload, upload.base, first, last - first))
+    finally:
+        if upload.alive:
+            upload.share.give(last - first)
+    if not upload.alive:
+        return
     for at, item in remains(upload):  # the client may have written meanwhile
         start = item.offset - first
         upload.hold(at, data[start : start + item.length])

@@ -189,6 +189,11 @@ class Budget:
         return self.used + self.reserved > self.mark
 
     @property
+    def room(self) -> int:
+        """Bytes that may be taken before replies wait."""
+        return self.mark - self.used - self.reserved
+
+    @property
     def wanting(self) -> bool:
         """Whether somebody waits, and too little is on its way out to help him soon."""
         if self.pressed:

@@ -11,13 +11,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from twisted.internet.task import deferLater
+
 from swftp import errors
 from swftp.entries import Entry
 from swftp.interfaces import IByteSink, IComposes, IPart
 from swftp.transfer import base
-from swftp.transfer.budget import LEAST_PART
+from swftp.transfer.budget import LEAST_PART, STUCK, TICK
 from swftp.transfer.collecting import collect
-from swftp.transfer.extents import Remote
+from swftp.transfer.extents import Remote, zeros
 from swftp.transfer.hashing import digest
 from swftp.transfer.plan import Group, Sort, Stretch, plan
 from swftp.transfer.sources import Block, MemorySource
@@ -26,6 +28,10 @@ from swftp.transfer.streaming import Stream
 
 if TYPE_CHECKING:
     from swftp.transfer.upload import Upload
+
+
+_UNSETTLED = (errors.StateUnknown, errors.Corrupt)
+"""After these an object may stand there that uses what was staged."""
 
 
 async def commit(upload: Upload) -> Entry:
@@ -40,7 +46,7 @@ async def commit(upload: Upload) -> Entry:
     upload.share.depart(upload.share.held - upload.share.leaving)
     if upload.stream is not None:
         entry = await upload.stream.finish()
-    elif size <= upload.part_size and not _segments(upload):
+    elif size <= upload.part_size and not _segments(upload) and (upload.stager is None or base.fits(upload)):
         entry = await _store(upload)
     elif upload.engine.composes is None or upload.stager is None:
         entry = await _stream(upload)
@@ -70,13 +76,16 @@ def _segments(upload: Upload) -> list[Segment]:
 async def _store(upload: Upload) -> Entry:
     """All of it from memory, in one request."""
     if base.remains(upload):
+        await _room(upload)
         await base.load(upload)
     else:
         await base.check(upload)
     size = upload.table.size
     running = upload.front.digest(0, size)
     pieces = upload.table.pieces(0, size)
-    blocks: list[Block] = [bytes(length) if item is None else item for _, length, item in pieces]  # type: ignore[misc]
+    blocks: list[Block] = []
+    for _, length, item in pieces:
+        blocks += zeros(length) if item is None else [item]  # type: ignore[list-item]
     md5 = await (running.finish() if running is not None else digest(upload.engine.offload, blocks))
     source = MemorySource(blocks, md5)
     try:
@@ -90,6 +99,20 @@ async def _store(upload: Upload) -> Entry:
     if upload.stager is not None:  # what was staged and then cut off again
         upload.stager.abort()
     return entry
+
+
+async def _room(upload: Upload) -> None:
+    """
+    Wait until the base may be loaded.
+
+    :raises Busy: that took too long, and those who hold the memory may be waiting for us.
+    """
+    seconds = 0.0
+    while not base.fits(upload) and upload.engine.budget.pressed:
+        if seconds >= STUCK:
+            raise errors.Busy("out of memory for transfers")
+        seconds += TICK
+        await deferLater(upload.engine.clock, TICK)
 
 
 async def _stream(upload: Upload) -> Entry:
@@ -122,13 +145,23 @@ class _Composition:
             _slice(group[0] if segment is None else Stretch(Sort.STORED, segment, 0, segment.length))
             for group, segment in zip(groups, segments, strict=True)
         ]
-        entry = await self._composes.publish(
-            self._path, parts, upload.attributes, upload.exclusive, upload.replaces()
-        )
+        entry = await self._publish(parts)
         used: list[object] = [segment for segment in segments if segment is not None]
         used += [stretch.origin for group in groups for stretch in group if len(group) == 1]
         self._stager.discard([_part(origin) for origin in used if origin is not None])
+        self._stager.leave()
         return entry
+
+    async def _publish(self, parts: Sequence[IPart]) -> Entry:
+        upload = self._upload
+        try:
+            return await self._composes.publish(
+                self._path, parts, upload.attributes, upload.exclusive, upload.replaces()
+            )
+        except BaseException as error:
+            if not isinstance(error, errors.StorageError) or isinstance(error, _UNSETTLED):
+                self._stager.leave()
+            raise
 
     async def _stretches(self) -> list[Stretch]:
         upload = self._upload
@@ -167,9 +200,11 @@ class _Composition:
         running = None
         if len(group) == 1 and first.sort is Sort.MEMORY:
             running = self._upload.front.digest(first.offset, first.offset + first.length)
-        segment = Segment([block for stretch in group for block in await self._blocks(stretch)])
         await self._stager.room(self._upload.engine.limits.in_flight)
-        self._stager.send(self._path, segment, 0, running)
+        fetched = sum(stretch.length for stretch in group if stretch.sort is Sort.STORED)
+        self._upload.share.take(fetched)
+        segment = Segment([block for stretch in group for block in await self._blocks(stretch)])
+        self._stager.send(self._path, segment, fetched, running)
         if len(group) == 1 and first.sort is Sort.ZEROS:
             self._zeros[first.length] = segment
         return segment
@@ -177,7 +212,7 @@ class _Composition:
     async def _blocks(self, stretch: Stretch) -> Sequence[Block]:
         """The bytes of *stretch*, from wherever they are."""
         if stretch.sort is Sort.ZEROS:
-            return [bytes(stretch.length)]
+            return zeros(stretch.length)
         if stretch.sort is Sort.MEMORY:
             return self._upload.table.blocks(stretch.offset, stretch.offset + stretch.length)
         if isinstance(stretch.origin, Segment) and stretch.origin.content is not None:

@@ -195,6 +195,39 @@ class Extents:
         self.put(start, (block,))
         return block
 
+    def compact(self, most: int) -> None:
+        """Join adjoining pieces in memory into pieces of about *most* bytes: each costs more than its content."""
+        starts: list[int] = []
+        items: list[Item] = []
+        group: list[Item] = []
+        size = end = 0
+        for start, item in zip(self._starts, self._items, strict=True):
+            small = not isinstance(item, Remote) and len(item) < most
+            if group and not (small and start == end and size < most):
+                items.append(_joined(group))
+                group = []
+            if not group:
+                starts.append(start)
+                size = 0
+            group.append(item)
+            size += len(item) if small else most
+            end = start + len(item)
+        if group:
+            items.append(_joined(group))
+        self._starts, self._items = starts, items
+
     def blocks(self, start: int, end: int) -> list[bytes | memoryview]:
         """The content of ``[start, end)``, which is all in memory."""
         return [item for _, _, item in self.pieces(start, end)]  # type: ignore[misc]
+
+
+def _joined(group: list[Item]) -> Item:
+    return group[0] if len(group) == 1 else b"".join(group)  # type: ignore[arg-type]
+
+
+ZEROS = bytes(1 << 20)
+
+
+def zeros(length: int) -> list[bytes | memoryview]:
+    """*length* zeros, in blocks that share one piece of memory."""
+    return [memoryview(ZEROS)[: length - at] for at in range(0, length, len(ZEROS))]

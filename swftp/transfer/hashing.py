@@ -8,6 +8,7 @@ thread, in batches; what is too short to be worth a thread's wake-up is hashed a
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -44,7 +45,7 @@ class RunningDigest:
     def __init__(self, offload: Offload) -> None:
         self._offload = offload
         self._md5 = hashlib.md5(usedforsecurity=False)
-        self._blocks: list[Block] = []
+        self._blocks: deque[Block] = deque()
         self._waiting = 0
         self._busy: Deferred[None] | None = None
         self._failure: Exception | None = None
@@ -59,7 +60,11 @@ class RunningDigest:
             self._start()
 
     def _start(self) -> None:
-        blocks, self._blocks, self._waiting = self._blocks, [], 0
+        blocks, size = [], 0  # a batch, however much waits: it may be joined
+        while self._blocks and size < BATCH:
+            blocks.append(self._blocks.popleft())
+            size += len(blocks[-1])
+        self._waiting -= size
         busy = self._busy = Deferred()
         self._offload(_update, self._md5, blocks).addCallbacks(self._done, self._failed, callbackArgs=(busy,))
 
@@ -86,8 +91,9 @@ class RunningDigest:
                 await _wait(busy)
             if self._failure is not None:
                 raise self._failure
-        _update(self._md5, self._blocks)
-        self._blocks, self._waiting = [], 0
+        _update(self._md5, list(self._blocks))
+        self._blocks.clear()
+        self._waiting = 0
         return str(self._md5.hexdigest())
 
 

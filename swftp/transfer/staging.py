@@ -79,6 +79,8 @@ class Stager:
             if part.size != segment.length:
                 raise errors.Corrupt()
             segment.part = part
+        except errors.StateUnknown:  # whether it is there or not: of the file nothing is
+            self.error = self.error or errors.Unavailable()
         except errors.StorageError as error:
             self.error = self.error or error
         except Exception:
@@ -131,6 +133,10 @@ class Stager:
         for source in list(self._sources):
             source.abort(errors.Interrupted())
         self.discard(())
+
+    def leave(self) -> None:
+        """The store may use the parts, or may not: only who looks at its manifests later can tell."""
+        self.parts = []
 
     def discard(self, keep: Sequence[IPart]) -> None:
         """Discard the parts that are not among *keep*."""

@@ -12,13 +12,12 @@ from twisted.internet.defer import Deferred
 
 from swftp import errors
 from swftp.entries import Entry
-from swftp.transfer.extents import Remote
+from swftp.transfer.extents import Remote, zeros
 from swftp.transfer.sources import StreamSource
 
 if TYPE_CHECKING:
     from swftp.transfer.upload import Upload
 
-ZEROS = bytes(1 << 20)
 SENT = "sent"
 """Origin of what is no longer here."""
 
@@ -113,8 +112,8 @@ class Stream:
             if item is not None and not isinstance(item, Remote):
                 self._source.put(item)
             else:
-                for at in range(0, length, len(ZEROS)):
-                    self._source.put(ZEROS[: length - at])
+                for block in zeros(length):
+                    self._source.put(block)
         self._source.end()
         await self._ended
         if self._error is not None or self._result is None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import replace
 from enum import Enum
 
 from twisted.internet.defer import Deferred
@@ -17,13 +16,12 @@ from twisted.internet.defer import Deferred
 from swftp import errors
 from swftp.entries import UNSEEN, Attributes, Entry, Kind
 from swftp.paths import Path
-from swftp.transfer.base import remains
 from swftp.transfer.brake import Brake
 from swftp.transfer.budget import LEAST_GRANT, LEAST_PART
 from swftp.transfer.commit import commit
 from swftp.transfer.engine import Engine
 from swftp.transfer.extents import Extents, Remote
-from swftp.transfer.front import Front, owned
+from swftp.transfer.front import BLOCK, Front, owned
 from swftp.transfer.rereading import Rereader
 from swftp.transfer.staging import Segment, Stager
 from swftp.transfer.streaming import Stream
@@ -31,8 +29,6 @@ from swftp.transfer.target import Target
 
 LARGEST_FILE = 1 << 50
 NO_ERROR: errors.StorageError | None = None
-
-
 Turn = Callable[[], AbstractAsyncContextManager[object]]
 
 
@@ -124,6 +120,11 @@ class Upload:
             mode = self.base.mode
         return Entry(name=self.path.name, kind=Kind.FILE, size=self.table.size, mtime=mtime, mode=mode)
 
+    @property
+    def alive(self) -> bool:
+        """Whether it may yet become an object."""
+        return self.phase in (Phase.RECEIVING, Phase.COMMITTING)
+
     def _advance(self, event: str) -> None:
         self.phase = TRANSITIONS[self.phase][event]
 
@@ -201,6 +202,8 @@ class Upload:
                 self.stream = Stream.start(self)  # or None: not while the first bytes are still missing
             elif self.stager.busy < self.engine.limits.in_flight:
                 self._cut_segment(self.stager)
+        if self.share.held > self.brake.cap and not self.share.leaving and self.stream is None:
+            self._make_room()
 
     def _cut_segment(self, stager: Stager) -> None:
         front = self.front
@@ -208,10 +211,15 @@ class Upload:
             self._cut(stager, front.start, front.folded)
         if self.table.memory >= 2 * self.part_size:
             self.shrink(self.part_size)
-        if self.share.held > self.brake.cap and not self.share.leaving:
-            self._barren.clear()
-            if not self.shrink(LEAST_PART):
-                raise errors.TooLarge("too many scattered changes")
+
+    def _make_room(self) -> None:
+        """The file takes more memory than it may, and nothing of that is on its way: nothing else would free any."""
+        cost = self.table.cost
+        self.table.compact(BLOCK)
+        self.share.give(cost - self.table.cost)
+        self._barren.clear()
+        if self.share.held > self.brake.cap * 3 // 4 and not self.shrink(LEAST_PART):
+            raise errors.TooLarge("too many scattered changes")
 
     def _cut(self, stager: Stager, start: int, end: int) -> int:
         """Stage ``[start, end)``, which is in memory; returns the bytes that this will set free."""
@@ -361,17 +369,13 @@ class Upload:
             stored(entry)
         return entry
 
-    def move(self, path: Path, entry: Entry) -> None:
-        """The file was renamed; *entry* is what it began with, if it began with anything, at its new name."""
+    def move(self, path: Path) -> None:
+        """The file was renamed, and with it what it began with, if that still was there: its version says so."""
         if self.source == self.path:
             self.source = path
         self.path = path
-        base = self.base
-        if base is None or base.version == entry.version or not entry.version:
-            return
-        self.base = replace(base, version=entry.version)
-        for at, remote in remains(self):
-            self.table.put(at, (Remote(self.base, remote.offset, remote.length),))
+        if self.stream is not None:
+            self.refused(errors.Unsupported("file was renamed while it was on its way"))
 
     def lost(self) -> None:
         """The client is gone: publish nothing, unless he had closed the file."""
@@ -389,7 +393,7 @@ class Upload:
         self._rereader.close()
         if self.stream is not None:
             self.stream.abort(error)
-        if self.stager is not None and not isinstance(error, errors.StateUnknown):
+        if self.stager is not None:
             self.stager.abort()
         self.share.close()
         self.table = Extents()

@@ -14,6 +14,7 @@ from swftp.session import OpenMode, SessionLimits
 from swftp.storage.memory import MemoryStorage
 from swftp.transfer.engine import TransferLimits
 from tests.session.case import FILE, KIB, NEW, OTHER, SessionCase, nothing
+from tests.transfer.case import PlainStorage
 
 BOX = resolve("/box")
 
@@ -396,6 +397,25 @@ class InFlightTests(SessionCase):
         self.do(writer.close())
         self.assertEqual(self.storage["/box/file"], b"Other")
         self.assertNotIn("/box/other", self.storage)
+
+    def test_rename_of_one_on_its_way(self) -> None:
+        """What is being sent under its name already is not renamed; it lands where it was to go."""
+        inner, self.storage = self.storage, PlainStorage(self.storage)  # type: ignore[assignment]
+        self.session, self.storage = self.make_session(), inner
+        writer = self.writer()
+        writer.write(0, [bytes(256 * KIB)], 256 * KIB)
+        self.refused(errors.Unsupported, self.session.rename(FILE, resolve("/box/final")))
+        self.do(writer.close())
+        self.assertEqual(len(self.storage["/box/file"]), 256 * KIB)
+        self.assertNotIn("/box/final", self.storage)
+
+    def test_unchanged_one_is_not_remembered(self) -> None:
+        """Closing a file in which nothing was written says nothing of what stands there by now."""
+        writer = self.writer(OTHER, OpenMode())
+        self.clock.advance(100)
+        self.storage["/box/other"] = b"longer than before"
+        self.do(writer.close())
+        self.assertEqual(self.do(self.session.stat(OTHER)).size, 18)
 
     def test_rename_of_the_directory(self) -> None:
         """Files that are open in a directory go where it goes."""

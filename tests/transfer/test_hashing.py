@@ -56,6 +56,15 @@ class RunningDigestTests(SynchronousTestCase):
             self.assertEqual(running.length, len(data))
             self.assertEqual(self.finish(running), hashlib.md5(data).hexdigest())
 
+    def test_jobs_have_a_size(self) -> None:
+        """However much waits, and however often the same block, a job is a batch: it may be joined in memory."""
+        block = bytes(INLINE)
+        for _ in range(10 * BATCH // INLINE):
+            self.running.feed(block)
+        self.pool.work()
+        self.assertEqual(sum(len(one) for one in self.pool.jobs[0][2][1]), BATCH)
+        self.assertEqual(self.finish(self.running), hashlib.md5(bytes(10 * BATCH)).hexdigest())
+
     def test_short_ones_need_no_thread(self) -> None:
         """What is hashed in a moment is hashed at once."""
         self.running.feed(b"x" * INLINE)

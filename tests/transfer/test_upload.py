@@ -389,10 +389,61 @@ class LargeFileTests(TransferCase):
         upload = self.upload(base=entry, append=True)
         upload.write(0, [b"tail"], 4)
         target = resolve("/box/new")
-        upload.move(target, self.run_through(self.storage.rename(FILE, target)))
+        self.run_through(self.storage.rename(FILE, target))
+        upload.move(target)
         self.run_through(upload.close())
         self.assertEqual(self.storage["/box/new"], pattern(300 * KIB) + b"tail")
         self.assertNotIn("/box/file", self.storage)
+
+    def test_renamed_after_it_was_replaced(self) -> None:
+        """What somebody else put in the old one's place before the rename is not mixed with it."""
+        entry = self.stands(b"the old content")
+        upload = self.upload(base=entry)
+        upload.write(0, [b"THE"], 3)
+        self.storage["/box/file"] = b"other content"
+        target = resolve("/box/new")
+        self.run_through(self.storage.rename(FILE, target))
+        upload.move(target)
+        self.run_into(errors.Changed, upload.close())
+        self.assertEqual(self.storage["/box/new"], b"other content")
+
+    def test_tiny_pieces(self) -> None:
+        """Bytes that come one by one are joined when they cost too much; scattered ones are refused at once."""
+        upload = self.upload()
+        for n in range(3000):
+            self.assertIsNone(upload.write(n, [b"x"], 1))
+        self.run_through(upload.close())
+        self.assertEqual(self.storage["/box/file"], b"x" * 3000)
+        upload = self.upload()
+        with self.assertRaises(errors.TooLarge):
+            for n in range(3000):
+                self.assertIsNone(upload.write(2 * n, [b"x"], 1))
+
+    def test_part_of_which_nothing_is_known(self) -> None:
+        """A part that may or may not be stored fails the file like any other, and leaves nothing behind."""
+        held = self._hold("stage")
+        upload = self.upload()
+        self._write(upload, pattern(150 * KIB))
+        held[0].errback(errors.StateUnknown())
+        error = self.run_into(errors.Unavailable, upload.close())
+        self.assertNotIsInstance(error, errors.StateUnknown)
+        held[1].callback(None)
+        self.settle(lambda: self.storage.staged == 0)
+
+    def test_published_with_another_result(self) -> None:
+        """Parts that the store may have published are left alone, whatever it said of them."""
+        for error in (errors.StateUnknown(), errors.Corrupt(), ValueError("a bug after publishing")):
+            upload = self.upload()
+            self._write(upload, pattern(150 * KIB))
+            self.refusals["publish"] = [error]
+            self.run_into(type(error), upload.close())
+            self.assertEqual(self.storage.staged, 150 * KIB)
+            self.storage._staged.clear()
+        upload = self.upload()
+        self._write(upload, pattern(150 * KIB))
+        self.refusals["publish"] = [errors.QuotaExceeded()]
+        self.run_into(errors.QuotaExceeded, upload.close())
+        self.settle(lambda: self.storage.staged == 0)
 
     def test_stalled_client(self) -> None:
         """What a client sent who then says nothing does not stay in memory, if it makes a decent part."""
