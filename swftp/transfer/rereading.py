@@ -1,7 +1,8 @@
 """
 READ on a file that is being written: its own unfinished bytes, wherever they are just now.
 
-An object at OPEN that is small enough to stay in memory is fetched once, whole; the rest is read ahead in ranges.
+An object at OPEN for which there is room in memory is fetched once, whole; the rest is read ahead in ranges.
+The law: what one READ has got from one place is kept until all its places have given theirs.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from swftp import errors
 from swftp.entries import Entry
 from swftp.interfaces import IByteSink, IComposes, IPart
-from swftp.transfer.base import load
+from swftp.transfer.base import fits, load
 from swftp.transfer.extents import Remote
 from swftp.transfer.readahead import LARGEST_READ, Pace, ReadAhead
 from swftp.transfer.staging import Segment
@@ -30,7 +31,10 @@ class Rereader:
 
     def __init__(self, upload: Upload) -> None:
         self._upload = upload
-        self._readers: dict[int, ReadAhead] = {}
+        self._readers: dict[object, ReadAhead] = {}
+        """By what is read, which so stays alive: the address of one that is gone is soon another's."""
+        self._got: dict[Remote, bytes | memoryview] = {}
+        """What the READ that waits has got so far: read-ahead forgets what it gave."""
         self._loading = False
         self._error: errors.StorageError | None = None
 
@@ -40,18 +44,22 @@ class Rereader:
             error, self._error = self._error, None
             raise error
         parts: list[bytes | memoryview] = []
-        missing = False
+        missing = 0
+        before, self._got = self._got, {}
         for _, size, item in self._upload.table.pieces(offset, offset + min(length, LARGEST_READ)):
-            data = self._piece(item, size)
-            if data is None:
-                missing = True
-            else:
+            data = self._piece(item, size, before)
+            if data is not None:
                 parts.extend(data)
+            elif (missing := missing + 1) == ORIGINS:  # more at a time would take each other's place
+                return None
         if missing:
             return None
+        self._got = {}
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def _piece(self, item: object, size: int) -> list[bytes | memoryview] | None:
+    def _piece(
+        self, item: object, size: int, before: dict[Remote, bytes | memoryview]
+    ) -> list[bytes | memoryview] | None:
         if item is None:
             return [bytes(size)]
         if not isinstance(item, Remote):
@@ -59,11 +67,16 @@ class Rereader:
         origin = item.origin
         if isinstance(origin, Segment) and origin.content is not None:
             return origin.content.blocks(item.offset, item.offset + item.length)
-        if isinstance(origin, Entry) and origin.size <= self._upload.part_size:
+        if isinstance(origin, Entry) and (self._loading or fits(self._upload)):
             self._load()
             return None
-        data = self._reader(origin).read(item.offset, item.length)
-        return None if data is None else [data]
+        data = before.get(item)
+        if data is None:
+            data = self._reader(origin).read(item.offset, item.length)
+        if data is None:
+            return None
+        self._got[item] = data
+        return [data]
 
     def _load(self) -> None:
         if not self._loading:
@@ -80,12 +93,12 @@ class Rereader:
         self._upload.ready()
 
     def _reader(self, origin: object) -> ReadAhead:
-        reader = self._readers.pop(id(origin), None)
+        reader = self._readers.pop(origin, None)
         if reader is None:
             while len(self._readers) >= ORIGINS:
                 self._readers.pop(next(iter(self._readers))).close()
             reader = self._make(origin)
-        self._readers[id(origin)] = reader
+        self._readers[origin] = reader
         return reader
 
     def _make(self, origin: object) -> ReadAhead:
@@ -117,6 +130,7 @@ class Rereader:
         for reader in self._readers.values():
             reader.close()
         self._readers.clear()
+        self._got.clear()
 
 
 async def _fetch_part(composes: IComposes, part: IPart, sink: IByteSink, offset: int, length: int) -> None:
