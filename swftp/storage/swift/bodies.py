@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IConsumer, IReactorTime
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
@@ -239,7 +239,7 @@ async def collect(response: IResponse, limit: int, clock: IReactorTime, timeout:
     :param timeout: seconds without a byte.
     :raises Exception: it was cut, is too long, or came too slowly.
     """
-    done: Deferred[bytes] = Deferred()
+    done: Deferred[bytes] = Deferred(lambda _: protocol.cut(CancelledError()))
     watchdog = Watchdog(clock, timeout, lambda: protocol.cut(TimeoutError("response body stalled")))
     protocol = _Collector(limit, watchdog, done)
     response.deliverBody(protocol)  # type: ignore[no-untyped-call]

@@ -191,6 +191,7 @@ class SwiftClient:
         Send *request* once (twice if the token had to be renewed); any status is a result.
 
         :raises Lost: there was no answer.
+        :raises CancelledError: the caller waits no more; the connection is closed.
         """
         turns = self._turns[request.bulk]
         if turns is not None:
@@ -203,7 +204,7 @@ class SwiftClient:
                 turns.release()
         if upload is not None and reply.status < 300 and not upload.complete:
             raise Lost("answer before the end of the body", whole=False)
-        return reply if upload is None else replace(reply, sent=upload.sent)
+        return replace(reply, sent=upload.sent) if upload is not None and upload.complete else reply
 
     async def get_info(self) -> Reply:
         """
@@ -327,6 +328,8 @@ class SwiftClient:
         timeout = self.policy.response_timeout + request.patience
         try:
             body = await collect(response, limit, self.clock, timeout)
+        except CancelledError:
+            raise
         except Exception as error:
             if response.code < 300:
                 raise Lost(f"answer was cut: {error}", whole=True) from error
@@ -353,14 +356,14 @@ def _lost(error: Exception, upload: Upload | None, expired: bool) -> Exception:
     sent = upload.sent if upload is not None and whole else {}
     if expired:
         return Lost("no answer in time", whole, sent)
+    reasons: list[Failure] = getattr(error, "reasons", [])
+    if isinstance(error, CancelledError) or any(isinstance(reason.value, CancelledError) for reason in reasons):
+        return CancelledError()  # nobody waits any more: nothing is to be sent again
     if isinstance(error, RequestGenerationFailed):
-        reasons: list[Failure] = error.reasons
         cause = reasons[0].value
         if isinstance(cause, errors.StorageError):
             return cause
         return Lost(f"source failed: {type(cause).__name__}", whole=False)
-    if isinstance(error, CancelledError):
-        return error
     if isinstance(error, UNREACHABLE):
         return Lost(type(error).__name__, whole=False, hopeless=True)
     return Lost(type(error).__name__, whole and isinstance(error, ResponseFailed), sent)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
@@ -38,7 +38,7 @@ class _Pipe(Protocol):
     def __init__(self, fetch: Fetch, watchdog: Watchdog) -> None:
         self._fetch = fetch
         self._watchdog = watchdog
-        self.done: Deferred[Exception | None] = Deferred()
+        self.done: Deferred[Exception | None] = Deferred(lambda _: self.abort(errors.Interrupted()))
 
     def connectionMade(self) -> None:
         self._fetch.connected(self)
@@ -127,6 +127,8 @@ class Fetch:
                     raise retry
                 log.info("download cut at {offset}, going on", offset=self._next, names=self._names)
                 await self._client.pause(failed)
+                if self._stopped:
+                    raise errors.Interrupted()
             if self._entry is None:
                 await self._nothing()
         finally:
@@ -165,6 +167,8 @@ class Fetch:
         clock, timeout = self._client.clock, self._client.policy.response_timeout
         try:
             body = await collect(response, ERROR_LIMIT, clock, timeout)
+        except CancelledError:
+            raise
         except Exception:
             body = b""
         return Reply(response.code, headers_of(response), body)
@@ -205,6 +209,8 @@ class Fetch:
             self._refuse(response, errors.IsDirectory())
         if self._version is not None and entry.version != self._version:
             self._refuse(response, errors.Changed())
+        if self._entry is not None and not entry.version:
+            self._refuse(response, errors.Unavailable("storage cannot tell whether it is still the same file"))
         if self._entry is None:
             self._version = entry.version
             if total is not None:
@@ -239,7 +245,7 @@ class Fetch:
 
     async def _pump(self, response: IResponse) -> errors.StorageError | None:
         if self._stopped:
-            raise errors.Interrupted()
+            self._refuse(response, errors.Interrupted())
         watchdog = Watchdog(
             self._client.clock,
             self._client.policy.response_timeout,
