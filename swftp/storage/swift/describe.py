@@ -25,7 +25,18 @@ DEFAULT_MODES = {Kind.FILE: 0o644, Kind.DIRECTORY: 0o755}
 """Modes that need not be kept: every protocol shows them where the store knows none."""
 TIMED: Mapping[str, str] = {"timed": "yes"}
 """Detail of an entry that has our parameters: no other tool made it."""
-KEPT = ("content-disposition", "content-encoding", "cache-control", "x-delete-at", "x-object-manifest", "expires")
+KEPT = frozenset(
+    {
+        "cache-control",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "expires",
+        "x-delete-at",
+        "x-object-manifest",
+        "x-robots-tag",
+    }
+)
 """Headers that a POST loses unless it sends them again."""
 
 
@@ -108,6 +119,11 @@ def etag(headers: Mapping[str, str]) -> str:
     return headers.get("etag", "").strip('"')
 
 
+def version_of(headers: Mapping[str, str]) -> str:
+    """What tells one content of the object from the next: its ETag, where the store tells one."""
+    return etag(headers) or headers.get("last-modified", "")
+
+
 def is_large(headers: Mapping[str, str]) -> bool:
     """Whether the object is a manifest: its ETag is no checksum of its content."""
     return "x-static-large-object" in headers or "x-object-manifest" in headers
@@ -146,8 +162,8 @@ def entry_of(name: str, headers: Mapping[str, str]) -> Entry:
         size=size,
         mtime=mtime,
         mode=mode_to_keep(mode, kind),
-        version=etag(headers) if kind is Kind.FILE else None,
-        digest=etag(headers) if kind is Kind.FILE and not large else None,
+        version=version_of(headers) if kind is Kind.FILE else None,
+        digest=etag(headers) or None if kind is Kind.FILE and not large else None,
         content_type=content_type,
         detail=large_detail(headers),
     )
@@ -181,7 +197,9 @@ def entry_of_row(name: str, row: Mapping[str, Any]) -> Entry:
     size = size_of(row.get("bytes") or 0)
     kind = kind_of(content_type, size)
     large = "slo_etag" in row
-    version = str(row.get("slo_etag") or row.get("hash") or "").strip('"') if kind is Kind.FILE else None
+    version = str(row.get("slo_etag") or row.get("hash") or "").strip('"') or None
+    if kind is not Kind.FILE:
+        version = None
     return Entry(
         name=name,
         kind=kind,

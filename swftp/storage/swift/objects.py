@@ -108,6 +108,8 @@ class Objects:
                 return found
             damaged = reply is not None and reply.status == 422 and attempt == 0
             if reply is not None and reply.status not in RETRIED and not damaged:
+                if undecided:
+                    break  # this one was refused, an earlier one may yet take effect
                 raise self._refused(request, reply)
             if tried.hopeless or not request.replayable:
                 break
@@ -124,7 +126,8 @@ class Objects:
             return _Try(None, lost.whole, lost.sent, lost.hopeless)
         if "heartbeat" in request.query and reply.status in (200, 202):
             reply = body_status(reply)
-        return _Try(reply, reply.status in UNDECIDED, reply.sent)
+        whole = request.body is None or bool(reply.sent)  # else there was nothing to store
+        return _Try(reply, whole and reply.status in UNDECIDED, reply.sent)
 
     def _refused(self, request: Request, reply: Reply) -> errors.StorageError:
         if reply.status == 412 and "If-None-Match" in request.headers:
@@ -136,7 +139,10 @@ class Objects:
     async def _confirmed(self, request: Request, reply: Reply, expected: Mapping[str, str]) -> Mapping[str, str]:
         told = etag(reply.headers)
         if not told:
-            found = await self._settled(request, expected)
+            try:
+                found = await self._shown(request, expected)
+            except errors.StorageError as error:
+                raise errors.StateUnknown() from error
             if found is None:
                 raise errors.Corrupt(f"stored, but not what was sent ({reply.transaction})")
             return found
@@ -152,11 +158,15 @@ class Objects:
         return {**expected, "etag": told}
 
     async def _settled(self, request: Request, expected: Mapping[str, str]) -> Mapping[str, str] | None:
-        """What HEAD shows if that is what *request* was to put there."""
+        """As `_shown`; None, too, where that cannot be found out."""
         try:
-            found = await self.head((request.names[0], request.names[1]), follow=False, newest=True)
+            return await self._shown(request, expected)
         except errors.StorageError:
             return None
+
+    async def _shown(self, request: Request, expected: Mapping[str, str]) -> Mapping[str, str] | None:
+        """What HEAD shows if that is what *request* was to put there."""
+        found = await self.head((request.names[0], request.names[1]), follow=False, newest=True)
         if found is None or not expected:
             return None
         shown = {**found, "etag": etag(found)}

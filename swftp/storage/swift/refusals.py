@@ -21,7 +21,7 @@ class Reply:
     """Lower-case names."""
     body: bytes = field(default=b"", repr=False)
     sent: Mapping[str, str] = field(default_factory=dict)
-    """``etag`` and ``content-length`` of the body that the request carried, if any."""
+    """``etag`` and ``content-length`` of the body that the request carried to its end, if any."""
     attempt: int = 0
     """Which sending of the request this answers, from 0."""
 

@@ -235,6 +235,13 @@ class PublishTests(ScriptedCase):
         self.swift.expect("HEAD /c/f?symlink=get", 200, headers={**OURS, "Etag": md5(b"")}, length=0)
         self.fails(errors.Corrupt, self.store())
 
+    def test_no_checksum_and_no_look(self) -> None:
+        """If it cannot be looked up, it may well be there."""
+        self.swift.expect(THE_PUT, 201)
+        for _ in range(3):
+            self.swift.expect("HEAD /c/f?symlink=get", 503)
+        self.fails(errors.StateUnknown, self.store())
+
     def test_mismatch(self) -> None:
         """422: the bytes were damaged on their way; sent again, once."""
         self.swift.expect(THE_PUT, 422)
@@ -284,6 +291,14 @@ class PublishTests(ScriptedCase):
                 self.swift.expect("HEAD /c/f?symlink=get", 503)
         self.fails(errors.StateUnknown, self.store())
 
+    def test_refused_after_undecided(self) -> None:
+        """A refusal does not undo what an earlier attempt may have done."""
+        self.swift.expect(THE_PUT, 503)
+        self.swift.expect("HEAD /c/f?symlink=get", 404)
+        self.swift.expect(THE_PUT, 413)
+        self.swift.expect("HEAD /c/f?symlink=get", 404)
+        self.fails(errors.StateUnknown, self.store())
+
     def test_stream_undecided(self) -> None:
         """A stream cannot be sent again: it is there, or unknown."""
         for status, kind in ((200, None), (404, errors.StateUnknown)):
@@ -320,6 +335,19 @@ class PublishTests(ScriptedCase):
             self.failureResultOf(d, kind)
             self.assertEqual((source.stops, self.swift.wires), (1, []))
             source.consumer.write(b"late")
+
+    def test_early_failure(self) -> None:
+        """A body that was not sent to its end is not there: no look, and its checksum so far means nothing."""
+        self.swift.expect(THE_PUT, 503, early=True)
+        self.swift.expect(THE_PUT, 201, headers={"Etag": md5(b"data")})
+        source = Waiting(b"data", length=4)
+        d = self.begin(self.storage.store(FILE, source, NOTHING, replaces=None))
+        self.passing(d, limit=5.0)
+        source.consumer.write(b"data")
+        source.done.callback(None)
+        self.turn()
+        self.assertEqual(self.successResultOf(d).digest, md5(b"data"))
+        self.check_script()
 
     def test_early_success(self) -> None:
         """A success before the end of the body is none."""
@@ -467,6 +495,15 @@ class FetchTests(ScriptedCase):
         self.swift.expect("GET /c/f", reset=True)
         self.swift.expect("GET /c/f", 200, headers=HEAD, body=b"data")
         self.assertEqual(self.done(fetched(self.storage, FILE)), b"data")
+
+    def test_no_version(self) -> None:
+        """A store that tells no version cannot be asked for the rest of a file."""
+        nameless = {"Content-Type": "text/plain"}
+        self.swift.expect("GET /c/f", 200, headers=nameless, body=b"da", length=4, cut=True)
+        self.swift.expect("GET /c/f", 206, headers={**nameless, "Content-Range": "bytes 2-3/4"}, body=b"TA")
+        sink = Sink()
+        self.fails(errors.Unavailable, self.storage.fetch(FILE, sink))
+        self.assertEqual(sink.data, b"da")
 
     def test_stalled(self) -> None:
         """A body that stops coming is cut by us, and asked for again; a paused sink is not a stalled store."""

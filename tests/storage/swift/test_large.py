@@ -380,6 +380,8 @@ class MetadataTests(LargeCase):
             "X_Delete_At": "4000000000",
             "Content_Encoding": "gzip",
             "Content_Disposition": "attachment",
+            "Content_Language": "de",
+            "X_Robots_Tag": "noindex",
         }
         self.account.put(self.box, "plain.txt", b"data", **kept)
         await self.make(self.at("slo"), b"one", b"two")
