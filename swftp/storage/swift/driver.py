@@ -286,6 +286,8 @@ class SwiftStorage:
             raise errors.NotDirectory()
         if standing is not None and not await self._trees.is_empty(target):
             raise errors.NotEmpty()
+        if await self._trees.unlisted(target, []):
+            raise errors.NotEmpty()
         await self._trees.move(source, target, standing is not None)
 
     async def _rename_file(self, source: Path, target: Path, entry: Entry, standing: Entry | None) -> None:
@@ -294,7 +296,7 @@ class SwiftStorage:
         version = entry.version if slo or entry.digest else None
         names = names_of(source), names_of(target)
         copied = await self._trees.copy_name(*names, size=entry.size, slo=slo, version=version)
-        if not copied:
+        if copied is None:
             raise errors.NotFound()
         try:
             await self._objects.delete(names_of(source))
@@ -303,8 +305,6 @@ class SwiftStorage:
             raise
         self._trees.removed(source)
         self._stored(target, old, set())
-        if slo:
-            self._start(self._trees.forget_name(source, target))
 
     async def remove(self, path: Path, seen: Entry | None = UNSEEN) -> None:
         """See `IStorage.remove`: one request where a plain file was seen, else two."""

@@ -95,6 +95,8 @@ class ComposingStorage(SwiftStorage):
         same.pop("x-object-manifest", None)
         try:
             await self._segments.publish(target, parts, same, {})
+        except errors.StateUnknown:
+            raise  # *target* may be made of them
         except errors.StorageError:
             await self._segments.discard(parts)
             raise

@@ -7,15 +7,17 @@ manifest of any name they know of uses.  Anything that cannot be looked up stays
 
 from __future__ import annotations
 
+import math
+
 from twisted.logger import Logger
 
 from swftp import errors
 from swftp.storage.swift.client import SwiftClient
 from swftp.storage.swift.describe import stamp
+from swftp.storage.swift.ledger import RECORD, Ledger
 from swftp.storage.swift.listing import Row, every_page
 from swftp.storage.swift.manifests import home_of, upload_of
 from swftp.storage.swift.objects import Names
-from swftp.storage.swift.segments import RECORD, Segments
 
 log = Logger()
 
@@ -26,7 +28,7 @@ AGE = 48 * 3600.0
 class Janitor:
     """Sweeps segments containers."""
 
-    def __init__(self, client: SwiftClient, segments: Segments, *, listing: int, age: float = AGE) -> None:
+    def __init__(self, client: SwiftClient, segments: Ledger, *, listing: int, age: float = AGE) -> None:
         """:param listing: rows of a page."""
         self._client = client
         self._segments = segments
@@ -53,7 +55,8 @@ class Janitor:
     async def _sweep_upload(self, container: str, upload: str, found: list[Row]) -> int:
         """Remove of one *upload*, all of whose objects are *found*, what is abandoned."""
         known = home_of(container, upload, self._segments.suffix) is not None
-        newest = max((stamp(row.get("last_modified")) or 0.0 for row in found), default=0.0)
+        times = [stamp(row.get("last_modified")) for row in found]
+        newest = max((math.inf if time is None else time for time in times), default=0.0)
         ours = [str(row["name"]) for row in found if upload_of(str(row["name"]))]
         if not upload or newest > self._client.now() - self._age:
             return 0

@@ -1,13 +1,11 @@
 """
-Large objects: staging, adopting, publishing, and the removal of what nobody uses any more.
+Large objects: staging, adopting and publishing.
 
-A segment is deleted only after the manifests of every name that may use it were looked at: a crash between the
-two halves of a rename leaves two names and one set of segments.
+A part that a publishing request may have used is never discarded.
 """
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -19,8 +17,9 @@ from swftp.entries import Entry
 from swftp.interfaces import IByteSource
 from swftp.paths import Path
 from swftp.storage.swift.bodies import Bytes
-from swftp.storage.swift.client import Request, SwiftClient
+from swftp.storage.swift.client import Request
 from swftp.storage.swift.describe import etag, quoted_name
+from swftp.storage.swift.ledger import Ledger
 from swftp.storage.swift.manifests import (
     MANY_SMALL,
     Segment,
@@ -29,7 +28,6 @@ from swftp.storage.swift.manifests import (
     manifest,
     manifest_etag,
     merged,
-    parse_manifest,
     small,
     upload_of,
     upload_prefix,
@@ -38,10 +36,6 @@ from swftp.storage.swift.objects import Names, Objects, in_parallel
 
 log = Logger()
 
-RECORD = "names"
-"""Last component of the object that lists the names an upload's segments serve, if not only the first one."""
-MANIFEST_LIMIT = 64 * 1024 * 1024
-"""Bytes of a manifest that we read."""
 COPY_SIZE = 1024**3
 """Bytes of another tool's large object copied at once."""
 COPY_SPEED = 5e6
@@ -57,8 +51,8 @@ def copy_patience(size: int) -> float:
     return size / COPY_SPEED
 
 
-class Segments:
-    """Segments and manifests of one account."""
+class Segments(Ledger):
+    """Segments and manifests of one account, and who uses them."""
 
     def __init__(
         self,
@@ -75,9 +69,7 @@ class Segments:
         :param max_file_size: bytes of one segment.
         :param token: 16 random hexadecimal digits.
         """
-        self._objects = objects
-        self._client: SwiftClient = objects.client
-        self.suffix = suffix
+        super().__init__(objects, suffix)
         self._max_segments = max_segments
         self.max_file_size = max_file_size
         self._token = token
@@ -136,41 +128,13 @@ class Segments:
             await self.remember([segment], add={path})  # a name too long to be told by the segment's own
         return segment
 
-    async def read(self, names: Names) -> tuple[list[Segment], list[Names]]:
-        """The segments of the manifest *names*, those of nested ones in their place; and the nested ones' names."""
-        request = Request(
-            method="GET",
-            names=names,
-            query={"multipart-manifest": "get"},
-            headers={"X-Newest": "true"},
-            limit=MANIFEST_LIMIT,
-            needs="x-static-large-object",
-        )
-        reply = await self._client.request(request, 200, 404)
-        if reply.status == 404 or "x-static-large-object" not in reply.headers:
-            return [], []
-        segments: list[Segment] = []
-        nested: list[Names] = []
-        for segment, is_manifest in parse_manifest(reply.body):
-            if is_manifest and not segment.span:
-                inner, further = await self.read(segment.names)
-                segments += inner
-                nested += [segment.names, *further]
-            else:
-                segments.append(segment)
-        return segments, nested
-
-    def are_ours(self, segments: Iterable[Segment]) -> bool:
-        """Whether all of *segments* were made by SwFTP."""
-        found = list(segments)
-        return bool(found) and all(s.container.endswith(self.suffix) and upload_of(s.name) for s in found)
-
     async def adopt(self, path: Path, entry: Entry, large: bool) -> list[Segment]:
         """See `IComposes.adopt`; *entry* is what HEAD says now, and has a size."""
         names = (path.container, path.object)
         if entry.detail.get("large") == "slo":
-            segments, _ = await self.read(names)
-            if self.are_ours(segments) and sum(s.size for s in segments) == entry.size:
+            segments, nested = await self.read(names)
+            same = bool(nested) or manifest_etag(segments) == entry.version  # else replaced since HEAD
+            if same and self.are_ours(segments) and sum(s.size for s in segments) == entry.size:
                 return segments
         if not large:
             return [await self._copied(path, path, entry, 0, entry.size)]
@@ -307,74 +271,3 @@ class Segments:
         uploads = {upload_of(name) for _, name in names}
         self._uploads = {path: made for path, made in self._uploads.items() if made[0] not in uploads}
         await self.delete(names)
-
-    async def remember(self, segments: Iterable[Segment], add: set[Path], drop: Path | None = None) -> None:
-        """Note beside *segments*, for each upload among them, that *add* use them, and *drop* does not."""
-        uploads = {(s.container, upload) for s in segments if (upload := upload_of(s.name))}
-        for container, upload in uploads:
-            known = set(await self._names_of(container, upload)) - {drop} | add
-            body = json.dumps(sorted(str(path) for path in known)).encode()
-            request = Request(
-                method="PUT",
-                names=(container, f"{upload}/{RECORD}"),
-                headers={"Content-Type": "application/json"},
-                body=Bytes(body),
-            )
-            await self._client.request(request, 201)
-
-    async def _names_of(self, container: str, upload: str) -> list[Path]:
-        reply = await self._client.request(
-            Request(method="GET", names=(container, f"{upload}/{RECORD}"), limit=MANIFEST_LIMIT), 200, 404
-        )
-        if reply.status == 404:
-            return []
-        try:
-            return [Path(tuple(str(name).split("/")[1:])) for name in json.loads(reply.body)]
-        except (ValueError, TypeError) as error:
-            raise errors.Unavailable("list of names does not parse") from error
-
-    async def remove_unused(self, path: Path, segments: Iterable[Segment], nested: Iterable[Names]) -> None:
-        """
-        Delete what the object that stood at *path* used, unless an object uses it still.
-
-        Never raises: what cannot be looked up or deleted stays, and is logged.
-        """
-        try:
-            await self._remove_unused(path, list(segments), list(nested))
-        except errors.StorageError as error:
-            log.warn("old segments of {path} stay: {error}", path=str(path), error=str(error))
-
-    async def _remove_unused(self, path: Path, segments: list[Segment], nested: list[Names]) -> None:
-        if not self.are_ours(segments):
-            return
-        uploads = {(s.container, str(upload_of(s.name))) for s in segments}
-        used, records = await self.used_of(uploads, path)
-        doomed = ({segment.names for segment in segments} | set(nested)) - used
-        await self.delete(doomed | records)
-
-    async def used_of(self, uploads: Iterable[tuple[str, str]], *others: Path) -> tuple[set[Names], set[Names]]:
-        """
-        What of *uploads* any object may use, by the manifests of all names that they know of, and *others*.
-
-        :return: names of segments and nested manifests; and of the lists of names that serve no more.
-        """
-        paths, records = set(others), set()
-        for container, upload in uploads:
-            known = await self._names_of(container, upload)
-            if known:
-                records.add((container, f"{upload}/{RECORD}"))
-            home = home_of(container, upload, self.suffix)
-            paths |= {*known, *([home] if home is not None else [])}
-        used: set[Names] = set()
-        for path in paths:
-            alive, inner = await self.read((path.container, path.object))
-            used |= {segment.names for segment in alive} | set(inner)
-        busy = {(container, upload_of(name)) for container, name in used}
-        served = {(c, name) for c, name in records if (c, name.removesuffix(f"/{RECORD}")) not in busy}
-        return used, served
-
-    async def delete(self, names: Iterable[Names]) -> None:
-        """Delete *names*; what cannot be is logged."""
-        left = await self._objects.delete_many(sorted(names))
-        if left:
-            log.warn("{count} old segments could not be removed", count=len(left), first=left[0])

@@ -16,7 +16,7 @@ from swftp.entries import Kind
 from swftp.paths import Path
 from swftp.storage.swift.bodies import Bytes
 from swftp.storage.swift.client import Request, SwiftClient
-from swftp.storage.swift.describe import DIRECTORY, entry_of, headers_for, quoted_name, size_of
+from swftp.storage.swift.describe import DIRECTORY, entry_of, etag, headers_for, quoted_name, size_of
 from swftp.storage.swift.listing import Row, every_page, rows
 from swftp.storage.swift.objects import Names, Objects, in_parallel
 from swftp.storage.swift.segments import Segments, copy_patience
@@ -30,6 +30,8 @@ FRESH = 10.0
 """Seconds for which proxies may not know a container that we made."""
 LAG_RETRIES = 5
 """Times a container that the store thinks is not empty is asked to be removed again."""
+ROUNDS = 4
+"""Times that a directory is listed, and what changed is copied again, before it is too busy to be moved."""
 STALE_LIMIT = 100
 """Rows looked at in one go where a listing may be stale."""
 
@@ -135,11 +137,6 @@ class Trees:
         """Remove the container *name* if it is there and empty."""
         await self._client.request(Request(method="DELETE", names=(name,)), 204, 404, 409)
 
-    async def forget_name(self, source: Path, target: Path) -> None:
-        """*target* was renamed from *source*, which is gone: its segments belong to the new name alone."""
-        segments, _ = await self._segments.read((target.container, target.object))
-        await self._segments.remember(segments, add={target}, drop=source)
-
     async def _only_stale(self, container: str, page: Sequence[Row]) -> bool:
         """Whether the rows of *page* are only what we removed, which the listing does not know yet."""
         names = [str(row["name"]) for row in page]
@@ -148,13 +145,13 @@ class Trees:
         found = await in_parallel([self._objects.head((container, name), follow=False) for name in names])
         return not any(found)
 
-    async def _unlisted(self, path: Path, found: Sequence[Row]) -> list[Row]:
+    async def unlisted(self, path: Path, found: Sequence[Row]) -> list[Row]:
         """What we stored below *path* not long ago and a listing, of which *found* is all, does not show yet."""
         listed = {str(row["name"]) for row in found}
         names = [made.object for made in self._made.below(path) if made.object and made.object not in listed]
         heads = await in_parallel([self._objects.head((path.container, name), follow=False) for name in names])
         return [
-            {"name": name, "bytes": headers.get("content-length"), **_slo(headers)}
+            {"name": name, "bytes": headers.get("content-length"), "hash": etag(headers), **_slo(headers)}
             for name, headers in zip(names, heads, strict=True)
             if headers is not None
         ]
@@ -167,7 +164,7 @@ class Trees:
         children = [row for row in page if row["name"] != prefix]
         if children and not await self._only_stale(path.container, children):
             raise errors.NotEmpty()
-        if await self._unlisted(path, page):
+        if await self.unlisted(path, page):
             raise errors.NotEmpty()
         names = (path.container, path.object)
         headers = await self._objects.head(names, follow=False)
@@ -191,24 +188,31 @@ class Trees:
         """
         prefix = f"{source.object}/" if source.object else ""
         found = await self._rows_below(source, prefix)
-        made: list[Names] = []
+        copied: dict[str, str] = {}
+        made: set[Names] = set()
         new_container = target.is_container and not target_stands
         try:
             if new_container:
                 await self.make_container(target.container, await self._container_headers(source))
-            moved = {
-                str(row["name"]): (target.container, _below(target, str(row["name"])[len(prefix) :])) for row in found
-            }
-            await self._copy_all(source.container, found, moved, made)
+            for _ in range(ROUNDS):
+                fresh = [row for row in found if copied.get(str(row["name"])) != _content(row)]
+                if not fresh:
+                    break
+                moved = {str(row["name"]): _below(target, str(row["name"])[len(prefix) :]) for row in fresh}
+                await self._copy_all(source.container, fresh, moved, made)
+                copied.update({str(row["name"]): _content(row) for row in fresh})
+                found = await self._rows_below(source, prefix)
+            else:
+                raise errors.Changed("files of the directory change while it is moved")
             if not target.is_container and not target_stands:
                 await self._place_marker(source, target, implied=bool(made))
         except errors.StorageError:
             log.info("moving {source} failed, taking back the copies", source=str(source))
-            await self._objects.delete_many(made)
+            await self._objects.delete_many(sorted(made))
             if new_container:
                 await self._client.request(Request(method="DELETE", names=(target.container,)), 204, 404, 409)
             raise
-        await self._delete_source(source, [(source.container, str(row["name"])) for row in found])
+        await self._delete_source(source, [(source.container, name) for name in copied])
 
     async def _rows_below(self, path: Path, prefix: str) -> list[Row]:
         found: list[Row] = []
@@ -216,7 +220,7 @@ class Trees:
             found += page
             if len(found) > self._tree_limit:
                 raise errors.Unsupported(f"directory holds more than {self._tree_limit} files")
-        return found + await self._unlisted(path, found)
+        return found + await self.unlisted(path, found)
 
     async def _container_headers(self, source: Path) -> dict[str, str]:
         """Policy, readers and metadata of a container, for its successor."""
@@ -231,21 +235,32 @@ class Trees:
         }
 
     async def _copy_all(
-        self, container: str, found: Sequence[Row], moved: dict[str, Names], made: list[Names]
+        self, container: str, found: Sequence[Row], moved: Mapping[str, Names], made: set[Names]
     ) -> None:
         async def one(row: Row) -> None:
-            name = str(row["name"])
+            source, target = (container, str(row["name"])), moved[str(row["name"])]
+            if not target[1]:
+                return  # the directory's own marker; a container needs none
             size, slo = size_of(row.get("bytes") or 0), "slo_etag" in row
-            if await self.copy_name((container, name), moved[name], size=size, slo=slo):
-                made.append(moved[name])
+            version = await self.copy_name(source, target, size=size, slo=slo)
+            if version is None:
+                return
+            made.add(target)
+            if not slo and version != _content(row):
+                await self._remember_late(source, target)
 
         await in_parallel([one(row) for row in found])
 
+    async def _remember_late(self, source: Names, target: Names) -> None:
+        """*target* is a copy of another *source* than was listed: of a large object, perhaps."""
+        segments, _ = await self._segments.read(target)
+        await self._segments.remember_names(segments, source, target)
+
     async def copy_name(
         self, source: Names, target: Names, *, size: int = 0, slo: bool = False, version: str | None = None
-    ) -> bool:
+    ) -> str | None:
         """
-        Give the object *source*, whatever it is, a second name; False if it is not there.
+        Give the object *source*, whatever it is, a second name; the ETag of what was copied, None if it is not there.
 
         A link stays a link, and a large object's second manifest shares the segments, which are told so.
 
@@ -253,9 +268,7 @@ class Trees:
             Swift would compare the ETag of the list, of an object copied from a large one that one's ETag.
         """
         segments, _ = await self._segments.read(source) if slo else ([], [])
-        if self._segments.are_ours(segments):
-            both = {Path((name[0], *name[1].split("/"))) for name in (source, target)}
-            await self._segments.remember(segments, add=both)
+        await self._segments.remember_names(segments, source, target)
         headers = {"X-Copy-From": quoted_name(*source)}
         request = Request(
             method="PUT",
@@ -265,13 +278,13 @@ class Trees:
             patience=copy_patience(size),
         )
         try:
-            await self._objects.publish(request, {"etag": version} if version is not None else {})
+            answer = await self._objects.publish(request, {"etag": version} if version is not None else {})
         except errors.NotFound:
             if await self._objects.head(source, follow=False) is None:
-                return False  # the listing was late
+                return None  # the listing was late
             raise
         self.stored(Path((target[0], *target[1].split("/"))))
-        return True
+        return etag(answer)
 
     async def _place_marker(self, source: Path, target: Path, implied: bool) -> None:
         """A marker for *target* where the source has one, or where it would not be there by its children alone."""
@@ -306,5 +319,10 @@ def _slo(headers: Mapping[str, str]) -> dict[str, str]:
     return {"slo_etag": headers["etag"]} if "x-static-large-object" in headers else {}
 
 
-def _below(target: Path, name: str) -> str:
-    return f"{target.object}/{name}" if target.object else name
+def _content(row: Row) -> str:
+    """What tells one content of a listed object from the next."""
+    return str(row.get("slo_etag") or row.get("hash") or "").strip('"')
+
+
+def _below(target: Path, name: str) -> Names:
+    return target.container, f"{target.object}/{name}" if target.object else name

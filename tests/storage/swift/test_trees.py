@@ -9,6 +9,7 @@ from swftp import errors
 from swftp.entries import Attributes, Kind
 from swftp.paths import resolve
 from swftp.storage.swift import Options, Policy
+from swftp.storage.swift.trees import ROUNDS
 from swftp.storage.vanished import LIFETIME
 from tests.storage.bytes import Source, md5
 from tests.storage.swift.scripted import ScriptedCase
@@ -62,6 +63,7 @@ class MoveTests(TreeCase):
         self.listing("d/", "d/a", "d/b")
         for name in ("a", "b"):
             self.swift.expect(f"PUT /c/e/{name}{COPY}", 201, headers=STORED)
+        self.listing("d/", "d/a", "d/b")
         self.swift.expect("HEAD /c/d?symlink=get", headers=MARKER, length=0)
         self.swift.expect(f"PUT /c/e{COPY}", 201, headers=STORED)
         for name in ("a", "b"):
@@ -91,6 +93,7 @@ class MoveTests(TreeCase):
         self.listing("d/", "d/a")
         self.swift.expect(f"PUT /c/e/a{COPY}", 404)
         self.swift.expect("HEAD /c/d/a?symlink=get", 404)
+        self.listing("d/", "d/a")
         self.swift.expect("HEAD /c/d?symlink=get", 404)
         self.swift.expect("PUT /c/e", 201, headers={"Etag": md5(b"")})
         self.swift.expect("DELETE /c/d/a", 404)
@@ -104,16 +107,81 @@ class MoveTests(TreeCase):
         self.listing("d/")
         self.swift.expect("HEAD /c/d/new?symlink=get", headers=PLAIN, length=4)
         self.swift.expect(f"PUT /c/e/new{COPY}", 201, headers=STORED)
+        self.listing("d/", "d/new")
         self.swift.expect("HEAD /c/d?symlink=get", 404)
         self.swift.expect("DELETE /c/d/new", 204)
         self.swift.expect("HEAD /c/d?symlink=get", 404)
         self.done(work)
+
+    def changed(self, *names: str) -> None:
+        """The store's next listing of ``d/`` has files of another content."""
+        body = json.dumps([row(name, hash=md5(b"new")) for name in names]).encode()
+        self.swift.expect("GET /c?format=json&limit=10000&prefix=d/", body=body)
+
+    def test_replaced_meanwhile(self) -> None:
+        """What somebody stores while the directory moves, moves along: it is not deleted with what was there."""
+        new = {"Etag": md5(b"new")}
+        work = self.move()
+        self.listing("d/", "d/a")
+        self.swift.expect(f"PUT /c/e/a{COPY}", 201, headers=STORED)
+        self.changed("d/a", "d/b")
+        self.swift.expect(f"PUT /c/e/a{COPY}", 201, headers=new)
+        self.swift.expect(f"PUT /c/e/b{COPY}", 201, headers=new)
+        self.changed("d/a", "d/b")
+        self.swift.expect("HEAD /c/d?symlink=get", 404)
+        self.swift.expect("DELETE /c/d/a", 204)
+        self.swift.expect("DELETE /c/d/b", 204)
+        self.swift.expect("HEAD /c/d?symlink=get", 404)
+        self.done(work)
+
+    def test_always_replaced(self) -> None:
+        """A directory in which something changes all the time stays where it is."""
+        work = self.move()
+        self.listing("d/", "d/a")
+        for i in range(ROUNDS):
+            self.swift.expect(f"PUT /c/e/a{COPY}", 201, headers={"Etag": md5(b"new") if i % 2 else md5(b"data")})
+            if i % 2:
+                self.listing("d/", "d/a")
+            else:
+                self.changed("d/a")
+        self.swift.expect("DELETE /c/e/a", 204)
+        self.fails(errors.Changed, work)
+
+    def test_large_since_listed(self) -> None:
+        """A file that is large by now, which the listing does not know, has its new name noted with its segments."""
+        upload = "d/a/swftp-5f5e100-0123456789abcdef"
+        segment = {"name": f"/c_segments/{upload}/00000000", "hash": md5(b"x"), "bytes": 1}
+        slo = {"X-Static-Large-Object": "True"}
+        work = self.move()
+        self.listing("d/", "d/a")
+        self.swift.expect(f"PUT /c/e/a{COPY}", 201, headers={"Etag": '"abc"'})
+        line = "GET /c/e/a?multipart-manifest=get"
+        self.swift.expect(line, headers=slo, body=json.dumps([segment]).encode())
+        self.swift.expect(f"GET /c_segments/{upload}/names", 404)
+        note = self.swift.expect(f"PUT /c_segments/{upload}/names", 201)
+        note.check = lambda seen: self.assertEqual(json.loads(seen.body), ["/c/d/a", "/c/e/a"])
+        self.listing("d/", "d/a")
+        self.swift.expect("HEAD /c/d?symlink=get", 404)
+        self.swift.expect("DELETE /c/d/a", 204)
+        self.swift.expect("HEAD /c/d?symlink=get", 404)
+        self.done(work)
+
+    def test_target_not_listed(self) -> None:
+        """A target in which we stored something that no listing shows yet is not empty."""
+        for marker in ({"status": 404}, {"headers": MARKER, "length": 0}):
+            self.store("/c/e/a")
+            self.swift.expect("HEAD /c/d?symlink=get", headers=MARKER, length=0)
+            self.swift.expect("HEAD /c/e?symlink=get", **marker)
+            self.listing("e/", limit=2 if "headers" in marker else 1)
+            self.swift.expect("HEAD /c/e/a?symlink=get", headers=PLAIN, length=4)
+            self.fails(errors.NotEmpty, self.storage.rename(resolve("/c/d"), resolve("/c/e")))
 
     def test_source_stays(self) -> None:
         """If the source cannot be deleted, that is said; both are there."""
         work = self.move()
         self.listing("d/", "d/a")
         self.swift.expect(f"PUT /c/e/a{COPY}", 201, headers=STORED)
+        self.listing("d/", "d/a")
         self.swift.expect("HEAD /c/d?symlink=get", 404)
         self.swift.expect("DELETE /c/d/a", 403)
         self.fails(errors.Unavailable, work)

@@ -1,0 +1,154 @@
+"""Who uses which segments: nothing that any object may still use is taken away."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from swftp import errors
+from swftp.entries import Entry, Kind
+from swftp.paths import Path, resolve
+from swftp.storage.swift import Limits
+from swftp.storage.swift.objects import in_parallel
+from tests.storage.bytes import Source, md5
+from tests.storage.swift.scripted import ScriptedCase
+from tests.storage.swift.test_faults import HEAD
+from tests.storage.swift.test_large import NOTHING, LargeCase
+
+UPLOAD = "a/swftp-5f5e100-0123456789abcdef"
+SEGMENT = {"name": f"/c_segments/{UPLOAD}/00000000", "hash": md5(b"x"), "bytes": 1}
+SLO = {"X-Static-Large-Object": "True"}
+NAMES = f"GET /c_segments/{UPLOAD}/names"
+LISTING = "GET /c_segments?format=json&limit=10000"
+
+
+class LookingTests(ScriptedCase):
+    """What is looked at before anything is deleted."""
+
+    limits = Limits(symlink=True, max_file_size=10)
+
+    def listed(self, **kwargs: Any) -> None:
+        """An upload of 2020 in the segments container."""
+        row = {"name": f"{UPLOAD}/00000000", "bytes": 1, "last_modified": "2020-01-01T00:00:00.5", **kwargs}
+        self.swift.expect(LISTING, body=json.dumps([row]).encode())
+
+    def test_renamed_while_sweeping(self) -> None:
+        """A name that vanishes under the sweep has left its successor in the list."""
+        self.listed()
+        self.swift.expect("HEAD /c", 204)
+        self.swift.expect("GET /c/a?multipart-manifest=get", 404)
+        self.swift.expect(NAMES, body=b'["/c/a", "/c/b"]')
+        self.swift.expect("GET /c/b?multipart-manifest=get", headers=SLO, body=json.dumps([SEGMENT]).encode())
+        listed = self.swift.expect(NAMES, body=b'["/c/a", "/c/b"]')
+        listed.check = lambda seen: self.assertEqual(seen.headers["x-newest"], "true")
+        self.assertEqual(self.done(self.storage.sweep("c")), 0)
+
+    def test_no_time(self) -> None:
+        """An upload whose age the store does not tell is not an old one."""
+        for time in (None, "yesterday"):
+            self.listed(last_modified=time)
+            self.assertEqual(self.done(self.storage.sweep("c")), 0)
+
+    def test_history(self) -> None:
+        """In a container that keeps old versions, old versions keep their segments."""
+        for name in ("X-Versions-Enabled", "X-Versions-Location", "X-History-Location"):
+            self.listed()
+            self.swift.expect("HEAD /c", 204, headers={name: "True"})
+            self.assertEqual(self.done(self.storage.sweep("c")), 0)
+
+    def test_copy_undecided(self) -> None:
+        """Parts that a copy may be made of stay."""
+        self.swift.expect("HEAD /c/a", headers=HEAD, length=15)
+        self.swift.expect("HEAD /c/b?symlink=get", 404)
+        self.swift.expect("GET /c?format=json&limit=1&prefix=b/", body=b"[]")
+        self.swift.expect("HEAD /c/a", headers=HEAD, length=15)
+        self.swift.expect(None, 201, headers={"Etag": md5(b"data")})
+        for _ in range(3):
+            self.swift.expect("PUT /c/b?multipart-manifest=put&heartbeat=on", 503)
+            self.swift.expect("HEAD /c/b?symlink=get", 404)
+        self.fails(errors.StateUnknown, self.storage.copy(resolve("/c/a"), resolve("/c/b")))
+
+    def test_adopt_replaced(self) -> None:
+        """A large object that is replaced while it is adopted, by one of its size, is not taken for the other."""
+        entry = Entry(name="a", kind=Kind.FILE, size=1, version="abc", detail={"large": "slo"})
+        self.swift.expect("HEAD /c/a", headers={**HEAD, **SLO, "Etag": '"abc"'}, length=1)
+        self.swift.expect("GET /c/a?multipart-manifest=get", headers=SLO, body=json.dumps([SEGMENT]).encode())
+        copied = self.swift.expect(None, 412)
+        copied.check = lambda seen: self.assertEqual(seen.headers["if-match"], '"abc"')
+        self.fails(errors.Changed, self.storage.adopt(resolve("/c/a"), entry))
+
+    def test_noted_together(self) -> None:
+        """Names that are noted at the same time do not take each other off the list."""
+        noted: list[str] = []
+
+        def note(seen: Any) -> None:
+            noted[:] = json.loads(seen.body)
+
+        for known in (b"[]", b'["/c/d", "/c/e"]'):
+            self.swift.expect(NAMES, body=known)
+            self.swift.expect(NAMES.replace("GET", "PUT"), 201).check = note
+        [segment] = [self.storage._segments]
+        parts = [_part()]
+        work = [segment.remember_names(parts, ("c", one), ("c", other)) for one, other in (("d", "e"), ("f", "g"))]
+        self.done(in_parallel(work))
+        self.assertEqual(noted, ["/c/d", "/c/e", "/c/f", "/c/g"])
+
+
+def _part() -> Any:
+    from swftp.storage.swift.manifests import Segment
+
+    return Segment("c_segments", f"{UPLOAD}/00000000", md5(b"x"), 1, 0, 1)
+
+
+class RealTests(LargeCase):
+    """The same in a real Swift."""
+
+    async def test_two_names_moved_together(self) -> None:
+        """Two names for one set of segments, moved with their directory: either can be removed, the other stays."""
+        for first, second in (("a", "b"), ("b", "a")):
+            entry = await self.make(self.at("d", "a"), b"one", b"two")
+            names = (self.box, "d/a"), (self.box, "d/b")
+            await self.storage._trees.copy_name(*names, size=entry.size, slo=True)
+            await self.storage.rename(self.at("d"), self.at("e"))
+            await self.storage.remove(self.at("e", first))
+            await self.storage.settle()
+            self.assertEqual(await self.content(self.at("e", second)), b"onetwo")
+            await self.storage.remove(self.at("e", second))
+            await self.storage.settle()
+            self.assertEqual(self.segments(), [])
+
+    async def test_names_stay(self) -> None:
+        """A rename takes no name off the list, on which another rename may just be putting one."""
+        await self.make(self.at("a"), b"one", b"two")
+        await self.storage.rename(self.at("a"), self.at("b"))
+        await self.storage.settle()
+        [names] = [name for name in self.segments() if name.endswith("/names")]
+        listed = json.loads(self.account.get(f"{self.box}_segments", names) or b"")
+        self.assertEqual(listed, [f"/{self.box}/a", f"/{self.box}/b"])
+
+    async def test_old_versions(self) -> None:
+        """What a container keeps of replaced and removed objects can be read."""
+        connection = self.account.connection
+        connection.post_container(self.box, {"X-Versions-Enabled": "true"})
+        await self.make(self.at("f"), b"one", b"two")
+        version = (self.account.head(self.box, "f") or {})["x-object-version-id"]
+        await self.storage.store(self.at("f"), Source(b"new"), NOTHING)
+        await self.storage.settle()
+        old = connection.get_object(self.box, "f", query_string=f"version-id={version}")[1]
+        self.assertEqual(old, b"onetwo")
+        await self.make(self.at("g"), b"three", b"four")
+        version = (self.account.head(self.box, "g") or {})["x-object-version-id"]
+        await self.storage.remove(self.at("g"))
+        await self.storage.settle()
+        self.assertEqual(await self.storage.sweep(self.box, age=-10.0), 0)
+        old = connection.get_object(self.box, "g", query_string=f"version-id={version}")[1]
+        self.assertEqual(old, b"threefour")
+
+    async def test_marker_moved_to_a_container(self) -> None:
+        """A directory with a marker that ends with a slash becomes a container."""
+        other = Path((f"{self.box}-new",))
+        self.addCleanup(lambda: self.account.wipe(other.container))
+        self.account.put(self.box, "d/")
+        self.account.put(self.box, "d/f", b"data")
+        await self.storage.rename(self.at("d"), other)
+        self.assertEqual((self.account.names(other.container), self.account.names(self.box)), (["f"], []))
