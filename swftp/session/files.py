@@ -89,6 +89,7 @@ class Reader(_File):
     A file open for reading.
 
     :ivar read: see `Download.read`.
+    :ivar confirm: see `Download.confirm`.
     """
 
     verb = "get"
@@ -97,10 +98,11 @@ class Reader(_File):
         super().__init__(owner, shown)
         self.download = download
         self.read = download.read
+        self.confirm = download.confirm
 
     @property
     def entry(self) -> Entry:
-        """What is read."""
+        """What is read, as far as it is known; see `confirm`."""
         return self.download.entry
 
     def close(self) -> None:

@@ -6,6 +6,8 @@ All paths here are the store's.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from swftp import errors
 from swftp.entries import UNSEEN, Entry, Kind
 from swftp.interfaces import IStorage
@@ -48,15 +50,33 @@ class Lookup:
         self.known.learn(inside, entry, mark, follow=follow)
         return entry
 
-    async def file(self, inside: Path) -> Entry:
-        """The file at *inside*, with the version that a reader is pinned to.
+    async def file(self, inside: Path) -> tuple[Entry, bool]:
+        """The file at *inside*, with the version that a reader is pinned to, and whether the store has just said so.
 
         :raises IsDirectory: it is none.
         """
-        entry = await self.stat(inside)
+        entry = self.known.get(inside)
+        certain = entry is UNSEEN or entry is None or entry.version is None
+        if entry is None or certain:
+            entry = await self.stat(inside, fresh=True)
         if entry.kind is Kind.DIRECTORY:
             raise errors.IsDirectory()
-        return entry if entry.version is not None else await self.stat(inside, fresh=True)
+        return entry, certain
+
+    async def check_target(self, inside: Path, exclusive: bool) -> None:
+        """Refuse to give the name *inside* to a file that is not stored yet where its CLOSE would be refused.
+
+        :raises AlreadyExists: something stands there, and *exclusive* says that it may not.
+        """
+        try:
+            standing = await self._storage.stat(inside, follow=False)
+        except errors.NotFound:
+            await self.check_parent(inside.parent)
+            return
+        if exclusive:
+            raise errors.AlreadyExists()
+        if standing.kind is Kind.DIRECTORY:
+            raise errors.IsDirectory()
 
     async def target(self, inside: Path, mode: OpenMode) -> tuple[Target, Entry | None]:
         """What opening *inside* for writing means, and what stands there."""
@@ -145,3 +165,13 @@ class Lookup:
         except errors.NotFound:
             return False
         return True
+
+    def shown(self, entry: Entry, path: Path) -> Entry:
+        """*entry*, which stands at the client's *path*, as the client should see it."""
+        if path.is_root:
+            return replace(entry, name="")
+        if entry.target is not None and not self._root.is_root:
+            target = resolve(entry.target)
+            shown = str(target.relative_to(self._root)) if self._root.covers(target) else "/"
+            return replace(entry, target=shown)
+        return entry

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from swftp import errors
 from swftp.paths import Path
 from swftp.session.files import Reader, Writer
+from swftp.session.ordering import Claim, change
 
 
 class OpenFiles:
@@ -20,6 +21,7 @@ class OpenFiles:
         self._limit = limit
         self._readers: set[Reader] = set()
         self._writers: list[Writer] = []
+        self._renames: list[tuple[Path, Path]] = []
         self._opening = 0
         self._over = False
 
@@ -76,6 +78,25 @@ class OpenFiles:
         """What stood at *old* stands at *new*: files that are being written go with it."""
         for writer in self.below(old):
             writer.upload.move(new.join(writer.upload.path.relative_to(old)))
+
+    @contextmanager
+    def moving(self, old: Path, new: Path) -> Iterator[None]:
+        """*old* is to be renamed *new*, when it is its turn."""
+        self._renames.append((old, new))
+        try:
+            yield
+        finally:
+            self._renames.remove((old, new))
+
+    def claims(self, writer: Writer) -> list[Claim]:
+        """What the end of *writer* changes: renames that were asked for before it take it elsewhere."""
+        path = writer.upload.path
+        claims = [change(path)]
+        for old, new in self._renames:
+            if old.covers(path):
+                path = new.join(path.relative_to(old))
+                claims.append(change(path))
+        return claims
 
     def lost(self) -> None:
         """The client is gone."""

@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IReactorTime
 from swftp import errors
 from swftp.entries import Attributes, Entry, Kind, Page, Usage
 from swftp.interfaces import IComposes, ILinks, IQuota, IStorage
-from swftp.paths import ROOT, Path, check_new, resolve
+from swftp.paths import ROOT, Path, check_new
 from swftp.session.background import Background
 from swftp.session.changes import Changes
 from swftp.session.files import OpenMode, Reader, Writer
@@ -119,16 +119,6 @@ class Session:
     def _inside(self, path: Path) -> Path:
         return self._root.join(path)
 
-    def _shown(self, entry: Entry, path: Path) -> Entry:
-        """*entry*, which stands at the client's *path*, as the client should see it."""
-        if path.is_root:
-            return replace(entry, name="")
-        if entry.target is not None and not self._root.is_root:
-            target = resolve(entry.target)
-            shown = str(target.relative_to(self._root)) if self._root.covers(target) else "/"
-            return replace(entry, target=shown)
-        return entry
-
     async def stat(self, path: Path, follow: bool = True) -> Entry:
         """
         What stands at *path*; a file that this session is writing has the size it has by now.
@@ -140,7 +130,7 @@ class Session:
             writer = self._files.writing(inside)
             if writer is not None:
                 return writer.entry
-            return self._shown(await self._lookup.stat(inside, follow), path)
+            return self._lookup.shown(await self._lookup.stat(inside, follow), path)
 
     async def listing(self, path: Path) -> Listing:
         """
@@ -157,7 +147,7 @@ class Session:
                 found = await self._storage.list(inside, after)
                 for entry in found.entries:
                     self._known.learn(inside.child(entry.name), entry, mark)
-                return Page(tuple(self._shown(e, path.child(e.name)) for e in found.entries), found.after)
+                return Page(tuple(self._lookup.shown(e, path.child(e.name)) for e in found.entries), found.after)
 
         return Listing(await page(None), page)
 
@@ -170,12 +160,13 @@ class Session:
         inside = self._inside(path)
         with self._files.opening():
             async with self._order.turn(look(inside)):
-                entry = await self._lookup.file(inside)
+                entry, certain = await self._lookup.file(inside)
 
         async def look_again() -> Entry:
             return await self._lookup.stat(inside, fresh=True)
 
-        reader = Reader(self, path, Download(self._engine, inside, entry, ready=ready, look=look_again))
+        download = Download(self._engine, inside, entry, ready=ready, look=look_again, certain=certain)
+        reader = Reader(self, path, download)
         self._files.add(reader)
         return reader
 
@@ -210,7 +201,7 @@ class Session:
 
     def closing(self, writer: Writer) -> AbstractAsyncContextManager[None]:
         """See `swftp.session.files.Owner`."""
-        return self._closing(writer, self._order.turn(change(writer.upload.path)))
+        return self._closing(writer, self._order.turn(*self._files.claims(writer)))
 
     @asynccontextmanager
     async def _closing(self, writer: Writer, turn: Turn) -> AsyncIterator[None]:
@@ -287,33 +278,26 @@ class Session:
         if source.is_root or target.is_root:
             raise errors.PermissionDenied()
         check_new(new)
-        async with self._order.turn(change_below(old), change_below(new)):
+        turn = self._order.turn(change_below(old), change_below(new))
+        with self._files.moving(old, new):
+            return self._lookup.shown(await self._rename(turn, old, new, exclusive), target)
+
+    async def _rename(self, turn: Turn, old: Path, new: Path, exclusive: bool) -> Entry:
+        async with turn:
             if any(writer.upload.stream is not None for writer in self._files.below(old)):
                 raise errors.Unsupported("a file that is on its way to this storage cannot be renamed")
             try:
                 writer = self._files.writing(old)
                 if writer is not None and writer.is_new and not await self._lookup.exists(old):
-                    entry = await self._rename_unborn(writer, new, exclusive)
+                    await self._lookup.check_target(new, exclusive)  # it is where it will be that is renamed
+                    entry = replace(writer.entry, name=new.name)
                 else:
                     entry = await self._storage.rename(old, new, exclusive)
             finally:
                 self._known.changed(old)
                 self._known.changed(new)
             self._files.move(old, new)
-        return self._shown(entry, target)
-
-    async def _rename_unborn(self, writer: Writer, new: Path, exclusive: bool) -> Entry:
-        """*writer* has nothing stored yet: all there is to rename is where it will be."""
-        try:
-            standing = await self._storage.stat(new, follow=False)
-        except errors.NotFound:
-            await self._lookup.check_parent(new.parent)
-        else:
-            if exclusive:
-                raise errors.AlreadyExists()
-            if standing.kind is Kind.DIRECTORY:
-                raise errors.IsDirectory()
-        return replace(writer.entry, name=new.name)
+        return entry
 
     async def copy(self, source: Path, target: Path, exclusive: bool = False) -> Entry:
         """See `IStorage.copy`."""
@@ -324,7 +308,51 @@ class Session:
                 entry = await self._storage.copy(old, new, exclusive)
             finally:
                 self._known.changed(new)
-            return self._shown(entry, target)
+            return self._lookup.shown(entry, target)
+
+    async def close_as_copy(self, writer: Writer, source: Path, seen: Entry) -> None:
+        """
+        The CLOSE of *writer*: what stands at its path becomes a copy of *seen*, which stands at *source*.
+
+        :raises Changed: it does not any more.
+        """
+        old = self._inside(source)
+        async with self._order.turn(look(old), *self._files.claims(writer)):
+            if not writer.open:
+                raise writer.upload.error or errors.InvalidRequest("file is closed")
+            target, told = writer.upload.path, writer.upload.attributes
+            try:
+                if (await self._storage.stat(old)).version != seen.version:
+                    raise errors.Changed("source changed before it was copied")
+                stored = await self._storage.copy(old, target)
+                if stored.size != seen.size or None is not stored.digest != seen.digest is not None:
+                    raise errors.Changed("source changed while it was copied")
+                await self._storage.update(target, replace(told, mtime=told.mtime or self.clock.seconds()))
+            finally:
+                writer.lost()
+                self._known.changed(target)
+
+    async def truncate(self, path: Path, size: int, attributes: Attributes) -> None:
+        """
+        Make the file *path* *size* bytes long and set *attributes*, in one step; one that is being written, at once.
+
+        :raises NotFound: it is not there.
+        """
+        inside = self._inside(path)
+        async with self._order.turn(change(inside)):
+            writer = self._files.writing(inside)
+            if writer is not None:
+                await writer.truncate(size)
+                writer.set(attributes)
+                return
+        writer = await self.open_writer(path, OpenMode(), Attributes(), lambda: None)
+        try:
+            await writer.truncate(size)
+            if attributes != Attributes():
+                writer.set(attributes)
+            await writer.close()
+        finally:
+            writer.lost()
 
     async def make_link(self, path: Path, target: Path) -> None:
         """See `ILinks.make_link`.

@@ -36,7 +36,7 @@ async def check_handle(
     context: Context, handle: FileHandle, algorithms: bytes, offset: int, length: int, block: int
 ) -> Reply:
     """``check-file-handle``."""
-    return await _check(context, handle.fetch, handle.file.entry, algorithms, offset, length, block)
+    return await _check(context, handle.fetch, await handle.confirm(), algorithms, offset, length, block)
 
 
 async def check_name(context: Context, raw: bytes, algorithms: bytes, offset: int, length: int, block: int) -> Reply:
@@ -48,7 +48,7 @@ async def check_name(context: Context, raw: bytes, algorithms: bytes, offset: in
         return await fetch(reader, bell, position, count)
 
     try:
-        return await _check(context, take, reader.entry, algorithms, offset, length, block)
+        return await _check(context, take, await reader.confirm(), algorithms, offset, length, block)
     finally:
         reader.close()
 

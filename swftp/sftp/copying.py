@@ -12,7 +12,7 @@ from contextlib import suppress
 from twisted.internet.task import deferLater
 
 from swftp import errors
-from swftp.entries import Attributes, Entry, Kind
+from swftp.entries import Entry, Kind
 from swftp.paths import Path
 from swftp.sftp.bell import Bell, fetch
 from swftp.sftp.commands import Command, plain
@@ -67,7 +67,7 @@ async def _is_whole(context: Context, source: FileHandle, length: int, target: F
     """Whether an object of some size is to be all that a new file holds; links are left to those who follow them."""
     if source.reader is None or target.writer is None or not target.blank or target.error is not None:
         return False
-    size = source.reader.entry.size
+    size = (await source.reader.confirm()).size
     if target.writer.entry.size or size < LEAST or 0 < length != size:
         return False
     for path in (source.path, target.path):
@@ -92,7 +92,7 @@ class _Twin:
         bell = Bell()
         reader = await self._context.session.open_reader(self._source, bell.ring)
         try:
-            if reader.entry.version != self._entry.version:
+            if (await reader.confirm()).version != self._entry.version:
                 raise errors.Changed()
             offset = 0
             while offset < self.size:
@@ -110,18 +110,9 @@ class _Twin:
 
         :raises Changed: the source is no longer what it was.
         """
-        session, target, writer = self._context.session, self._target.path, self._target.writer
-        if writer is None:
+        if self._target.writer is None:
             raise errors.Interrupted()
-        seen = writer.entry
-        try:
-            stored = await session.copy(self._source, target)
-        finally:
-            writer.lost()
-        if stored.size != self.size or None is not stored.digest != self._entry.digest is not None:
-            raise errors.Changed("source changed while it was copied")
-        with suppress(errors.NotFound):  # by now it may have another name
-            await session.update(target, Attributes(mtime=seen.mtime, mode=seen.mode))
+        await self._context.session.close_as_copy(self._target.writer, self._source, self._entry)
 
 
 COPY_DATA: Command = plain(copy_data, STRING, UINT64, UINT64, STRING, UINT64)

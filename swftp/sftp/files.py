@@ -31,6 +31,7 @@ async def open_file(context: Context, raw: bytes, bits: int, attrs: Attrs) -> Re
         handle.blank = flags & ~(Flag.WRITE | Flag.CREAT) == Flag.TRUNC
         name = context.table.add(handle)
     except BaseException:
+        handle.abandon()
         context.table.release(handle)
         raise
     return handle_reply(name)
@@ -130,7 +131,7 @@ async def _release(context: Context, handle: Handle) -> None:
 
 async def fstat(context: Context, handle: FileHandle) -> Reply:
     """FSTAT, section 6.8."""
-    entry = handle.file.entry
+    entry = await handle.confirm()
     if handle.twin is not None:
         entry = replace(entry, size=handle.twin.size)
     return attrs_reply(context.attrs(entry, handle.path))
@@ -154,15 +155,7 @@ async def truncate_path(context: Context, path: Path, size: int, wanted: Attribu
     """Make the file at *path* *size* bytes long, and set what is *wanted*, in one step."""
     if size >= _SIZE_LIMIT:
         raise errors.TooLarge()
-    writer = await context.session.open_writer(path, OpenMode(), Attributes(), lambda: None)
-    try:
-        await writer.truncate(size)
-        if wanted != Attributes():
-            writer.set(wanted)
-        await writer.close()
-    except BaseException:
-        writer.lost()
-        raise
+    await context.session.truncate(path, size, wanted)
 
 
 async def fsync(context: Context, handle: FileHandle) -> None:

@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from swftp import errors
+from swftp.entries import Entry
 from swftp.outcomes import Status
 from swftp.paths import Path
 from swftp.session import Reader, Writer
@@ -224,6 +225,10 @@ class FileHandle(Handle):
         if file is None:
             raise errors.Interrupted()
         return file
+
+    async def confirm(self) -> Entry:
+        """What is open, to be told: of a file being read, nothing else will be read from now on."""
+        return await self.reader.confirm() if self.reader is not None else self.file.entry
 
     def abandon(self) -> None:
         """See `Handle.abandon`; what was not closed is not committed."""

@@ -104,6 +104,7 @@ class _Source:
     async def _file(self, path: Path) -> None:
         reader = await self._session.open_reader(path, self._io.bell.ring)
         try:
+            await fetch(reader, self._io.bell, 0, 1)  # from here on it is certain what is read
             entry = reader.entry
             mode = attributes.mode(entry)
             if not await self._announce(f"C{mode:04o} {entry.size} {path.name}\n", entry):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from swftp import errors
-from swftp.entries import Entry
+from swftp.entries import Entry, Kind
 from swftp.interfaces import IByteSink
 from swftp.paths import Path
 from swftp.transfer.engine import Engine
@@ -34,12 +34,15 @@ class Download:
         *,
         ready: Callable[[], None] = lambda: None,
         look: Callable[[], Awaitable[Entry]] | None = None,
+        certain: bool = True,
     ) -> None:
         """
         :param look: says what stands at *path* now, where *entry* may be out of date.
+        :param certain: *entry* is what the store has just said, not what somebody remembers.
         """
         self._engine = engine
         self._look = look
+        self._certain = certain
         self._renewing = False
         self._closed = False
         self.path = path
@@ -77,6 +80,20 @@ class Download:
             self._version = entry.version
         if entry.version != self._version or entry.size != self.entry.size:
             raise errors.Changed()
+        self._certain = True
+
+    async def confirm(self) -> Entry:
+        """
+        What is read, and from now on nothing else will be: somebody is to be told of it.
+
+        :raises StorageError: nothing is there any more.
+        """
+        look, self._look = self._look, None
+        if look is not None and not self._certain:
+            await self._renew(look)
+        if self._final is not None:
+            raise self._final
+        return self.entry
 
     def read(self, offset: int, length: int) -> bytes | memoryview | None:
         """
@@ -96,22 +113,30 @@ class Download:
             if self.sent or self._look is None:
                 self.error = self._final = error
                 raise
-            self._renewing = True
-            self._engine.background(self._renew(self._look))
-            return None if self._renewing else self.read(offset, length)
+            return self._read_anew(self._look, offset, length)
         except errors.StorageError as error:
             self.error = error
             raise
         if data:
             self.sent += len(data)
+        elif data is not None and length and not self._certain and self._look is not None:
+            return self._read_anew(self._look, offset, length)  # who remembers a size does not know the end
         return data
 
+    def _read_anew(self, look: Callable[[], Awaitable[Entry]], offset: int, length: int) -> bytes | memoryview | None:
+        self._renewing = True
+        self._engine.background(self._renew(look))
+        return None if self._renewing else self.read(offset, length)
+
     async def _renew(self, look: Callable[[], Awaitable[Entry]]) -> None:
-        """What we knew of the object was out of date: read what stands there now."""
+        """What we knew of the object was, or may be, out of date: read what stands there now."""
         self._look = None
         try:
             entry = await look()
-            if not self._closed:
+            if entry.kind is not Kind.FILE:
+                raise errors.Changed()
+            self._certain = True
+            if not self._closed and (entry.version, entry.size) != (self.entry.version, self.entry.size):
                 self._ahead.close()
                 self.entry = entry
                 self._ahead = self._reader(entry)

@@ -103,6 +103,38 @@ class RequestsTests(SessionCase):
         self.refused(errors.NotFound, second.stat(resolve("/box/dir/deep")))
         second.lost()
 
+    def test_end_of_a_file_is_asked_for(self) -> None:
+        """The end of a file is never told from memory: it may have grown since, elsewhere."""
+        self.storage["/box/file"] = b""
+        self.do(self.session.listing(BOX))
+        self.storage["/box/file"] = b"content"
+        self.assertEqual(self.reader().read(0, 100), b"content")
+        reader = self.reader(OTHER)
+        self.storage["/box/other"] = b"other and more"
+        self.assertEqual(reader.read(5, 100), b" and more")
+        self.session.lost()
+
+    def test_size_that_was_told(self) -> None:
+        """Whoever was told what he reads gets that or an error, never the beginning of something longer."""
+        self.do(self.session.listing(BOX))
+        reader = self.reader(OTHER)
+        self.storage["/box/other"] = b"other and more"
+        self.assertEqual(self.do(reader.confirm()).size, 14)
+        self.storage["/box/other"] = b"something else altogether"
+        with self.assertRaises(errors.Changed):
+            reader.read(0, 14)
+        self.session.lost()
+
+    def test_file_that_became_a_directory(self) -> None:
+        """A directory in the place of what was to be read is an error, not an empty file."""
+        reader = self.reader(OTHER)
+        self.do(self.storage.remove(OTHER))
+        self.do(self.storage.make_directory(OTHER))
+        for _ in range(2):
+            with self.assertRaises(errors.StorageError):
+                reader.read(0, 14)
+        self.session.lost()
+
     def test_answer_overtaken_by_a_change(self) -> None:
         """What the store said before another session's change is not remembered as if said after it."""
         second = self.make_session()
@@ -397,6 +429,30 @@ class InFlightTests(SessionCase):
         self.do(writer.close())
         self.assertEqual(self.storage["/box/file"], b"Other")
         self.assertNotIn("/box/other", self.storage)
+
+    def test_truncate(self) -> None:
+        """A file that is being written is truncated itself, be it new or not; any other in one step."""
+        for path, mode in ((FILE, NEW), (OTHER, OpenMode())):
+            writer = self.writer(path, mode)
+            writer.write(0, [b"OTHER"], 5)
+            self.do(self.session.truncate(path, 3, Attributes(mtime=5.0)))
+            entry = self.do(writer.close())
+            self.assertEqual((self.storage[str(path)], entry.mtime), (b"OTH", 5.0))
+        self.do(self.session.truncate(OTHER, 2, Attributes()))
+        self.assertEqual(self.storage["/box/other"], b"OT")
+
+    def test_close_between_rename_and_remove(self) -> None:
+        """A CLOSE asked for behind a rename comes before a REMOVE of the new name that was asked for later."""
+        writer, new = self.writer(), resolve("/box/new")
+        writer.write(0, [b"new"], 3)
+        self.held = {"stat": [], "store": []}
+        asked = [self.start(self.session.rename(FILE, new)), self.start(writer.close())]
+        asked.append(self.start(self.session.remove(new)))
+        self.release("stat")
+        self.release("store")
+        for one in asked:
+            self.successResultOf(one)
+        self.assertNotIn("/box/new", self.storage)
 
     def test_rename_of_one_on_its_way(self) -> None:
         """What is being sent under its name already is not renamed; it lands where it was to go."""

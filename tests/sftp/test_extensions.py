@@ -148,11 +148,11 @@ class TwinTests(CopyDataTests):
         self.assertEqual(self.client.reply(asked).code, Status.OK)
 
     def test_the_store_copies(self) -> None:
-        """At CLOSE, and no byte of it comes here."""
+        """At CLOSE, after a look whether it is what was to be copied, and no byte of it comes here."""
         self.assertNotIn("/box/n", self.storage)
         self.ok(Packet.CLOSE, self.target)
         self.assertEqual(self.storage["/box/n"], self.content)
-        self.assertEqual(self.asked, ["copy", "update"])
+        self.assertEqual(self.asked, ["stat", "copy", "update"])
 
     def test_attributes(self) -> None:
         """The copy is of now, or has what the client sets."""
@@ -202,11 +202,28 @@ class TwinTests(CopyDataTests):
         self.assertNotIn("/box/n", self.storage)
 
     def test_source_changed_before_close(self) -> None:
-        """The same without a WRITE."""
-        self.storage["/box/big"] = b"other"
+        """The same without a WRITE; what stands at the target stays, however alike the new source is."""
+        self.storage["/box/n"] = b"old"
+        self.storage["/box/big"] = bytes(len(self.content))
         asked = self.client.ask(Packet.CLOSE, self.target)
         self.settle(200)
         self.assertEqual(self.client.reply(asked).code, Status.FAILURE)
+        self.assertEqual(self.storage["/box/n"], b"old")
+
+    def test_renamed_before_close(self) -> None:
+        """The copy has the name that the file was given meanwhile, and no other."""
+        self.ok(Packet.RENAME, string(b"/box/n"), string(b"/box/new"))
+        self.ok(Packet.CLOSE, self.target)
+        self.assertEqual(self.storage["/box/new"], self.content)
+        self.assertNotIn("/box/n", self.storage)
+
+    def test_removed_before_close(self) -> None:
+        """A file that was removed does not come back."""
+        self.ok(Packet.REMOVE, string(b"/box/n"))
+        asked = self.client.ask(Packet.CLOSE, self.target)
+        self.settle(200)
+        self.assertEqual(self.client.reply(asked).code, Status.NO_SUCH_FILE)
+        self.assertNotIn("/box/n", self.storage)
 
 
 class CheckFileTests(SFTPTestCase):
@@ -231,6 +248,14 @@ class CheckFileTests(SFTPTestCase):
             found.append((cursor.string(), cursor.take(cursor.left)))
         self.assertEqual(len(set(found)), 1)
         return found[0]
+
+    def test_replaced_since_it_was_seen(self) -> None:
+        """The checksum is that of all that is there now, not of its beginning, nor what was known before."""
+        for algorithm, make in ((b"md5", hashlib.md5), (b"sha256", hashlib.sha256)):
+            self.client.call(Packet.STAT, A)
+            self.storage["/box/a"] += b" and more"
+            heard = self.client.call_extended(b"check-file-name", A, string(algorithm), u64(0), u64(0), u32(0))
+            self.assertTrue(heard.body.endswith(make(self.storage["/box/a"]).digest()))
 
     def test_algorithms(self) -> None:
         """The first we know of those that the client names."""

@@ -256,6 +256,38 @@ class TransferTests(FileTestCase):
         self.assertEqual(len(self.read(self.client.open(b"/box/a", READ), 0, 400_000)), wire.DATA_LIMIT)
 
 
+class TruthTests(FileTestCase):
+    """What a client was told of a file, and what it then gets."""
+
+    def test_fstat_asks(self) -> None:
+        """FSTAT tells what is there now, whatever was known a moment ago."""
+        self.client.call(Packet.STAT, A)
+        handle = self.client.open(b"/box/a", READ)
+        self.storage["/box/a"] = CONTENT + b" and more"
+        self.assertEqual(self.client.call(Packet.FSTAT, handle).attrs.size, len(CONTENT) + 9)
+        self.assertEqual(self.read(handle), CONTENT + b" and more")
+
+    def test_fstat_binds(self) -> None:
+        """Once a size was told, another version is an error: its beginning would be taken for all of it."""
+        handle = self.client.open(b"/box/a", READ)
+        self.client.call(Packet.FSTAT, handle)
+        self.storage["/box/a"] = CONTENT + b" and more"
+        self.assertIs(self.refused(Packet.READ, handle, u64(0), u32(len(CONTENT))), Status.FAILURE)
+
+    def test_refused_open(self) -> None:
+        """An OPEN whose size is absurd leaves nothing open."""
+        self.refused(Packet.OPEN, N, u32(NEW), u32(1) + u64(1 << 60))
+        self.assertFalse(self.client.server._session.busy)  # type: ignore[attr-defined]
+
+    def test_truncate_by_name(self) -> None:
+        """SETSTAT of the size of a file that is open for writing is of that file."""
+        handle = self.client.open(b"/box/n", NEW)
+        self.write(handle, 0, b"abcdef")
+        self.ok(Packet.SETSTAT, N, u32(1) + u64(3))
+        self.ok(Packet.CLOSE, handle)
+        self.assertEqual(self.storage["/box/n"], b"abc")
+
+
 class AttributesTests(FileTestCase):
     """FSTAT and FSETSTAT."""
 

@@ -320,11 +320,23 @@ class SourceTests(ScpTestCase):
         self.assertEqual(scp.say(b"\2scp: enough\n"), b"")
         self.assertEqual(scp.channel.finished, 1)
 
+    def test_replaced_since_it_was_seen(self) -> None:
+        """A file that became longer a moment ago is announced, and sent, as it is now: whole."""
+        scp = self.run_scp(b"scp -f /box/*")
+        self.storage.hook = lambda verb, path: self._replace() if verb == "fetch" else None
+        scp.say(b"\0")
+        self.assertEqual(scp.say(b"\0"), b"longer than before\0")
+
+    def _replace(self) -> None:
+        self.storage.hook = None
+        self.storage["/box/a"] = b"longer than before"
+
     def test_store_fails_in_the_middle(self) -> None:
         """The transfer ends short, with an error: never filled up with something else."""
         self.storage["/box/a"] = bytes(1 << 20)
         scp = self.run_scp(b"scp -f /box/a")
         scp.say(b"\0")
+        self.clock.pump([1.0] * 30)  # so long that what was fetched ahead is forgotten
 
         def fail(verb: str, path: object) -> None:
             raise Unavailable()
