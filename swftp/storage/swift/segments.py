@@ -179,6 +179,7 @@ class Segments(Ledger):
         :param expected: what HEAD shows of it then, beside ETag and length.
         :return: the answer's headers, the ETag, and the names of all that the object now uses.
         """
+        await self._remember_strangers(path, parts)
         segments = await self._joined(path, merged(parts))
         used = {segment.names for segment in segments}
         while len(segments) > self._max_segments:
@@ -197,6 +198,15 @@ class Segments(Ledger):
             self._published.pop(next(iter(self._published)))
         self._uploads.pop(path, None)
         return answer, version, used
+
+    async def _remember_strangers(self, path: Path, parts: Sequence[Segment]) -> None:
+        """Note beside those of *parts* that were staged for another name (the file was renamed) who uses them."""
+        staged = [part for part in parts if part.staged]
+        homes = {(part.container, str(upload_of(part.name))) for part in staged}
+        strange = {home for home in homes if home_of(*home, self.suffix) != path}
+        if strange:
+            found = [part for part in staged if (part.container, str(upload_of(part.name))) in strange]
+            await self.remember(found, add={path})
 
     async def _put_manifest(
         self,

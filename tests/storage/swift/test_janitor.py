@@ -68,6 +68,16 @@ class JanitorTests(LargeCase):
         self.assertEqual(await self.storage.sweep(self.box, age=-10.0), 0)
         self.assertEqual(await self.content(self.at("b")), b"onetwo")
 
+    async def test_renamed_before_it_was_published(self) -> None:
+        """The segments of a file that got another name while it was written belong to that name."""
+        for old, new in (("a", "b"), ("c", "below/d")):
+            parts = [await self.storage.stage(self.at(old), Source(data)) for data in (b"one", b"two")]
+            await self.storage.publish(self.at(*new.split("/")), parts, NOTHING)
+        await self.storage.settle()
+        self.assertEqual(await self.storage.sweep(self.box, age=-10.0), 0)
+        self.assertEqual(await self.content(self.at("b")), b"onetwo")
+        self.assertEqual(await self.content(self.at("below", "d")), b"onetwo")
+
     async def test_no_segments(self) -> None:
         """Where nothing large ever was, there is nothing to do."""
         self.assertEqual(await self.storage.sweep(self.box, age=-10.0), 0)
