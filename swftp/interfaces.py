@@ -164,7 +164,7 @@ class IComposes(Interface):
         """
 
     async def discard(parts: Sequence[IPart]) -> None:
-        """Remove staged parts that no `publish` used.  Never raises: what cannot be removed is left to the janitor."""
+        """Remove staged parts that no `publish` used.  Never raises; the janitor finds what stays."""
 
 
 class IPart(Interface):
