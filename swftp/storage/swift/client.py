@@ -42,8 +42,8 @@ BACKOFF = 0.5
 """Seconds before the first repetition; doubled for each further one."""
 BACKOFF_LIMIT = 30.0
 """Seconds between two repetitions at most, whatever ``Retry-After`` says."""
-
-
+SLOW = 10.0
+"""Seconds of patience from which a request waits its turn among uploads: a large copy holds up no listing."""
 UNREACHABLE = (TCPTimedOutError, ConnectTimeout, DNSLookupError)
 
 
@@ -193,7 +193,7 @@ class SwiftClient:
         :raises Lost: there was no answer.
         :raises CancelledError: the caller waits no more; the connection is closed.
         """
-        turns = self._turns[request.bulk]
+        turns = self._turns[request.bulk or request.patience >= SLOW]
         if turns is not None:
             await turns.acquire()
         try:

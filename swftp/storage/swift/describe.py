@@ -221,6 +221,7 @@ def updated(headers: Mapping[str, str], attributes: Attributes, in_listings: boo
     kept = {name: value for name, value in headers.items() if name in KEPT or name.startswith("x-object-meta-")}
     for name in ("x-object-meta-mtime", "x-object-meta-mode"):
         kept.pop(name, None)
+    in_listings = in_listings and "x-object-manifest" not in headers  # with them it would pass for an empty file
     return kept | headers_for(was.content_type or "application/octet-stream", mtime, mode, in_listings)
 
 

@@ -118,12 +118,15 @@ class SwiftStorage:
             for entry in entries
             if entry.kind is Kind.FILE and not entry.size and not entry.detail.get("timed")
         }
-        if not suspects or len(suspects) > DLO_LOOKUPS:
+        if not suspects:
             return entries
+        many = len(suspects) > DLO_LOOKUPS
 
         async def looked(entry: Entry) -> Entry:
             if entry.name not in suspects:
                 return entry
+            if many:
+                return replace(entry, version=None, digest=None)  # nobody may rely on it
             headers = await self._objects.head(names_of(path.child(entry.name)))
             if headers is None or not describe.is_large(headers):
                 return entry

@@ -425,6 +425,19 @@ class SlowStoreTests(ScriptedCase):
             upload.addErrback(lambda _: None)
             upload.cancel()
 
+    def test_copies_do_not_stop_listings(self) -> None:
+        """Nor do copies of large files, which take the store as long."""
+        for _ in range(2):
+            self.swift.expect(None, silent=True)
+        names = ("c", "f"), ("c", "g")
+        copies = [self.begin(self.storage._trees.copy_name(*names, size=10**9)) for _ in range(3)]
+        self.assertEqual(len(self.swift.requests), 2)
+        self.swift.expect("HEAD /c/f", 200, headers=HEAD, length=4)
+        self.assertEqual(self.done(self.storage.stat(FILE)).size, 4)
+        for copy in copies:
+            copy.addErrback(lambda _: None)
+            copy.cancel()
+
 
 class FetchTests(ScriptedCase):
     """Downloads."""

@@ -408,6 +408,8 @@ class MetadataTests(LargeCase):
         self.account.put(self.box, "dlo", b"", X_Object_Manifest=f"{self.box}_parts/d/")
         await self.storage.update(self.at("dlo"), Attributes(mtime=1234567890.0))
         self.assertEqual(await self.content(self.at("dlo")), b"one")
+        [shown] = (await self.storage.list(self.at())).entries
+        self.assertEqual((shown.size, shown.mtime, shown.digest), (3, 1234567890.0, None))
 
     async def test_their_times(self) -> None:
         """Times kept by rclone and swiftclient are read; ours are readable to them."""
