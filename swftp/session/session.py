@@ -15,7 +15,7 @@ from typing import Any
 from twisted.internet.interfaces import IReactorTime
 
 from swftp import errors
-from swftp.entries import Attributes, Entry, Kind, Page, Usage
+from swftp.entries import UNSEEN, Attributes, Entry, Kind, Page, Usage
 from swftp.interfaces import IComposes, ILinks, IQuota, IStorage
 from swftp.paths import ROOT, Path, check_new
 from swftp.session.background import Background
@@ -232,8 +232,10 @@ class Session:
         inside = self._inside(path)
         async with self._order.turn(change(inside)):
             writers = self._files.below(inside)
+            seen = self._known.get(inside, follow=False)
+            believed = seen is not None and seen.kind is not Kind.DIRECTORY
             try:
-                await self._storage.remove(inside)
+                await self._storage.remove(inside, seen if believed else UNSEEN)
             except errors.NotFound:
                 if not writers:
                     raise
