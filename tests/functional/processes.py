@@ -52,6 +52,13 @@ def eventually(check: Callable[[], object], timeout: float = 10.0, interval: flo
     return True
 
 
+@functools.cache
+def mortal() -> tuple[str, ...]:
+    """What to put before a command so that it is killed when this process is, however that ends (util-linux)."""
+    found = shutil.which("setpriv")
+    return (found, "--pdeathsig", "KILL", "--") if found else ()
+
+
 class Child:
     """One child process; its output goes to a log file, its standard input ends when we do."""
 
@@ -61,7 +68,7 @@ class Child:
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         with self.log_path.open("ab") as log:
             self.popen = subprocess.Popen(
-                argv,
+                [*mortal(), *argv],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
