@@ -118,11 +118,15 @@ class CacheTests(SynchronousTestCase):
     def test_one_guess_whatever_project(self):
         """Guesses at one Keystone user wait for each other, whatever project they name."""
         settings = AuthSettings(auth_url="https://identity.test/v3")
-        for n in range(3):
-            Deferred.fromCoroutine(self.cache.login(parse(f"ann/project{n}", settings), f"guess {n}"))
+        names = [f"ann/project{n}" for n in range(3)]
+        guesses = [Deferred.fromCoroutine(self.cache.login(parse(name, settings), name)) for name in names]
         self.assertEqual(self.count, 1)
-        Deferred.fromCoroutine(self.cache.login(parse("bob", settings), "guess"))
+        guesses.append(Deferred.fromCoroutine(self.cache.login(parse("bob", settings), "guess")))
         self.assertEqual(self.count, 2)
+        while self.asked.pending:
+            self.asked.pending.pop(0).errback(Denied("no"))
+        for guess in guesses:
+            self.failureResultOf(guess, Denied)
 
     def test_queue_of_guesses(self):
         """So many guesses at one user wait, and no more; those who waited too long are not asked for."""
