@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from swftp import sockets
 from swftp.ssh.exchange import KeyExchange
 from swftp.ssh.sealers import PlainSealer, Sealer
 from swftp.ssh.settings import HELD_LIMIT, HELD_OVERHEAD
@@ -144,9 +145,9 @@ class Outbox:
         """Write what is sealed."""
         sealed, self._sealed = self._sealed, []
         if sealed and not self._closed:
-            data = b"".join(sealed)
+            data = sealed[0] if len(sealed) == 1 else b"".join(sealed)
             self.volume += len(data)
-            self._owner.transport.write(data)
+            sockets.write(self._owner.transport, data)
 
     def close(self) -> None:
         """Nothing goes out any more."""

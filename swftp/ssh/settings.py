@@ -18,10 +18,8 @@ REQUESTS_BEFORE_SUBSYSTEM = 256
 """Requests (env, pty-req...) on a channel before it runs something."""
 HIGH_WATER = 256 << 10
 """Bytes of output in a channel above which its subsystem should produce no more."""
-RECEIVE_SIZE = 256 << 10
-"""Bytes asked of the socket at once; also what may wait in the socket's buffer before we stop sealing."""
-SEND_SIZE = 1 << 20
-"""Bytes offered to the socket at once."""
+RECEIVE_SIZE = 1 << 20
+"""Bytes asked of the socket at once: no client sends more than its windows, however much that is."""
 HELD_LIMIT = 256 << 10
 """Bytes of messages kept back during a key exchange, or sent to a client that does not read."""
 HELD_OVERHEAD = 64

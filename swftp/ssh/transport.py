@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from swftp import sockets
 from swftp.ssh import settings as limits
 from swftp.ssh.connection import Connection
 from swftp.ssh.exchange import KeyExchange
@@ -86,10 +87,8 @@ class Transport(SSHServerTransport):
     def _tune(self) -> None:
         tcp = self.transport
         if ITCPTransport.providedBy(self.transport):
-            tcp.setTcpNoDelay(True)
             tcp.setTcpKeepAlive(True)
-            tcp.bufferSize = limits.RECEIVE_SIZE
-            tcp.SEND_LIMIT = limits.SEND_SIZE
+            sockets.tune(tcp, limits.RECEIVE_SIZE)
         tcp.registerProducer(self, True)
 
     def _ask_anyway(self) -> None:

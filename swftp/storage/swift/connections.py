@@ -16,10 +16,10 @@ from twisted.web.client import URI, Agent, BrowserLikePolicyForHTTPS, HTTPConnec
 from twisted.web.iweb import IAgent, IAgentEndpointFactory, IPolicyForHTTPS
 from zope.interface import implementer
 
-BUFFER = 256 * 1024
-"""Bytes read at once, and unsent bytes at which a producer is paused."""
-SEND_LIMIT = 1024 * 1024
-"""Bytes joined for one send."""
+from swftp import sockets
+
+RECEIVE = 512 << 10
+"""Bytes read at once.  Each download may hold so many more than its share of memory."""
 
 
 @implementer(IStreamClientEndpoint)
@@ -37,10 +37,8 @@ class _TunedEndpoint:
     def _tune(self, protocol: Any) -> IProtocol:
         transport = protocol.transport
         transport = getattr(transport, "transport", transport)  # the TCP connection below TLS
-        transport.bufferSize = BUFFER
-        transport.SEND_LIMIT = SEND_LIMIT
-        if (set_no_delay := getattr(transport, "setTcpNoDelay", None)) is not None:
-            set_no_delay(True)
+        sockets.tune(transport, RECEIVE)
+        sockets.hurry(transport)
         tuned: IProtocol = protocol
         return tuned
 

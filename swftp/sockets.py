@@ -1,0 +1,56 @@
+"""
+TCP connections that carry files: large reads, and a way to write that tries the socket at once.
+
+Twisted writes when the reactor says that it may, which costs each write a copy, a turn of the reactor and two calls
+of ``epoll_ctl``.  The law: bytes leave in the order they were given, so nothing is tried while anything waits; and a
+producer is paused as soon as anything has to wait.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from twisted.internet.tcp import Connection
+
+SEND = 1 << 20
+"""Bytes offered to the socket at once."""
+
+
+def tune(transport: Any, receive: int) -> None:
+    """
+    No delay (Nagle's holds a short answer for 40 ms), and large buffers.  Nothing for what is no TCP connection.
+
+    :param receive: bytes asked of the socket at once.
+    """
+    if isinstance(transport, Connection):
+        transport.bufferSize, transport.SEND_LIMIT = receive, SEND
+        transport.setTcpNoDelay(True)
+
+
+def write(transport: Any, data: bytes | bytearray) -> None:
+    """As ``transport.write``, but at once where the socket takes it; *data* may change afterwards."""
+    if not isinstance(transport, Connection):
+        transport.write(bytes(data))
+        return
+    rest = memoryview(data)
+    if (
+        transport.connected
+        and not transport.disconnecting
+        and not transport.dataBuffer
+        and not transport._tempDataBuffer
+    ):
+        sent = transport.writeSomeData(data)  # type: ignore[arg-type]
+        if isinstance(sent, int):  # else it is the reactor's to find the error, when it tries again
+            rest = rest[sent:]
+    if rest:
+        type(transport).write(transport, bytes(rest))  # type: ignore[no-untyped-call]
+        if transport.producer is not None and transport.streamingProducer and not transport.producerPaused:
+            transport.producerPaused = True
+            transport.producer.pauseProducing()  # type: ignore[attr-defined]
+
+
+def hurry(transport: Any) -> None:
+    """Make `write` what others call when they write to *transport*."""
+    if isinstance(transport, Connection):
+        transport.write = partial(write, transport)  # type: ignore[method-assign]

@@ -1,0 +1,114 @@
+"""Writing to a TCP connection at once, as far as its socket takes it."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from twisted.internet.protocol import Protocol
+from twisted.internet.tcp import Connection
+from twisted.internet.testing import MemoryReactor, StringTransport
+from twisted.trial.unittest import SynchronousTestCase
+
+from swftp import sockets
+
+
+class Writers(MemoryReactor):
+    """A reactor that lets a connection write only when the test says so."""
+
+    def flush(self) -> None:
+        """Let everybody who wants to write do so once."""
+        for writer in self.getWriters():
+            writer.doWrite()
+
+
+class WriteTests(SynchronousTestCase):
+    """`sockets.write`."""
+
+    def setUp(self) -> None:
+        """A connection on one end of a pair of sockets, the other end to read from."""
+        near, self.far = socket.socketpair()
+        self.far.setblocking(False)
+        self.addCleanup(self.far.close)
+        self.addCleanup(near.close)
+        self.reactor = Writers()
+        self.tcp: Any = Connection(near, Protocol(), self.reactor)  # type: ignore[arg-type]
+        self.tcp.connected = True
+
+    def drain(self) -> bytes:
+        """What has come."""
+        came = []
+        while True:
+            try:
+                came.append(self.far.recv(1 << 20))
+            except BlockingIOError:
+                return b"".join(came)
+
+    def test_at_once(self) -> None:
+        """What the socket takes needs no turn of the reactor."""
+        sockets.write(self.tcp, bytearray(b"abc"))
+        self.assertEqual(self.drain(), b"abc")
+        self.assertEqual(self.reactor.getWriters(), [])
+
+    def test_rest(self) -> None:
+        """What the socket does not take is written when the reactor says so, whatever became of the buffer."""
+        data = bytearray(bytes(range(256)) * 16384)
+        wanted = bytes(data)
+        sockets.write(self.tcp, data)
+        data[:] = bytes(len(data))
+        came = self.drain()
+        self.assertLess(len(came), len(wanted))
+        while self.reactor.getWriters():
+            self.reactor.flush()
+            came += self.drain()
+        self.assertEqual(came, wanted)
+
+    def test_order(self) -> None:
+        """Nothing overtakes what waits, though the socket would take it."""
+        self.tcp.write(b"first")
+        sockets.write(self.tcp, b"second")
+        self.assertEqual(self.drain(), b"")
+        self.reactor.flush()
+        self.assertEqual(self.drain(), b"firstsecond")
+
+    def test_order_after_part(self) -> None:
+        """Nor does anything overtake the second half of what went in part."""
+        sockets.write(self.tcp, bytes(4 << 20))
+        came = self.drain()
+        sockets.write(self.tcp, b"last")
+        while self.reactor.getWriters():
+            self.reactor.flush()
+            came += self.drain()
+        self.assertEqual(came, bytes(4 << 20) + b"last")
+
+    def test_broken(self) -> None:
+        """A connection that broke is left for the reactor to find."""
+        self.far.close()
+        sockets.write(self.tcp, b"abc")
+        self.assertEqual(self.reactor.getWriters(), [self.tcp])
+
+    def test_producer(self) -> None:
+        """Who produces faster than the socket takes is told to pause."""
+        paused: list[bool] = []
+
+        class Producer:
+            def pauseProducing(self) -> None:
+                paused.append(True)
+
+        self.tcp.registerProducer(Producer(), True)
+        sockets.write(self.tcp, b"abc")
+        self.assertEqual(paused, [])
+        sockets.write(self.tcp, bytes(4 << 20))
+        self.assertEqual(paused, [True])
+
+    def test_hurry(self) -> None:
+        """Afterwards others write so, too."""
+        sockets.hurry(self.tcp)
+        self.tcp.write(b"abc")
+        self.assertEqual(self.drain(), b"abc")
+
+    def test_other(self) -> None:
+        """What is no TCP connection, TLS above all, is written to as it always was."""
+        transport = StringTransport()
+        sockets.write(transport, bytearray(b"abc"))
+        self.assertEqual(transport.value(), b"abc")
