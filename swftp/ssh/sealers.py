@@ -129,16 +129,17 @@ class GcmSealer:
         whole, last = divmod(total, limit)
         sealed = bytearray(whole * _gcm_size(limit) + (_gcm_size(last) if last else 0))
         view = memoryview(sealed)
-        encrypt, fixed, join = self._aead.encrypt_into, self._fixed, b"".join
+        encrypt, fixed, pack, join = self._aead.encrypt_into, self._fixed, U64.pack, b"".join
         counter = self._counter
-        at = 0
+        at = before = 0
         for size, run in cut(parts, limit):
-            padding = _gcm_padding(10 + size)
-            length = U32.pack(10 + size + padding)
+            if size != before:  # all but the last are alike
+                before, padding = size, _gcm_padding(10 + size)
+                length = U32.pack(10 + size + padding)
+                head, tail = _DATA_HEAD.pack(padding, Msg.CHANNEL_DATA, channel, size), _PADDING[padding]
             stop = at + 30 + size + padding
-            plain = join((_DATA_HEAD.pack(padding, Msg.CHANNEL_DATA, channel, size), *run, _PADDING[padding]))
-            encrypt(fixed + U64.pack(counter), plain, length, view[at + 4 : stop])
             view[at : at + 4] = length
+            encrypt(fixed + pack(counter), join((head, *run, tail)), length, view[at + 4 : stop])
             counter = (counter + 1) & _WRAP64
             self.sequence = (self.sequence + 1) & _WRAP32
             at = stop
