@@ -8,6 +8,7 @@ the source as it was, and takes away what was made of the target.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import unquote
 
 from twisted.logger import Logger
 
@@ -16,7 +17,15 @@ from swftp.entries import Kind
 from swftp.paths import Path
 from swftp.storage.swift.bodies import Bytes
 from swftp.storage.swift.client import Request, SwiftClient
-from swftp.storage.swift.describe import DIRECTORY, entry_of, etag, headers_for, quoted_name, size_of
+from swftp.storage.swift.describe import (
+    DIRECTORY,
+    entry_of,
+    entry_of_row,
+    etag,
+    headers_for,
+    quoted_name,
+    size_of,
+)
 from swftp.storage.swift.listing import Row, every_page, rows
 from swftp.storage.swift.objects import Names, Objects, in_parallel
 from swftp.storage.swift.segments import Segments, copy_patience
@@ -184,12 +193,12 @@ class Trees:
         """
         Move the directory *source*; *target* is free or an empty directory, and not below *source*.
 
-        :raises Unsupported: it holds too many objects.
+        :raises Unsupported: it holds too many objects, or what a large object in it is made of.
         """
         prefix = f"{source.object}/" if source.object else ""
         found = await self._rows_below(source, prefix)
         copied: dict[str, str] = {}
-        made: set[Names] = set()
+        made: dict[str, Names] = {}
         new_container = target.is_container and not target_stands
         try:
             if new_container:
@@ -199,7 +208,7 @@ class Trees:
                 if not fresh:
                     break
                 moved = {str(row["name"]): _below(target, str(row["name"])[len(prefix) :]) for row in fresh}
-                await self._copy_all(source.container, fresh, moved, made)
+                await self._copy_all((source.container, prefix), fresh, moved, made)
                 copied.update({str(row["name"]): _content(row) for row in fresh})
                 found = await self._rows_below(source, prefix)
             else:
@@ -208,11 +217,11 @@ class Trees:
                 await self._place_marker(source, target, implied=bool(made))
         except errors.StorageError:
             log.info("moving {source} failed, taking back the copies", source=str(source))
-            await self._objects.delete_many(sorted(made))
+            await self._objects.delete_many(sorted(names for names in made.values() if names[1]))
             if new_container:
                 await self._client.request(Request(method="DELETE", names=(target.container,)), 204, 404, 409)
             raise
-        await self._delete_source(source, [(source.container, name) for name in copied])
+        await self._delete_source(source, [(source.container, name) for name in made])
 
     async def _rows_below(self, path: Path, prefix: str) -> list[Row]:
         found: list[Row] = []
@@ -235,21 +244,47 @@ class Trees:
         }
 
     async def _copy_all(
-        self, container: str, found: Sequence[Row], moved: Mapping[str, Names], made: set[Names]
+        self, leaving: Names, found: Sequence[Row], moved: Mapping[str, Names], made: dict[str, Names]
     ) -> None:
+        """
+        Copy the rows *found* to what *moved* says; what was copied is noted in *made*.
+
+        :param leaving: container and prefix of what moves.
+        """
+
         async def one(row: Row) -> None:
-            source, target = (container, str(row["name"])), moved[str(row["name"])]
+            source, target = (leaving[0], str(row["name"])), moved[str(row["name"])]
             if not target[1]:
-                return  # the directory's own marker; a container needs none
+                made[source[1]] = target  # the directory's own marker; a container needs none
+                return
             size, slo = size_of(row.get("bytes") or 0), "slo_etag" in row
+            await self._check_whole(leaving, row)
             version = await self.copy_name(source, target, size=size, slo=slo)
             if version is None:
                 return
-            made.add(target)
+            made[source[1]] = target
             if not slo and version != _content(row):
                 await self._remember_late(source, target)
 
         await in_parallel([one(row) for row in found])
+
+    async def _check_whole(self, leaving: Names, row: Row) -> None:
+        """
+        :raises Unsupported: the object *row* is made of objects that are *leaving*, too: it would lose them.
+        """
+        container, prefix = leaving
+        names = container, str(row["name"])
+        entry = entry_of_row("", row)
+        torn = False
+        if "slo_etag" in row:
+            segments, nested = await self._segments.read(names)
+            torn = any(c == container and name.startswith(prefix) for c, name in [s.names for s in segments] + nested)
+        elif entry.kind is Kind.FILE and not entry.size and not entry.detail.get("timed"):
+            looked = await self._objects.head(names, follow=False) or {}
+            there, _, parts = unquote(looked.get("x-object-manifest", "")).partition("/")
+            torn = there == container and (parts.startswith(prefix) or prefix.startswith(parts))
+        if torn:
+            raise errors.Unsupported("the directory holds the segments of a large file")
 
     async def _remember_late(self, source: Names, target: Names) -> None:
         """*target* is a copy of another *source* than was listed: of a large object, perhaps."""

@@ -10,7 +10,7 @@ from swftp.entries import Entry, Kind
 from swftp.paths import Path, resolve
 from swftp.storage.swift import Limits
 from swftp.storage.swift.objects import in_parallel
-from tests.storage.bytes import Source, md5
+from tests.storage.bytes import Source, md5, raises
 from tests.storage.swift.scripted import ScriptedCase
 from tests.storage.swift.test_faults import HEAD
 from tests.storage.swift.test_large import NOTHING, LargeCase
@@ -152,3 +152,18 @@ class RealTests(LargeCase):
         self.account.put(self.box, "d/f", b"data")
         await self.storage.rename(self.at("d"), other)
         self.assertEqual((self.account.names(other.container), self.account.names(self.box)), (["f"], []))
+
+    async def test_segments_in_the_directory(self) -> None:
+        """A directory that holds what a large object in it is made of is not moved from under it."""
+        connection = self.account.connection
+        etag = connection.put_object(self.box, "d/.file-segments/f/1", b"one")
+        path = {"path": f"/{self.box}/d/.file-segments/f/1", "etag": etag}
+        connection.put_object(self.box, "d/slo", json.dumps([path]), query_string="multipart-manifest=put")
+        self.account.put(self.box, "e/dlo", X_Object_Manifest=f"{self.box}/e/.file-segments/f/")
+        self.account.put(self.box, "e/.file-segments/f/1", b"two")
+        for name, file, content in (("d", "slo", b"one"), ("e", "dlo", b"two")):
+            await raises(errors.Unsupported, self.storage.rename(self.at(name), self.at("to")))
+            self.assertEqual(await self.content(self.at(name, file)), content)
+        await raises(errors.Unsupported, self.storage.rename(self.at(), Path((f"{self.box}-to",))))
+        self.assertNotIn(f"{self.box}-to", self.account.containers())
+        self.assertEqual([n for n in self.account.names(self.box) if n.startswith("to")], [])
