@@ -270,6 +270,8 @@ class SwiftStorage:
         """See `IStorage.rename`: not atomic; after a crash both names may be there, never neither."""
         if source.is_root or target.is_root:
             raise errors.PermissionDenied()
+        if self.options.hide_segments and source.container.endswith(self.options.segments_suffix):
+            raise errors.PermissionDenied("large files are made of this")
         entry: Entry = await self.stat(source, follow=False)
         if source == target:
             return entry

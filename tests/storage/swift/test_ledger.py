@@ -167,3 +167,12 @@ class RealTests(LargeCase):
         await raises(errors.Unsupported, self.storage.rename(self.at(), Path((f"{self.box}-to",))))
         self.assertNotIn(f"{self.box}-to", self.account.containers())
         self.assertEqual([n for n in self.account.names(self.box) if n.startswith("to")], [])
+
+    async def test_segments_renamed(self) -> None:
+        """Nobody moves the segments that he does not see."""
+        await self.make(self.at("f"), b"one", b"two")
+        hidden = Path((f"{self.box}_segments",))
+        [name] = [name for name in self.segments() if name.endswith("/00000000")]
+        for source in (hidden, hidden.child("f"), Path((*hidden.parts, *name.split("/")))):
+            await raises(errors.PermissionDenied, self.storage.rename(source, self.at("away")))
+        self.assertEqual(await self.content(self.at("f")), b"onetwo")
