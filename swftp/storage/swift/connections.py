@@ -58,6 +58,14 @@ class _Endpoints:
         return _TunedEndpoint(endpoint)
 
 
+def _quiet_factory(*args: Any) -> Any:
+    """Twisted's own factory of connections, which has no other way to be told not to log each of them twice."""
+    pool: Any = HTTPConnectionPool
+    factory = pool._factory(*args)
+    factory.noisy = False
+    return factory
+
+
 class Connections:
     """
     Two agents over two pools of kept-alive connections.
@@ -92,6 +100,7 @@ class Connections:
 
         def agent() -> IAgent:
             pool = make_pool(reactor, persistent=num_persistent_connections > 0)
+            pool._factory = _quiet_factory
             pool.maxPersistentPerHost = max(1, num_persistent_connections)
             pool.cachedConnectionTimeout = connection_timeout
             pool.retryAutomatically = False  # the client retries, and knows what may be repeated
