@@ -93,6 +93,7 @@ class Gateway(MultiService):
 
     def startService(self) -> None:
         """Say where we are, and to systemd that we are there."""
+        keep_buffers()
         super().startService()  # type: ignore[no-untyped-call]
         for key in self._keys:
             log.info("host key {fingerprint}", event="host_key", fingerprint=hostkeys.fingerprint(key))
@@ -248,7 +249,6 @@ def run(make: Callable[[Any], IService]) -> None:
     """
     service = make(the_reactor)
     reactor: Any = the_reactor
-    keep_buffers()
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     service.privilegedStartService()  # type: ignore[no-untyped-call]
     service.startService()  # type: ignore[no-untyped-call]
