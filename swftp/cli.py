@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import getpass
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -68,6 +70,13 @@ def _parser() -> argparse.ArgumentParser:
     keygen = commands.add_parser("keygen", help="make host keys, unless they are there, and show their fingerprints")
     keygen.add_argument("directory", type=Path)
     keygen.set_defaults(run=_keygen)
+
+    sweep = commands.add_parser("sweep", help="remove from an account what uploads left when a gateway died")
+    sweep.add_argument("login", help="as clients give it; the password is asked for, or taken from SWFTP_PASSWORD")
+    sweep.add_argument("containers", nargs="*", metavar="container", help="(all)")
+    sweep.add_argument("-c", "--config-file", help="(/etc/swftp/swftp.conf, then ~/.swftp.cfg)")
+    sweep.add_argument("--hours", type=float, default=48.0, help="that nothing was stored of an upload (48)")
+    sweep.set_defaults(run=_sweep)
     return parser
 
 
@@ -117,4 +126,21 @@ def _keygen(options: argparse.Namespace) -> int:
     except hostkeys.UnusableKey as error:
         sys.stderr.write(f"swftp keygen: {error}\n")
         return 1
+    return 0
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    from swftp import service
+    from swftp.sweeping import Order
+
+    secret = os.environ.get("SWFTP_PASSWORD")
+    if secret is None:
+        secret = getpass.getpass(f"Password of {options.login}: ")
+    age = options.hours * 3600
+    order = Order(login=options.login, secret=secret, containers=options.containers, age=age)
+    try:
+        config, _ = load(options.config_file)
+        service.sweep(config, order, lambda line: sys.stdout.write(f"{line}\n"))
+    except ConfigError as error:
+        refuse(error)
     return 0

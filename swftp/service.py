@@ -16,22 +16,26 @@ from typing import Any
 
 from twisted.application.service import IService, MultiService, Service
 from twisted.conch.ssh.keys import Key
+from twisted.cred.error import UnauthorizedLogin
 from twisted.internet import reactor as the_reactor
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, serverFromString
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
-from twisted.internet.task import deferLater
+from twisted.internet.task import deferLater, react
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
-from swftp import __version__, hostkeys, wiring
+from swftp import __version__, hostkeys, sweeping, wiring
 from swftp.config import Config
+from swftp.errors import StorageError
 from swftp.notify import notify
 from swftp.ssh.malloc import keep_buffers
 from swftp.ssh.wire import Reason
 from swftp.storage.swift import Connections
+from swftp.stores import Stores
+from swftp.sweeping import Order
 
 BACKLOG = 1024
 """Connections the kernel may hold for us."""
@@ -216,6 +220,35 @@ def _assemble(
     for part in (asking, hashing, Pooled(logins.connections)):
         part.setServiceParent(gateway)  # type: ignore[no-untyped-call]
     return gateway
+
+
+def sweep(
+    config: Config, order: Order, say: Callable[[str], object], environ: Mapping[str, str] = os.environ
+) -> None:
+    """
+    Remove what dead gateways left in an account, telling *say* a line for each container.
+
+    :raises ConfigError: the configuration cannot be used.
+    :raises SystemExit: the exit status.
+    """
+    settings = wiring.auth_settings(config, environ)
+    threads = Threads("auth", settings.threads, the_reactor)
+    auth = wiring.authentication(config, settings, the_reactor, threads.run)
+    logins = wiring.shared(config, settings, the_reactor, threads.run)
+
+    async def work() -> None:
+        threads.startService()
+        try:
+            async for container, count in sweeping.sweep(order, auth.checkers, Stores(logins)):
+                say(f"{container}: {count} abandoned segments removed")
+        except (StorageError, UnauthorizedLogin) as error:
+            say(f"swftp sweep: {error}")
+            raise SystemExit(1) from None
+        finally:
+            await logins.connections.close()
+            threads.stopService()
+
+    react(lambda _: Deferred.fromCoroutine(work()), (), the_reactor)
 
 
 def endpoints(config: Config, reactor: Any) -> list[IStreamServerEndpoint]:

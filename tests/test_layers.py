@@ -18,7 +18,7 @@ RANK = {
     **dict.fromkeys(("transfer", "storage", "metrics"), 2),
     **dict.fromkeys(("session", "auth"), 3),
     **dict.fromkeys(("ssh", "sftp"), 4),
-    **dict.fromkeys(("service", "wiring", "stores", "options", "cli", "demo"), 5),
+    **dict.fromkeys(("service", "wiring", "stores", "sweeping", "options", "cli", "demo"), 5),
     **dict.fromkeys(("logs", "hostkeys", "trust", "notify"), 5),
 }
 """Of the package or module right below ``swftp``."""
