@@ -136,7 +136,7 @@ class ComposeContract(PartsBase):
         await self.storage.discard([one])
         await self.storage.discard([one])
         self.assertIsInstance(
-            await raises((errors.NotFound, errors.Corrupt), self.publish(self.at("f"), [one, two])),
+            await raises((errors.NotFound, errors.Changed), self.publish(self.at("f"), [one, two])),
             errors.StorageError,
         )
         await self.missing(self.at("f"))

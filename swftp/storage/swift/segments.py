@@ -228,7 +228,7 @@ class Segments(Ledger):
         try:
             return await self._objects.publish(request, expected)
         except errors.InvalidName as error:  # 400: a segment is missing, or is not what it was
-            raise errors.Corrupt("storage no longer has all parts of the file") from error
+            raise errors.Changed("storage no longer has all parts of the file") from error
 
     async def _nested(self, path: Path, segments: Sequence[Segment]) -> list[Segment]:
         """Manifests, each of as many of *segments* as one may have."""

@@ -366,7 +366,7 @@ class StrangerTests(LargeCase):
         await self.storage.store(self.at("f"), Source(b"old"), NOTHING)
         part = await self.storage.stage(self.at("f"), Source(b"new"))
         await self.storage.discard([part])
-        await raises(errors.Corrupt, self.storage.publish(self.at("f"), [part], NOTHING))
+        await raises(errors.Changed, self.storage.publish(self.at("f"), [part], NOTHING))
         self.assertEqual(await self.content(self.at("f")), b"old")
 
 

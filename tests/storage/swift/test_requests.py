@@ -159,7 +159,7 @@ class CountTests(ScriptedCase):
     def test_publish_refused(self) -> None:
         """A 202 that ends in a refusal is one; a part that is missing or changed makes no file."""
         for status, kind in (
-            ("400 Bad Request", errors.Corrupt),
+            ("400 Bad Request", errors.Changed),
             ("413 Request Entity Too Large", errors.TooLarge),
             ("403 Forbidden", errors.PermissionDenied),
             ("404 Not Found", errors.NotFound),
