@@ -18,7 +18,8 @@ from swftp import errors
 from swftp.entries import Attributes, Entry
 from swftp.paths import Path
 from swftp.transfer.download import Download
-from swftp.transfer.upload import Phase, Upload
+from swftp.transfer.phase import Phase
+from swftp.transfer.upload import Upload
 
 log = Logger()
 
@@ -119,6 +120,7 @@ class Writer(_File):
     """
     A file open for writing.
 
+    :ivar opened: the store's path by which it was opened.
     :ivar write: see `Upload.write`.
     :ivar read: see `Upload.read`.
     :ivar set: see `Upload.set`.
@@ -128,8 +130,12 @@ class Writer(_File):
 
     verb = "put"
 
-    def __init__(self, owner: Owner, shown: Path, upload: Upload) -> None:
+    def __init__(self, owner: Owner, shown: Path, opened: Path, upload: Upload) -> None:
+        """
+        :param opened: the store's path by which it was opened, which may be that of a link to where it goes.
+        """
         super().__init__(owner, shown)
+        self.opened = opened
         self.upload = upload
         self.write = upload.write
         self.read = upload.read
@@ -161,7 +167,7 @@ class Writer(_File):
         :raises InvalidRequest: it was closed before.
         :raises StorageError: it was not stored.
         """
-        if self.upload.phase is Phase.COMMITTING or self.upload.phase is Phase.STORED:
+        if self.upload.phase not in (Phase.RECEIVING, Phase.FAILED):
             raise errors.InvalidRequest("file is closed")
         error: BaseException | None = None
         try:

@@ -40,10 +40,8 @@ class Known:
     def __init__(self, clock: IReactorTime, changes: Changes) -> None:
         self._clock = clock
         self._changes = changes
-        self._links: OrderedDict[Path, _Sight] = OrderedDict()
-        """What stands at a path itself."""
-        self._targets: OrderedDict[Path, _Sight] = OrderedDict()
-        """What it leads to."""
+        self._entries: OrderedDict[Path, _Sight] = OrderedDict()
+        """What stands at a path itself; where a link leads is not remembered: that changes under another name."""
         self._directories: OrderedDict[Path, float] = OrderedDict()
         self._timer: IDelayedCall | None = None
 
@@ -53,34 +51,31 @@ class Known:
         return self._changes.serial
 
     def get(self, path: Path, follow: bool = True) -> Entry | None:
-        """What stands at *path*; None: nothing; `UNSEEN`: not known."""
-        seen = (self._targets if follow else self._links).get(path)
+        """
+        What stands at *path*; None: no object; `UNSEEN`: not known.
+
+        :param follow: of a link, what it leads to.
+        """
+        seen = self._entries.get(path)
         if seen is None or seen.until <= self._clock.seconds() or self._changes.since(seen.serial, path):
             return UNSEEN
-        return seen.entry
+        return UNSEEN if follow and seen.entry is not None and seen.entry.kind is Kind.SYMLINK else seen.entry
 
     def is_directory(self, path: Path) -> bool:
         """Whether a directory was at *path* not long ago."""
         return path.is_root or self._directories.get(path, 0.0) > self._clock.seconds()
 
-    def learn(self, path: Path, entry: Entry | None, mark: int, *, follow: bool = False) -> None:
+    def learn(self, path: Path, entry: Entry | None, mark: int) -> None:
         """
-        *entry*, or nothing, stands at *path*.
+        *entry*, or nothing, stands at *path* itself.
 
         :param mark: `mark` as it was before.
-        :param follow: it was asked for through a link, if there is one.
         """
         now = self._clock.seconds()
-        seen = _Sight(entry, now + LIFETIME, mark)
-        if not follow:
-            _put(self._links, path, seen)
-        if entry is None or follow or entry.kind is not Kind.SYMLINK:
-            _put(self._targets, path, seen)
-        else:
-            self._targets.pop(path, None)
+        _put(self._entries, path, _Sight(entry, now + LIFETIME, mark))
         if entry is not None and entry.kind is Kind.DIRECTORY:
             _put(self._directories, path, now + DIRECTORY_LIFETIME)
-        elif not follow:
+        else:
             self._directories.pop(path, None)
         if entry is not None:
             self._learn_parents(path, now + DIRECTORY_LIFETIME)
@@ -92,7 +87,7 @@ class Known:
 
     def learn_no_object(self, path: Path, mark: int) -> None:
         """No object has the name *path*; a directory may exist there by its children."""
-        _put(self._links, path, _Sight(None, self._clock.seconds() + LIFETIME, mark))
+        _put(self._entries, path, _Sight(None, self._clock.seconds() + LIFETIME, mark))
         self._set_timer()
 
     def _set_timer(self) -> None:
@@ -106,17 +101,15 @@ class Known:
 
     def forget(self, path: Path) -> None:
         """What is known of *path*, and of what is below it, is in doubt."""
-        self._links.pop(path, None)
-        self._targets.pop(path, None)
+        self._entries.pop(path, None)
         if path in self._directories:
-            for known in (self._links, self._targets, self._directories):
+            for known in (self._entries, self._directories):
                 for other in [other for other in known if path.covers(other)]:
                     del known[other]
 
     def clear(self) -> None:
         """Forget everything."""
-        self._links.clear()
-        self._targets.clear()
+        self._entries.clear()
         self._directories.clear()
         if self._timer is not None:
             self._timer.cancel()
@@ -124,11 +117,10 @@ class Known:
 
     def _expire(self) -> None:
         now = self._clock.seconds()
-        for known in (self._links, self._targets):
-            for path in [path for path, seen in known.items() if seen.until <= now]:
-                del known[path]
+        for path in [path for path, seen in self._entries.items() if seen.until <= now]:
+            del self._entries[path]
         self._timer = None
-        if self._links or self._targets:
+        if self._entries:
             self._set_timer()
 
 

@@ -38,16 +38,21 @@ class Lookup:
 
         :param fresh: ask, whatever is remembered.
         """
-        known = UNSEEN if fresh else self.known.get(inside, follow)
-        if known is not UNSEEN and known is not None:
-            return known
+        entry = UNSEEN if fresh else self.known.get(inside, follow=False)
+        if entry is UNSEEN or entry is None:
+            entry = await self._look(inside)
+        return await self._storage.stat(inside) if follow and entry.kind is Kind.SYMLINK else entry
+
+    async def _look(self, inside: Path) -> Entry:
         mark = self.known.mark
         try:
-            entry = await self._storage.stat(inside, follow)
+            entry = await self._storage.stat(
+                inside, follow=False
+            )  # where a link leads may be free when its name is not
         except errors.NotFound:
-            self.known.learn(inside, None, mark, follow=follow)
+            self.known.learn(inside, None, mark)
             raise
-        self.known.learn(inside, entry, mark, follow=follow)
+        self.known.learn(inside, entry, mark)
         return entry
 
     async def file(self, inside: Path) -> tuple[Entry, bool]:
@@ -126,9 +131,7 @@ class Lookup:
 
     async def _standing(self, inside: Path, mode: OpenMode) -> Entry | None:
         """What a file at *inside* would replace; remembered only where nothing of it is kept and no error follows."""
-        known = self.known.get(inside, follow=False)
-        if known is UNSEEN and self.known.get(inside) is None:  # OpenSSH has just asked for it with STAT
-            known = None
+        known = self.known.get(inside, follow=False)  # OpenSSH has just asked for it with STAT
         if known is not UNSEEN and mode.truncate and not mode.exclusive:
             if known is None and mode.create:
                 return None

@@ -64,11 +64,16 @@ class OpenFiles:
         elif file in self._writers:
             self._writers.remove(file)
 
-    def writing(self, inside: Path) -> Writer | None:
-        """The file at *inside* that was opened for writing last and is not stored yet."""
-        return next(
-            (writer for writer in reversed(self._writers) if writer.upload.path == inside and writer.open), None
-        )
+    def writing(self, inside: Path, follow: bool = False) -> Writer | None:
+        """
+        The file at *inside* that was opened for writing last and is not stored yet.
+
+        :param follow: one that was opened through a link at *inside* is meant, too.
+        """
+        for writer in reversed(self._writers):
+            if writer.open and (writer.upload.path == inside or (follow and writer.opened == inside)):
+                return writer
+        return None
 
     def below(self, inside: Path) -> list[Writer]:
         """The files open for writing at *inside* and below it."""
@@ -78,6 +83,9 @@ class OpenFiles:
         """What stood at *old* stands at *new*: files that are being written go with it."""
         for writer in self.below(old):
             writer.upload.move(new.join(writer.upload.path.relative_to(old)))
+        for writer in self._writers:
+            if old.covers(writer.opened):
+                writer.opened = new.join(writer.opened.relative_to(old))
 
     @contextmanager
     def moving(self, old: Path, new: Path) -> Iterator[None]:
@@ -90,12 +98,13 @@ class OpenFiles:
 
     def claims(self, writer: Writer) -> list[Claim]:
         """What the end of *writer* changes: renames that were asked for before it take it elsewhere."""
-        path = writer.upload.path
-        claims = [change(path)]
-        for old, new in self._renames:
-            if old.covers(path):
-                path = new.join(path.relative_to(old))
-                claims.append(change(path))
+        claims = []
+        for path in {writer.upload.path, writer.opened}:
+            claims.append(change(path))
+            for old, new in self._renames:
+                if old.covers(path):
+                    path = new.join(path.relative_to(old))
+                    claims.append(change(path))
         return claims
 
     def lost(self) -> None:

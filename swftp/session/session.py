@@ -127,9 +127,9 @@ class Session:
         """
         inside = self._inside(path)
         async with self._order.turn(look(inside)):
-            writer = self._files.writing(inside)
+            writer = self._files.writing(inside, follow)
             if writer is not None:
-                return writer.entry
+                return replace(writer.entry, name=inside.name)
             return self._lookup.shown(await self._lookup.stat(inside, follow), path)
 
     async def listing(self, path: Path) -> Listing:
@@ -195,7 +195,7 @@ class Session:
                     ready=ready,
                     replaces=lambda: self._known.get(upload.path, follow=False),
                 )
-                writer = Writer(self, path, upload)
+                writer = Writer(self, path, inside, upload)
                 self._files.add(writer)
                 return writer
 
@@ -342,7 +342,7 @@ class Session:
         """
         inside = self._inside(path)
         async with self._order.turn(change(inside)):
-            writer = self._files.writing(inside)
+            writer = self._files.writing(inside, follow=True)
             if writer is not None:
                 await writer.truncate(size)
                 writer.set(attributes)
@@ -376,7 +376,7 @@ class Session:
         """See `IStorage.update`; of a file that is being written, its future."""
         inside = self._inside(path)
         async with self._order.turn(change(inside)):
-            writer = self._files.writing(inside)
+            writer = self._files.writing(inside, follow=True)
             if writer is not None:
                 writer.set(attributes)
                 return

@@ -43,10 +43,20 @@ def plain(run: Run, *fields: Field) -> Command:
     return Command(Layout(fields), run)
 
 
-def on_path(handler: Handler, *fields: Field, lenient: bool = False) -> Command:
-    """A row about names: it starts at once, the session keeps the order."""
+def on_path(handler: Handler, *fields: Field, names: int = 1, lenient: bool = False) -> Command:
+    """
+    A row about names: it starts at once, the session keeps the order.
+
+    But where a file being written at one of the *names*, the first fields, has yet to begin what was asked of its
+    handle before, it starts behind that.
+    """
 
     def run(context: Context, request: int, *values: Any) -> None:
+        late = context.table.behind(values[:names], context.cwd)
+        if late:
+            late[0].task(request, lambda: handler(context, *values), *late[1:])
+            return
+
         def settle(outcome: Outcome) -> None:
             context.replies.done()
             context.replies.answer(request, outcome)
@@ -96,8 +106,8 @@ COMMANDS: dict[int, Command] = {
     # "Flow" for macOS sends bytes after the path, and later drafts define some
     Packet.REALPATH: on_path(names.realpath, STRING, lenient=True),
     Packet.STAT: on_path(names.stat, STRING),
-    Packet.RENAME: on_path(names.rename, STRING, STRING),
+    Packet.RENAME: on_path(names.rename, STRING, STRING, names=2),
     Packet.READLINK: on_path(names.readlink, STRING),
-    Packet.SYMLINK: on_path(names.symlink, STRING, STRING),
+    Packet.SYMLINK: on_path(names.symlink, STRING, STRING, names=2),
 }
 """By packet type."""

@@ -88,17 +88,17 @@ def _named(ids: bytes, name: bytes) -> bytes:
 
 
 EXTENSIONS: dict[bytes, Command] = {
-    b"posix-rename@openssh.com": on_path(names.posix_rename, STRING, STRING),
+    b"posix-rename@openssh.com": on_path(names.posix_rename, STRING, STRING, names=2),
     b"statvfs@openssh.com": on_path(statvfs, STRING),
     b"fstatvfs@openssh.com": on_handle(FileHandle, fstatvfs),
     b"fsync@openssh.com": on_handle(FileHandle, files.fsync),
     b"lsetstat@openssh.com": on_path(names.lsetstat, STRING, ATTRS),
     b"limits@openssh.com": on_path(limits),
     b"expand-path@openssh.com": on_path(expand_path, STRING),
-    b"home-directory": on_path(home_directory, STRING),
-    b"users-groups-by-id@openssh.com": on_path(users_groups, STRING, STRING),
+    b"home-directory": on_path(home_directory, STRING, names=0),
+    b"users-groups-by-id@openssh.com": on_path(users_groups, STRING, STRING, names=0),
     b"copy-data": copying.COPY_DATA,
-    b"copy-file": on_path(names.copy_file, STRING, STRING, UINT8),
+    b"copy-file": on_path(names.copy_file, STRING, STRING, UINT8, names=2),
     b"check-file": on_handle(
         FileHandle, checksums.check_handle, *checksums.FIELDS, bulky=True
     ),  # what paramiko calls it

@@ -121,6 +121,14 @@ class Handle:
         """Requests in the queue that hold up WRITEs behind them: all but WRITEs already taken."""
         self.scheduled = False
 
+    @property
+    def behind(self) -> bool:
+        """Whether something that was asked of it has yet to begin."""
+        if not self._blocking:
+            return False
+        last = self._queue[-1]
+        return not (isinstance(last, _Task) and last.started)
+
     def abandon(self) -> None:
         """The client is gone: answer nothing any more, give up what is open."""
         self._queue.clear()

@@ -7,10 +7,13 @@ A handle's number is never used twice, so a late request cannot meet a stranger'
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import TypeVar
 
 from swftp import errors
-from swftp.sftp.handles import Handle
+from swftp.paths import Path, parse
+from swftp.sftp.handles import FileHandle, Handle
 from swftp.sftp.wire import HANDLE_SIZE
 
 HandleT = TypeVar("HandleT", bound=Handle)
@@ -45,6 +48,17 @@ class HandleTable:
         if not isinstance(handle, kind):
             raise errors.InvalidRequest("wrong kind of handle")
         return handle
+
+    def behind(self, names: Iterable[bytes], cwd: Path) -> list[Handle]:
+        """The handles of files being written at *names* that have not got to all that was asked of them."""
+        late = [h for h in self._alive if isinstance(h, FileHandle) and h.writable and h.behind]
+        if not late:
+            return []
+        paths = set[Path]()
+        for name in names:
+            with suppress(errors.InvalidName):  # whoever looks at the name will say so
+                paths.add(parse(name, cwd))
+        return [handle for handle in late if handle.path in paths]
 
     def reserve(self, handle: Handle) -> None:
         """

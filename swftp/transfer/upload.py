@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from enum import Enum
 
 from twisted.internet.defer import Deferred
 
@@ -22,6 +21,7 @@ from swftp.transfer.commit import commit
 from swftp.transfer.engine import Engine
 from swftp.transfer.extents import Extents, Remote
 from swftp.transfer.front import BLOCK, Front, owned
+from swftp.transfer.phase import CHANGEABLE, TRANSITIONS, Phase
 from swftp.transfer.rereading import Rereader
 from swftp.transfer.staging import Segment, Stager
 from swftp.transfer.streaming import Stream
@@ -30,23 +30,6 @@ from swftp.transfer.target import Target
 LARGEST_FILE = 1 << 50
 NO_ERROR: errors.StorageError | None = None
 Turn = Callable[[], AbstractAsyncContextManager[object]]
-
-
-class Phase(Enum):
-    """Of an upload."""
-
-    RECEIVING = "receiving"
-    COMMITTING = "committing"
-    STORED = "stored"
-    FAILED = "failed"
-
-
-TRANSITIONS = {
-    Phase.RECEIVING: {"close": Phase.COMMITTING, "lost": Phase.FAILED, "refused": Phase.FAILED},
-    Phase.COMMITTING: {"lost": Phase.COMMITTING, "stored": Phase.STORED, "refused": Phase.FAILED},
-    Phase.STORED: {"lost": Phase.STORED},
-    Phase.FAILED: {"lost": Phase.FAILED, "refused": Phase.FAILED},
-}
 
 
 class Upload:
@@ -123,15 +106,15 @@ class Upload:
     @property
     def alive(self) -> bool:
         """Whether it may yet become an object."""
-        return self.phase in (Phase.RECEIVING, Phase.COMMITTING)
+        return self.phase in (*CHANGEABLE, Phase.COMMITTING)
 
     def _advance(self, event: str) -> None:
         self.phase = TRANSITIONS[self.phase][event]
 
-    def _check(self) -> None:
+    def _check(self, *phases: Phase) -> None:
         if self.error is not None:
             raise self.error
-        if self.phase is not Phase.RECEIVING:
+        if self.phase not in (phases or (Phase.RECEIVING,)):
             raise errors.InvalidRequest("file is closed")
 
     def write(self, offset: int, parts: Sequence[bytes | memoryview], size: int) -> Deferred[None] | None:
@@ -298,7 +281,7 @@ class Upload:
 
     def set(self, attributes: Attributes) -> None:
         """Give the object *attributes* when it is stored; costs no request of its own."""
-        self._check()
+        self._check(*CHANGEABLE)
         self.set_since = True
         self.attributes = Attributes(
             mtime=self.attributes.mtime if attributes.mtime is None else attributes.mtime,
@@ -307,7 +290,7 @@ class Upload:
 
     async def truncate(self, size: int) -> None:
         """Make the file *size* bytes long; what is new reads as zeros."""
-        self._check()
+        self._check(*CHANGEABLE)
         if size == self.table.size:
             return
         try:
@@ -317,7 +300,8 @@ class Upload:
                 raise errors.Unsupported("cannot change the length of what is on its way")
             self._stretch(size)
         except errors.StorageError as error:
-            self._fail(error)
+            if self.phase is Phase.RECEIVING:
+                self._fail(error)
             raise
         cost = self.table.cost
         self.table.truncate(size)
@@ -362,6 +346,7 @@ class Upload:
     async def _commit(self, stored: Callable[[Entry], None] | None) -> Entry:
         if self._doom is not None:
             raise self._doom
+        self._advance("turn")
         entry = await commit(self)
         self._advance("stored")
         self.share.close()

@@ -113,6 +113,17 @@ class LinkTests(GatewayCase):
         client.remove(self.path("l"))
         self.assertEqual(client.listdir(self.path()), [])
 
+    def test_written_through(self) -> None:
+        """Who writes to a link makes what it leads to, also right after a STAT that found nothing there."""
+        client = self.login()
+        client.symlink(self.path("f"), self.path("l"))
+        self.assertFails(client.stat, self.path("l"), code=2)
+        client.put_bytes(self.path("l"), b"made")
+        self.assertStored("f", b"made")
+        self.assertEqual(client.readlink(self.path("l")), self.path("f"))
+        client.put_bytes(self.path("f"), b"made anew")
+        self.assertEqual(client.stat(self.path("l")).st_size, 9)
+
     def test_relative(self) -> None:
         """A relative target is meant from the link's directory."""
         client = self.login()

@@ -9,7 +9,8 @@ from swftp.entries import Attributes
 from swftp.paths import Path, resolve
 from swftp.transfer.extents import ITEM_COST
 from swftp.transfer.front import owned
-from swftp.transfer.upload import Phase, Upload
+from swftp.transfer.phase import Phase
+from swftp.transfer.upload import Upload
 from tests.transfer.case import FILE, KIB, MIB, PlainStorage, TransferCase, pattern
 
 
