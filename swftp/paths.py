@@ -7,6 +7,7 @@ never leaves the root.  What stays is what the store is asked for, so no two lay
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ OBJECT_LIMIT = 1024
 """Bytes of an object's name (Swift's max_object_name_length)."""
 COMPONENT_LIMIT = 255
 """Bytes of one component that we create: what every client's own file system takes (NAME_MAX)."""
+_AWKWARD = re.compile("[/\0\r\n]")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -125,7 +127,7 @@ def check_new(path: Path) -> None:
 
 def is_plain(name: str) -> bool:
     """Whether a client could name the component *name* of a listing back to us."""
-    return name not in ("", ".", "..") and not any(c in name for c in "/\0\r\n")
+    return name not in ("", ".", "..") and _AWKWARD.search(name) is None
 
 
 def quoted(*names: str) -> str:

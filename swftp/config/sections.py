@@ -158,7 +158,9 @@ class StorageConfig:
         True, "keep times of modification in Content-Type too, so that listings have them at no cost"
     )
     tree_limit: int = setting(10000, "objects that a directory may hold to be renamed", least=1)
-    page_size: int = setting(10000, "names asked for in one listing request", least=1, most=10000)
+    page_size: int = setting(
+        10000, "names asked for in one listing request at most; the first ones ask for fewer", least=1, most=10000
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

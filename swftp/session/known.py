@@ -8,6 +8,7 @@ checked by the store (an exclusive create), or no more than early notice of an e
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -16,6 +17,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from swftp.entries import UNSEEN, Entry, Kind
 from swftp.paths import Path
 from swftp.session.changes import Changes
+from swftp.session.pages import Pages
 
 V = TypeVar("V")
 
@@ -24,7 +26,7 @@ LIFETIME = 3.0
 DIRECTORY_LIFETIME = 60.0
 """Seconds a directory is believed to be there: if it is not, the store says so at CLOSE instead of at OPEN."""
 CAPACITY = 4096
-"""Entries kept at most."""
+"""Entries kept at most, and as many of listings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Known:
         self._entries: OrderedDict[Path, _Sight] = OrderedDict()
         """What stands at a path itself; where a link leads is not remembered: that changes under another name."""
         self._directories: OrderedDict[Path, float] = OrderedDict()
+        self._pages = Pages(CAPACITY)
         self._timer: IDelayedCall | None = None
 
     @property
@@ -56,10 +59,16 @@ class Known:
 
         :param follow: of a link, what it leads to.
         """
-        seen = self._entries.get(path)
+        seen = self._latest(path)
         if seen is None or seen.until <= self._clock.seconds() or self._changes.since(seen.serial, path):
             return UNSEEN
         return UNSEEN if follow and seen.entry is not None and seen.entry.kind is Kind.SYMLINK else seen.entry
+
+    def _latest(self, path: Path) -> _Sight | None:
+        seen, found = self._entries.get(path), self._pages.find(path)
+        if found is None or (seen is not None and seen.until > found[0].until):
+            return seen
+        return _Sight(found[1], found[0].until, found[0].serial)
 
     def is_directory(self, path: Path) -> bool:
         """Whether a directory was at *path* not long ago."""
@@ -72,6 +81,7 @@ class Known:
         :param mark: `mark` as it was before.
         """
         now = self._clock.seconds()
+        self._pages.discard(path)
         _put(self._entries, path, _Sight(entry, now + LIFETIME, mark))
         if entry is not None and entry.kind is Kind.DIRECTORY:
             _put(self._directories, path, now + DIRECTORY_LIFETIME)
@@ -81,12 +91,34 @@ class Known:
             self._learn_parents(path, now + DIRECTORY_LIFETIME)
         self._set_timer()
 
+    def learn_page(self, directory: Path, entries: Sequence[Entry], mark: int) -> None:
+        """
+        *entries* stand in *directory*.
+
+        :param mark: `mark` as it was before.
+        """
+        if not entries:
+            return
+        now = self._clock.seconds()
+        self._pages.add(directory, entries, now + LIFETIME, mark)
+        if others := [path for path in self._directories if path.parent == directory]:
+            names = {entry.name for entry in entries if entry.kind is not Kind.DIRECTORY}
+            for path in others:
+                if path.name in names:
+                    del self._directories[path]
+        for entry in entries:
+            if entry.kind is Kind.DIRECTORY:
+                _put(self._directories, directory.child(entry.name), now + DIRECTORY_LIFETIME)
+        self._learn_parents(directory.child(""), now + DIRECTORY_LIFETIME)
+        self._set_timer()
+
     def _learn_parents(self, path: Path, until: float) -> None:
         while not (path := path.parent).is_root:
             _put(self._directories, path, until)
 
     def learn_no_object(self, path: Path, mark: int) -> None:
         """No object has the name *path*; a directory may exist there by its children."""
+        self._pages.discard(path)
         _put(self._entries, path, _Sight(None, self._clock.seconds() + LIFETIME, mark))
         self._set_timer()
 
@@ -102,6 +134,7 @@ class Known:
     def forget(self, path: Path) -> None:
         """What is known of *path*, and of what is below it, is in doubt."""
         self._entries.pop(path, None)
+        self._pages.forget(path)
         if path in self._directories:
             for known in (self._entries, self._directories):
                 for other in [other for other in known if path.covers(other)]:
@@ -111,6 +144,7 @@ class Known:
         """Forget everything."""
         self._entries.clear()
         self._directories.clear()
+        self._pages.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -119,8 +153,9 @@ class Known:
         now = self._clock.seconds()
         for path in [path for path, seen in self._entries.items() if seen.until <= now]:
             del self._entries[path]
+        self._pages.expire(now)
         self._timer = None
-        if self._entries:
+        if self._entries or self._pages:
             self._set_timer()
 
 

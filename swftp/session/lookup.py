@@ -178,3 +178,9 @@ class Lookup:
             shown = str(target.relative_to(self._root)) if self._root.covers(target) else "/"
             return replace(entry, target=shown)
         return entry
+
+    def shown_in(self, path: Path, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+        """*entries* of the client's directory *path*, each as `shown`."""
+        if self._root.is_root:
+            return entries
+        return tuple(e if e.target is None else self.shown(e, path.child(e.name)) for e in entries)

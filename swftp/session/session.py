@@ -145,9 +145,8 @@ class Session:
             async with self._order.turn(look_below(inside)):
                 mark = self._known.mark
                 found = await self._storage.list(inside, after)
-                for entry in found.entries:
-                    self._known.learn(inside.child(entry.name), entry, mark)
-                return Page(tuple(self._lookup.shown(e, path.child(e.name)) for e in found.entries), found.after)
+                self._known.learn_page(inside, found.entries, mark)
+                return replace(found, entries=self._lookup.shown_in(path, found.entries))
 
         return Listing(await page(None), page)
 

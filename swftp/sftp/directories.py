@@ -9,15 +9,14 @@ from __future__ import annotations
 from swftp.entries import Entry, Kind
 from swftp.paths import Path, is_plain, parse
 from swftp.session import Listing
+from swftp.sftp.attributes import of_child
 from swftp.sftp.context import Context
 from swftp.sftp.handles import Handle, IReplies
 from swftp.sftp.longnames import longname
 from swftp.sftp.wire import Attrs, Reply, end_reply, handle_reply, name_entry, name_reply
 
-BATCH = 100
-"""Most entries in a reply: what OpenSSH gives."""
 BATCH_BYTES = 30_000
-"""About the most bytes in a reply: node's ssh2 refuses packets of 34,000 (mscdex/ssh2 #1048)."""
+"""About the most bytes of entries in a reply: node's ssh2 refuses packets of 34,000 (mscdex/ssh2 #1048)."""
 
 _DOTS = 2
 """The entries ``.`` and ``..``, which do not make a reply of their own."""
@@ -35,6 +34,16 @@ class DirectoryHandle(Handle):
         self._left: list[Entry] = [Entry(name=name, kind=Kind.DIRECTORY) for name in ("..", ".")]
         """Entries not yet given, the next one last.  Clients expect the two dots, as OpenSSH gives them."""
 
+    def abandon(self) -> None:
+        """See `Handle.abandon`."""
+        super().abandon()
+        self.end()
+
+    def end(self) -> None:
+        """See `Handle.end`; the store is asked for no more."""
+        if self.listing is not None:
+            self.listing.close()
+
     async def fill(self) -> bool:
         """Have something to give; False at the end of the directory."""
         while len(self._left) <= _DOTS and self.listing is not None:
@@ -49,10 +58,10 @@ class DirectoryHandle(Handle):
         now = context.clock.seconds()
         packed: list[bytes] = []
         size = 0
-        while self._left and len(packed) < BATCH and size < BATCH_BYTES:
+        while self._left and size < BATCH_BYTES:
             entry = self._left.pop()
             name = entry.name.encode("utf-8", "surrogatepass")
-            attrs = context.attrs(entry, self.path.child(entry.name))
+            attrs = of_child(entry, self.path, context.recall)
             packed.append(name_entry(name, longname(name, attrs, now), attrs))
             size += len(packed[-1])
         return packed

@@ -126,6 +126,7 @@ async def _close(context: Context, handle: FileHandle) -> None:
 
 
 async def _release(context: Context, handle: Handle) -> None:
+    handle.end()
     context.table.release(handle)
 
 

@@ -133,6 +133,9 @@ class Handle:
         """The client is gone: answer nothing any more, give up what is open."""
         self._queue.clear()
 
+    def end(self) -> None:
+        """It is closed, all that was asked of it is answered."""
+
     def wake(self) -> None:
         """Whatever the head of the queue waits for may have come."""
         self._server.schedule(self)

@@ -25,6 +25,11 @@ class Recall:
         self._atimes: OrderedDict[Path, tuple[int, int]] = OrderedDict()
         self._links: OrderedDict[Path, tuple[str, bytes]] = OrderedDict()
 
+    @property
+    def knows_times(self) -> bool:
+        """Whether any time of last access was set."""
+        return bool(self._atimes)
+
     def accessed(self, path: Path, mtime: int, atime: int) -> None:
         """*path*, last changed at *mtime*, was last read at *atime*; seconds since the epoch."""
         _put(self._atimes, path, (mtime, atime))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from struct import Struct
-from typing import Any
+from typing import Any, NamedTuple
 
 from swftp.errors import Malformed
 from swftp.outcomes import Status
@@ -74,7 +74,8 @@ ATTR_UIDGID = 0x02
 ATTR_PERMISSIONS = 0x04
 ATTR_ACMODTIME = 0x08
 ATTR_EXTENDED = 0x80000000
-ATTR_KNOWN = ATTR_SIZE | ATTR_UIDGID | ATTR_PERMISSIONS | ATTR_ACMODTIME | ATTR_EXTENDED
+ATTR_FULL = ATTR_SIZE | ATTR_UIDGID | ATTR_PERMISSIONS | ATTR_ACMODTIME
+ATTR_KNOWN = ATTR_FULL | ATTR_EXTENDED
 
 U32 = Struct(">I")
 U64 = Struct(">Q")
@@ -88,8 +89,7 @@ _STATUS_KIND, _DATA_KIND = int(Packet.STATUS), int(Packet.DATA)
 _FULL_ATTRS = Struct(">IQIIIII")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attrs:
+class Attrs(NamedTuple):
     """ATTRS, section 5; None where the flag is not set.  Extended pairs are parsed and dropped."""
 
     size: int | None = None
@@ -207,9 +207,8 @@ def string(value: bytes) -> bytes:
 
 def attrs(value: Attrs) -> bytes:
     """*value* packed; ids and times go in pairs, so the first of each decides."""
-    if None not in (value.size, value.uid, value.gid, value.permissions, value.atime, value.mtime):
-        flags = ATTR_SIZE | ATTR_UIDGID | ATTR_PERMISSIONS | ATTR_ACMODTIME
-        return _FULL_ATTRS.pack(flags, value.size, value.uid, value.gid, value.permissions, value.atime, value.mtime)
+    if None not in value:
+        return _FULL_ATTRS.pack(ATTR_FULL, *value)
     flags, parts = 0, []
     if value.size is not None:
         flags |= ATTR_SIZE
@@ -261,7 +260,7 @@ def attrs_reply(value: Attrs) -> Reply:
 
 def name_entry(name: bytes, longname: bytes, value: Attrs) -> bytes:
     """One entry of NAME."""
-    return b"".join((string(name), string(longname), attrs(value)))
+    return b"".join((U32.pack(len(name)), name, U32.pack(len(longname)), longname, attrs(value)))
 
 
 def name_reply(entries: Sequence[bytes]) -> Reply:

@@ -25,6 +25,7 @@ DEFAULT_MODES = {Kind.FILE: 0o644, Kind.DIRECTORY: 0o755}
 """Modes that need not be kept: every protocol shows them where the store knows none."""
 TIMED: Mapping[str, str] = {"timed": "yes"}
 """Detail of an entry that has our parameters: no other tool made it."""
+_UNTIMED: Mapping[str, str] = {}
 KEPT = frozenset(
     {
         "cache-control",
@@ -73,7 +74,7 @@ def size_of(value: object) -> int:
     :raises Unavailable: it is none.
     """
     try:
-        size = int(str(value))
+        size = value if type(value) is int else int(str(value))
     except ValueError:
         size = -1
     if size < 0:
@@ -98,7 +99,7 @@ def split_type(content_type: str) -> tuple[str, dict[str, str]]:
 
 def mode_to_keep(mode: int | None, kind: Kind) -> int | None:
     """*mode* where it says more than the default."""
-    return None if mode == DEFAULT_MODES.get(kind) else mode
+    return None if mode is None or mode == DEFAULT_MODES.get(kind) else mode
 
 
 def headers_for(content_type: str, mtime: float | None, mode: int | None, in_listings: bool = True) -> dict[str, str]:
@@ -209,7 +210,7 @@ def entry_of_row(name: str, row: Mapping[str, Any]) -> Entry:
         version=version,
         digest=None if large else version,
         content_type=content_type,
-        detail={"large": "slo"} if large else TIMED if ours else {},
+        detail={"large": "slo"} if large else TIMED if ours else _UNTIMED,
     )
 
 

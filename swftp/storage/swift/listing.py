@@ -4,6 +4,8 @@ Container listings, page by page, as directories.
 Swift's order is that of bytes: between an object ``x`` and the directory ``x/`` may lie any number of names
 (``x-1``, ``x.txt``).  A page's token therefore carries, beside Swift's marker, which prefixes of the marker were
 listed as objects: ``x/`` is then not listed again, however far the page boundary lies between them.
+
+Pages grow: a client sees the first names of a long directory before the store has put ten thousand together.
 """
 
 from __future__ import annotations
@@ -26,28 +28,32 @@ log = Logger()
 PAGE_LIMIT = 64 * 1024 * 1024
 """Bytes of one page's JSON at most: 10,000 names of 1024 bytes with room to spare."""
 
+FIRST_PAGE = 1000
+"""Names in the first page of a directory; each further one has twice as many, up to what was configured."""
+
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    """Where the next page begins, and which prefixes of that name were listed."""
+    """Where the next page begins, how long it is, and which prefixes of that name were listed."""
 
+    limit: int = FIRST_PAGE
     marker: str = ""
     listed: tuple[str, ...] = ()
 
     def text(self) -> str:
-        return json.dumps([self.marker, *self.listed])
+        return json.dumps([self.limit, self.marker, *self.listed])
 
     @classmethod
     def parse(cls, text: str | None) -> _Token:
         if text is None:
             return cls()
         try:
-            marker, *listed = json.loads(text)
+            limit, marker, *listed = json.loads(text)
         except ValueError:
             raise errors.InvalidRequest("no such page") from None
-        return cls(marker, tuple(listed))
+        return cls(limit, marker, tuple(listed))
 
 
 async def rows(
@@ -117,7 +123,7 @@ class Lister:
     async def containers(self, after: str | None) -> Page:
         """A page of the account."""
         token = _Token.parse(after)
-        page = await rows(self._client, "", limit=self._limit, marker=token.marker)
+        page = await rows(self._client, "", limit=min(token.limit, self._limit), marker=token.marker)
         entries = tuple(
             Entry(
                 name=row["name"],
@@ -138,8 +144,9 @@ class Lister:
         """
         token = _Token.parse(after)
         prefix = f"{path.object}/" if path.object else ""
+        limit = min(token.limit, self._limit)
         page = await rows(
-            self._client, path.container, limit=self._limit, prefix=prefix, marker=token.marker, delimiter="/"
+            self._client, path.container, limit=limit, prefix=prefix, marker=token.marker, delimiter="/"
         )
         merger = _Merger(prefix, token.listed)
         entries = tuple(merger.entries(page))
@@ -153,9 +160,10 @@ class Lister:
         return Page(entries, following), bool(page) or after is not None
 
     def _after(self, page: list[Row], token: _Token, listed: tuple[str, ...]) -> str | None:
-        if len(page) < self._limit:
+        limit = min(token.limit, self._limit)
+        if len(page) < limit:
             return None
-        return _Token(_next_marker(page, token.marker), listed).text()
+        return _Token(2 * limit, _next_marker(page, token.marker), listed).text()
 
 
 class _Merger:

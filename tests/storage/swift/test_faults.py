@@ -137,7 +137,7 @@ class RetryTests(ScriptedCase):
         d = self.begin(self.storage.stat(FILE))
         self.assertTrue(20.0 <= self.passing(d) <= 26.0)
         self.successResultOf(d)
-        self.swift.expect("GET /c?format=json&limit=10000&delimiter=/", silent=True)
+        self.swift.expect("GET /c?format=json&limit=1000&delimiter=/", silent=True)
         d = self.begin(self.storage.list(resolve("/c")))
         seconds = self.passing(d)
         self.failureResultOf(d, errors.Unavailable)
@@ -167,7 +167,7 @@ class RetryTests(ScriptedCase):
 
     def test_broken_listing(self) -> None:
         """A listing that does not parse, or does not move on, is an error and no loop."""
-        line = "GET /c?format=json&limit=10000&delimiter=/"
+        line = "GET /c?format=json&limit=1000&delimiter=/"
         for body in (b"[{", b"{}x", b'[{"bytes": 1}]', b"[null]", b'[{"name": 1}]', b'{"name": "x"}'):
             self.swift.expect(line, 200, body=body)
             self.fails(errors.Unavailable, self.storage.list(resolve("/c")))

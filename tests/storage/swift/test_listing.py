@@ -25,10 +25,12 @@ class Listings:
     def __init__(self, rows: dict[str, dict[str, Any]]) -> None:
         self.rows = rows
         self.requests = 0
+        self.limits: list[int] = []
 
     async def request(self, request: Request, *accepted: int) -> Reply:
         self.requests += 1
         query = request.query
+        self.limits.append(int(query["limit"]))
         prefix, marker = query.get("prefix", "").encode(), query.get("marker", "").encode()
         found: dict[bytes, dict[str, Any]] = {}
         for name, row in self.rows.items():
@@ -109,6 +111,14 @@ class ModelTests(SynchronousTestCase):
             client: Any = Listings({f"d/{i:04d}/x": row for i in range(count)})
             shown = everything(Lister(client, 10, ""), Path(("c", "d")))
             self.assertEqual((len(shown), client.requests), (count, requests))
+
+    def test_pages_grow(self) -> None:
+        """The first names of a long directory do not wait for a long page."""
+        row = {"bytes": 1, "hash": "", "content_type": "x", "last_modified": ""}
+        client: Any = Listings({f"{i:05d}": row for i in range(11_000)})
+        shown = everything(Lister(client, 5000, ""), Path(("c",)))
+        self.assertEqual((len(shown), len(dict(shown))), (11_000, 11_000))
+        self.assertEqual(client.limits, [1000, 2000, 4000, 5000])
 
     def test_loop(self) -> None:
         """A store that does not move on ends in an error."""

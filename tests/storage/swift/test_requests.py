@@ -38,7 +38,7 @@ class CountTests(ScriptedCase):
     def test_root(self) -> None:
         """The account is a directory without asking: users with access to a container only may not ask."""
         self.assertEqual(self.done(self.storage.stat(Path())).kind, Kind.DIRECTORY)
-        self.swift.expect("GET ?format=json&limit=10000", 403)
+        self.swift.expect("GET ?format=json&limit=1000", 403)
         self.fails(errors.PermissionDenied, self.storage.list(Path()))
 
     def test_stat(self) -> None:
@@ -60,14 +60,14 @@ class CountTests(ScriptedCase):
     def test_list(self) -> None:
         """A page: one GET, however many files, if they are ours or have bytes."""
         rows = [row("d/a"), row("d/b", bytes=0, content_type="text/plain;mtime=1"), {"subdir": "d/c/"}]
-        self.swift.expect("GET /c?format=json&limit=10000&prefix=d/&delimiter=/", body=json.dumps(rows).encode())
+        self.swift.expect("GET /c?format=json&limit=1000&prefix=d/&delimiter=/", body=json.dumps(rows).encode())
         page = self.done(self.storage.list(resolve("/c/d")))
         self.assertEqual([entry.name for entry in page.entries], ["a", "b", "c"])
 
     def test_dlo_lookups(self) -> None:
         """Strangers' empty files are looked at, as they may be large; very many of them are not."""
         rows = [row("a", bytes=0), row("b", bytes=0), row("c")]
-        line = "GET /c?format=json&limit=10000&delimiter=/"
+        line = "GET /c?format=json&limit=1000&delimiter=/"
         self.swift.expect(line, body=json.dumps(rows).encode())
         self.swift.expect("HEAD /c/a", headers={**PLAIN, "X-Object-Manifest": "x/y"}, length=77)
         self.swift.expect("HEAD /c/b", headers=PLAIN, length=0)

@@ -18,7 +18,7 @@ from tests.storage.swift.scripted import ScriptedCase
 from tests.storage.swift.test_faults import FILE, HEAD, THE_PUT
 from tests.storage.swift.test_requests import row
 
-LISTING = "GET /c?format=json&limit=10000&delimiter=/"
+LISTING = "GET /c?format=json&limit=1000&delimiter=/"
 
 
 class ThriftTests(ScriptedCase):

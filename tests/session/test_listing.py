@@ -1,0 +1,161 @@
+"""Listings, page by page, and what a session remembers of them."""
+
+from __future__ import annotations
+
+from swftp import errors
+from swftp.entries import Attributes, Entry
+from swftp.paths import Path, resolve
+from swftp.session import Listing
+from swftp.session.known import CAPACITY
+from tests.session.case import NEW, SessionCase, nothing
+
+BOX = resolve("/box")
+
+
+class AheadTests(SessionCase):
+    """The page after the one that the client takes."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.storage.page_size = 2
+        for number in range(7):
+            self.storage[f"/box/{number}"] = b""
+
+    def listing(self) -> Listing:
+        """The directory, open."""
+        return self.do(self.session.listing(BOX))
+
+    def asked(self) -> int:
+        """Pages that the store was asked for."""
+        return self.requests.count("list /box")
+
+    def test_one_page_ahead(self) -> None:
+        """It is asked for when the client begins with the one before; never a second one."""
+        listing = self.listing()
+        self.assertEqual(self.asked(), 1)
+        for pages in (2, 3, 4):
+            self.assertEqual(len(self.do(listing.next())), 2)
+            self.assertEqual(self.asked(), pages)
+        self.assertEqual(len(self.do(listing.next())), 2)
+        self.assertEqual(self.do(listing.next()), ())
+        self.assertEqual(self.asked(), 4)
+
+    def test_failure_is_told_in_its_place(self) -> None:
+        """After what was listed before it; asked again, the store is, too, and nothing is left out."""
+        listing = self.listing()
+        first = self.do(listing.next())
+
+        def failing(verb: str, path: Path) -> None:
+            raise errors.Unavailable()
+
+        hook, self.storage.hook = self.storage.hook, failing
+        second = self.do(listing.next())
+        self.refused(errors.Unavailable, listing.next())
+        self.storage.hook = hook
+        names = [entry.name for page in (first, second) for entry in page]
+        while page := self.do(listing.next()):
+            names += [entry.name for entry in page]
+        self.assertEqual(names, sorted({"other", *"0123456"}))
+
+    def test_closed(self) -> None:
+        """Who closes it gives up the request that nobody waits for, and asks for nothing more."""
+        listing = self.listing()
+        self.held["list"] = []
+        self.do(listing.next())
+        listing.close()
+        self.release("list")
+        self.assertEqual(self.do(listing.next()), ())
+        self.assertEqual(self.asked(), 2)
+        self.do(self.session.remove_directory(self.emptied()))
+
+    def emptied(self) -> Path:
+        """The directory, without its files."""
+        for name in (*"0123456", "other"):
+            self.do(self.session.remove(BOX.child(name)))
+        return BOX
+
+    def test_closed_while_it_waits(self) -> None:
+        """A page that comes too late is followed by none."""
+        listing = self.listing()
+        self.held["list"] = []
+        self.do(listing.next())
+        late = self.start(listing.next())
+        listing.close()
+        self.release("list")
+        self.assertEqual(len(self.successResultOf(late)), 2)
+        self.assertEqual(self.asked(), 2)
+
+
+class RememberedTests(SessionCase):
+    """STAT after a listing."""
+
+    def stat(self, name: str, follow: bool = True) -> Entry:
+        """Of a file in the directory."""
+        return self.do(self.session.stat(BOX.child(name), follow))
+
+    def fill(self, count: int) -> None:
+        """Many files."""
+        for number in range(count):
+            self.storage[f"/box/{number:05}"] = b"1"
+
+    def read(self) -> None:
+        """All of the directory."""
+        listing = self.do(self.session.listing(BOX))
+        while self.do(listing.next()):
+            pass
+        self.requests.clear()
+
+    def test_what_is_newer_counts(self) -> None:
+        """A page says more than an earlier STAT, and less than a later one."""
+        self.stat("other")
+        self.storage["/box/other"] = b"longer"
+        self.read()
+        self.assertEqual(self.stat("other").size, 6)
+        self.assertEqual(self.requests, [])
+        self.storage["/box/other"] = b"shorter"
+        self.do(self.session.open_reader(BOX.child("other"), nothing)).close()
+        self.clock.advance(2.9)
+        writer = self.do(self.session.open_writer(BOX.child("other"), NEW, Attributes(), nothing))
+        self.do(writer.close())
+        self.assertEqual(self.stat("other").size, 0)
+
+    def test_links(self) -> None:
+        """What a link leads to is not what the listing says of it."""
+        self.do(self.session.make_link(BOX.child("link"), BOX.child("other")))
+        self.read()
+        self.assertEqual(self.stat("link", follow=False).target, "/box/other")
+        self.assertEqual(self.requests, [])
+        self.assertEqual(self.stat("link").size, 5)
+        self.assertEqual(self.requests, ["stat /box/link"])
+
+    def test_bounded(self) -> None:
+        """However long the directory is; then a STAT costs a request."""
+        self.fill(CAPACITY + 10)
+        self.read()
+        self.stat("00000")
+        self.assertEqual(self.requests, [])
+        self.stat(f"{CAPACITY + 9:05}")
+        self.assertEqual(len(self.requests), 1)
+
+    def test_file_where_a_directory_was(self) -> None:
+        """Nothing is made in what a listing shows to be a file."""
+        self.storage["/box/d/x"] = b""
+        self.read()
+        self.stat("d")
+        self.do(self.storage.remove(BOX.child("d").child("x")))
+        self.storage["/box/d"] = b"file"
+        self.clock.advance(4)
+        self.read()
+        self.clock.advance(4)
+        self.refused(
+            errors.NotDirectory, self.session.open_writer(BOX.child("d").child("y"), NEW, Attributes(), nothing)
+        )
+
+    def test_given_back(self) -> None:
+        """Entries of a listing live for seconds."""
+        self.read()
+        self.clock.advance(4)
+        self.stat("other")
+        self.assertEqual(len(self.requests), 1)
+        self.clock.advance(60)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
