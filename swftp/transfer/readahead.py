@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from twisted.internet.interfaces import IReactorTime
 
+from swftp import errors
 from swftp.entries import Entry
 from swftp.transfer.budget import Budget, Group
 from swftp.transfer.window import Fetch, Window
@@ -26,6 +27,8 @@ LEAST = 256 << 10
 """Bytes of read-ahead to begin with."""
 LARGEST_READ = 4 << 20
 """Bytes one read gives at most."""
+PAUSE = 1.0
+"""Seconds for which READs that need the store fail after one of them has failed for good."""
 IDLE = 20.0
 """Seconds after which a reader that asks for nothing loses what was fetched for him; Swift drops him at 60."""
 
@@ -71,6 +74,7 @@ class ReadAhead:
         self._seen = 0
         self._last = clock.seconds()
         self._error: BaseException | None = None
+        self._until = 0.0
         self._asking = False
 
     def begun(self, entry: Entry) -> None:
@@ -110,8 +114,7 @@ class ReadAhead:
 
     def _wait(self, window: Window, offset: int, end: int) -> bytes | memoryview | None:
         if window.error is not None:
-            self._drop(window)
-            raise window.error
+            raise self._given_up(window)
         if window.held == 0 and window.end > window.first:  # the reader is faster than we look ahead
             self._ahead = min(2 * self._ahead, self._pace.most)
         window.extend(end, self.size)
@@ -121,9 +124,15 @@ class ReadAhead:
         finally:
             self._asking = False
         if window.error is not None:
-            self._drop(window)
-            raise window.error
+            raise self._given_up(window)
         return window.read(offset, end)
+
+    def _given_up(self, window: Window) -> BaseException:
+        """Why *window* has failed; READs that stand in line already fail with it, and ask the store no more."""
+        self._drop(window)
+        self._error = window.error or errors.Unavailable()
+        self._until = self.clock.seconds() + PAUSE
+        return self._error
 
     def _find(self, offset: int) -> Window | None:
         """The window that has *offset*, or will have it soon, or a new one; None: all are busy."""
@@ -137,6 +146,8 @@ class ReadAhead:
         return best or self._open(offset)
 
     def _open(self, offset: int) -> Window | None:
+        if self._error is not None and self.clock.seconds() < self._until:
+            raise self._error
         if len(self._windows) >= WINDOWS:
             free = [window for window in self._windows if not window.wanted]
             if not free:

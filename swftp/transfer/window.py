@@ -24,6 +24,8 @@ from swftp.transfer.budget import Share
 
 Fetch = Callable[[IByteSink, int, int], Coroutine[Any, Any, object]]
 """Pushes *length* bytes from *offset* into a sink; returns after the last one."""
+PATIENCE = 30.0
+"""Seconds without a byte after which no further request is made: the store has been asked often enough."""
 DELAYS = (0.0, 0.5, 2.0)
 """Seconds before each further attempt while no byte comes."""
 SMALL = 16 << 10
@@ -139,6 +141,8 @@ class Window:
         self._keep = start
         self._step = limit - start
         self._tries = 0
+        self._mark = -1
+        self._since = 0.0
         self._flow: _Flow | None = None
         self._timer: IDelayedCall | None = None
 
@@ -214,6 +218,8 @@ class Window:
         """Somebody waits for ``[offset, end)``, which the window's limit allows for: see that it comes."""
         self._keep = offset if self._want is None else min(offset, self._keep)
         self._want = end if self._want is None else min(end, self._want)
+        if self._mark != self.end:
+            self._mark, self._since = self.end, self.owner.clock.seconds()
         if self.phase is Phase.FETCHING and self._flow is not None:
             self._flow.resume()
         elif self.phase is Phase.IDLE or (self.phase is Phase.RESTING and self._timer is None):
@@ -290,13 +296,21 @@ class Window:
             return
         flow.window = None
         self._flow = None
-        if isinstance(failure.value, errors.Unavailable) and self._tries < len(DELAYS):
+        if not isinstance(failure.value, errors.Unavailable):
+            self.refuse(failure)
+        elif self._want is None:
             self._advance("cut")
-            if self._want is not None:
-                self._timer = self.owner.clock.callLater(DELAYS[self._tries], self.run)
+        elif self._tries < len(DELAYS) and self._waited < PATIENCE:
+            self._advance("cut")
+            self._timer = self.owner.clock.callLater(DELAYS[self._tries], self.run)
             self._tries += 1
-            return
-        self.refuse(failure)
+        else:
+            self.refuse(failure)
+
+    @property
+    def _waited(self) -> float:
+        """Seconds that somebody has waited for the next byte."""
+        return self.owner.clock.seconds() - self._since if self.end == self._mark else 0.0
 
     def refuse(self, failure: Failure) -> None:
         """No more bytes will come."""

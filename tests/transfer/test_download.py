@@ -185,7 +185,7 @@ class CutTests(DownloadCase):
         self.assertEqual(self.rings, 1)
 
     def test_a_store_that_is_back(self) -> None:
-        """A read that failed may be asked again: the handle outlives the outage."""
+        """A read that failed may be asked again a moment later: the handle outlives the outage."""
         file = self.download()
         self.assertIsNone(file.read(0, 1000))
         for _ in range(4):
@@ -193,6 +193,7 @@ class CutTests(DownloadCase):
             self.clock.advance(3)
         with self.assertRaises(errors.Unavailable):
             file.read(0, 1000)
+        self.clock.advance(1)
         self.assertEqual(self.get(file, 0, 1000), self.data[:1000])
 
     def test_progress_counts(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
@@ -141,7 +142,9 @@ class SwiftStorage:
         if not path.object:
             raise errors.IsDirectory()
         try:
-            fetch = Fetch(self.client, names_of(path), sink, offset=offset, length=length, version=version)
+            names = names_of(path)
+            lost = partial(self._segments.lost_at, names)
+            fetch = Fetch(self.client, names, sink, offset=offset, length=length, version=version, lost=lost)
             return await fetch.run()
         except errors.NotFound:
             if await self._trees.has_children(path):

@@ -9,7 +9,7 @@ object with the ETag of that one, and answers 412.)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -76,7 +76,11 @@ class Fetch:
         length: int | None = None,
         version: str | None = None,
         query: Mapping[str, str] | None = None,
+        lost: Callable[[int], Awaitable[bool]] | None = None,
     ) -> None:
+        """
+        :param lost: tells whether the byte at an offset is gone for good; asked where the store cannot give it.
+        """
         self._client = client
         self._names = names
         self._sink = sink
@@ -84,6 +88,7 @@ class Fetch:
         self._end = None if length is None else offset + length
         self._version = version
         self._query = query or {}
+        self._lost = lost
         self._entry: Entry | None = None
         self._pipe: _Pipe | None = None
         self._paused = False
@@ -114,6 +119,8 @@ class Fetch:
         :raises StorageError: anything less.
         """
         failed = 0
+        clock, policy = self._client.clock, self._client.policy
+        until = clock.seconds() + policy.repeat_for
         try:
             while self._next != self._end:
                 before = self._next
@@ -122,8 +129,12 @@ class Fetch:
                     break
                 if self._stopped:
                     raise errors.Interrupted()
-                failed = failed + 1 if self._next == before else 1
-                if failed >= self._client.policy.attempts:
+                if self._next != before:
+                    failed, until = 0, clock.seconds() + policy.repeat_for
+                failed += 1
+                if self._paused:  # nobody was waiting
+                    until = clock.seconds() + policy.repeat_for
+                if failed >= policy.attempts or clock.seconds() >= until:
                     raise retry
                 log.info("download cut at {offset}, going on", offset=self._next, names=self._names)
                 await self._client.pause(failed)
@@ -147,6 +158,10 @@ class Fetch:
         if response.code not in (200, 206):
             reply = await self._reply(response)
             if reply.status in RETRIED:
+                return refusal(reply)
+            if reply.status == 409 and self._lost is not None:  # a segment is gone, or out of reach at the moment
+                if await self._lost(self._next):
+                    raise errors.Corrupt(f"a part of this file is missing in storage ({reply.transaction})")
                 return refusal(reply)
             await self._at_end(reply)
             return None

@@ -17,6 +17,7 @@ from swftp import errors
 from swftp.paths import Path
 from swftp.storage.swift.bodies import Bytes
 from swftp.storage.swift.client import Request, SwiftClient
+from swftp.storage.swift.describe import etag
 from swftp.storage.swift.manifests import Segment, home_of, parse_manifest, upload_of
 from swftp.storage.swift.objects import Names, Objects
 
@@ -63,6 +64,19 @@ class Ledger:
             else:
                 segments.append(segment)
         return segments, nested
+
+    async def lost_at(self, names: Names, offset: int) -> bool:
+        """Whether the segment of the large object *names* that has the byte at *offset* is gone, or was replaced."""
+        segments, nested = await self.read(names)
+        for segment in segments:
+            if offset < segment.size:
+                found = await self._objects.head(segment.names, newest=True)
+                lost = found is None or etag(found) != segment.etag
+                if lost:
+                    log.error("{names}: segment {segment} is missing", names=names, segment=segment.names)
+                return lost
+            offset -= segment.size
+        return bool(segments or nested)  # a manifest in it is gone
 
     def are_ours(self, segments: Iterable[Segment]) -> bool:
         """Whether all of *segments* were made by SwFTP."""
