@@ -28,6 +28,12 @@ def tune(transport: Any, receive: int) -> None:
         transport.setTcpNoDelay(True)
 
 
+def read_at_once(transport: Any, size: int) -> None:
+    """Ask the socket for *size* bytes at once from now on.  Nothing for what is no TCP connection."""
+    if isinstance(transport, Connection):
+        transport.bufferSize = size
+
+
 def write(transport: Any, data: bytes | bytearray) -> None:
     """As ``transport.write``, but at once where the socket takes it; *data* may change afterwards."""
     if not isinstance(transport, Connection):

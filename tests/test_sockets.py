@@ -22,8 +22,8 @@ class Writers(MemoryReactor):
             writer.doWrite()
 
 
-class WriteTests(SynchronousTestCase):
-    """`sockets.write`."""
+class SocketCase(SynchronousTestCase):
+    """A connection, and its far end."""
 
     def setUp(self) -> None:
         """A connection on one end of a pair of sockets, the other end to read from."""
@@ -43,6 +43,10 @@ class WriteTests(SynchronousTestCase):
                 came.append(self.far.recv(1 << 20))
             except BlockingIOError:
                 return b"".join(came)
+
+
+class WriteTests(SocketCase):
+    """`sockets.write`."""
 
     def test_at_once(self) -> None:
         """What the socket takes needs no turn of the reactor."""
@@ -112,3 +116,14 @@ class WriteTests(SynchronousTestCase):
         transport = StringTransport()
         sockets.write(transport, bytearray(b"abc"))
         self.assertEqual(transport.value(), b"abc")
+
+
+class ReadTests(SocketCase):
+    """`sockets.read_at_once`."""
+
+    def test_size(self) -> None:
+        """Asked of what is a TCP connection; nothing happens to what is none."""
+        sockets.read_at_once(self.tcp, 1234)
+        self.assertEqual(self.tcp.bufferSize, 1234)
+        sockets.read_at_once(StringTransport(), 1234)
+        sockets.read_at_once(None, 1234)

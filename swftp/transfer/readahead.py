@@ -25,6 +25,11 @@ JUMP = 256 << 10
 """Bytes first fetched for a read elsewhere."""
 LEAST = 256 << 10
 """Bytes of read-ahead to begin with."""
+READERS = 8
+"""
+A reader is fetched for as far ahead as a fraction of what a transfer may fairly have: many readers that all stop
+reading hold little, and what is on its way through the sockets and channels comes on top.
+"""
 LARGEST_READ = 4 << 20
 """Bytes one read gives at most."""
 PAUSE = 1.0
@@ -86,7 +91,7 @@ class ReadAhead:
         """See `swftp.transfer.window.Owner`."""
         if self._budget.pressed:
             return min(self._ahead, LEAST // 4)
-        return min(self._ahead, max(LEAST, self._budget.fair))
+        return min(self._ahead, max(LEAST, self._budget.fair // READERS))
 
     def arrived(self) -> None:
         """See `swftp.transfer.window.Owner`."""

@@ -378,6 +378,17 @@ class MemoryTests(DownloadCase):
             self.store.step()
         self.assertLess(self.budget.used, 50 * MIB)
 
+    def test_many_fast_readers_that_stop(self) -> None:
+        """They hold little more for having been fast: that is for few."""
+        self.budget.limit = 256 * MIB
+        files = [self.download(read_ahead=4 * MIB) for _ in range(50)]
+        for file in files:
+            for offset in range(0, 2 * MIB, 256 * KIB):
+                self.get(file, offset, 256 * KIB)
+        for _ in range(400):
+            self.store.step()
+        self.assertLess(self.budget.used, 50 * 448 * KIB)
+
     def test_gives_way_to_uploads(self) -> None:
         """When memory is short, readers keep what somebody waits for and a little more."""
         file = self.download()

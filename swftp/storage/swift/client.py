@@ -139,6 +139,7 @@ class SwiftClient:
         self.clock = clock
         self.policy = policy or Policy()
         self.skew = 0.0
+        self.downloads = connections.downloads
         self._connections = connections
         self._access = access
         self._session = session[:32]

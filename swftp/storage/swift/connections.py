@@ -20,6 +20,26 @@ from swftp import sockets
 
 RECEIVE = 512 << 10
 """Bytes read at once.  Each download may hold so many more than its share of memory."""
+TOGETHER = 2 << 20
+"""Bytes that all downloads together read at once, where there are many; one that was paused, as its client stopped
+reading, holds what it read last."""
+LEAST_RECEIVE = 64 << 10
+
+
+class Downloads:
+    """
+    Bodies that are being read.
+
+    :ivar count: how many.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    @property
+    def piece(self) -> int:
+        """Bytes that each of them should read at once."""
+        return max(LEAST_RECEIVE, min(RECEIVE, TOGETHER // max(1, self.count)))
 
 
 @implementer(IStreamClientEndpoint)
@@ -72,6 +92,7 @@ class Connections:
 
     :ivar metadata: `IAgent` for requests without file content.
     :ivar bulk: `IAgent` for file content.
+    :ivar downloads: what is coming in over `bulk`.
     """
 
     metadata: IAgent
@@ -96,6 +117,7 @@ class Connections:
         endpoints = _Endpoints(reactor, policy or trust(), connect_timeout)
         make_pool: Any = HTTPConnectionPool
         make_agent: Any = Agent.usingEndpointFactory
+        self.downloads = Downloads()
         self._pools: list[Any] = []
 
         def agent() -> IAgent:

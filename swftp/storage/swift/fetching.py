@@ -21,7 +21,7 @@ from twisted.web.client import ResponseDone
 from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 from zope.interface import implementer
 
-from swftp import errors
+from swftp import errors, sockets
 from swftp.entries import Entry, Kind
 from swftp.interfaces import IByteSink
 from swftp.storage.swift.bodies import Hangup, Watchdog, collect
@@ -41,7 +41,12 @@ class _Pipe(Protocol):
         self.done: Deferred[Exception | None] = Deferred(lambda _: self.abort(errors.Interrupted()))
 
     def connectionMade(self) -> None:
+        self.pace()
         self._fetch.connected(self)
+
+    def pace(self) -> None:
+        """Read less at a time while many read."""
+        sockets.read_at_once(getattr(self.transport, "_producer", None), self._fetch.downloads.piece)
 
     def dataReceived(self, data: bytes) -> None:
         self._watchdog.seen = True
@@ -81,6 +86,7 @@ class Fetch:
         """
         :param lost: tells whether the byte at an offset is gone for good; asked where the store cannot give it.
         """
+        self.downloads = client.downloads
         self._client = client
         self._names = names
         self._sink = sink
@@ -104,6 +110,7 @@ class Fetch:
         """See `IPushProducer`."""
         self._paused = False
         if self._pipe is not None:
+            self._pipe.pace()
             self._pipe.transport.resumeProducing()  # type: ignore[union-attr]
 
     def stopProducing(self) -> None:
@@ -268,12 +275,14 @@ class Fetch:
             lambda: self._paused,
         )
         pipe = _Pipe(self, watchdog)
+        self.downloads.count += 1
         try:
             response.deliverBody(pipe)  # type: ignore[no-untyped-call]
             if self._paused:
                 self.pauseProducing()
             error = await pipe.done
         finally:
+            self.downloads.count -= 1
             watchdog.stop()
             self._pipe = None
         if self._end is None and error is None:

@@ -24,6 +24,7 @@ from zope.interface import implementer
 
 from swftp.interfaces import Access, IAccess
 from swftp.storage.swift import Limits, Options, Policy, SwiftClient
+from swftp.storage.swift.connections import Downloads
 from swftp.storage.swift.features import KINDS
 
 ACCOUNT = "/v1/AUTH_test"
@@ -302,6 +303,7 @@ class Agents:
             return Agent.usingEndpointFactory(clock, Endpoint(swift), pool)
 
         self.metadata, self.bulk = agent(), agent()
+        self.downloads = Downloads()
 
 
 @implementer(IAccess)
