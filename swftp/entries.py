@@ -41,6 +41,8 @@ class Entry:
 
 UNSEEN = Entry(name="", kind=Kind.FILE)
 """Stands for "nobody looked" where None says that nothing is there; compare by identity."""
+UNLIKELY = Entry(name="", kind=Kind.FILE)
+"""Stands for "nobody looked, but most likely nothing is there"; compare by identity."""
 
 
 @dataclass(frozen=True, slots=True)

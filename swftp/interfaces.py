@@ -88,8 +88,9 @@ class IStorage(Interface):
 
         :param exclusive: fail with `AlreadyExists` where something stands at *path* (best effort).
         :param replaces: what `stat` with ``follow=False`` said of *path* not long ago (None: nothing is there);
-            saves the driver a request.
+            saves the driver a request.  `UNLIKELY`: the store finds out as it stores.
         :raises IsDirectory: a directory stands there (found where that costs no request of its own).
+        :raises Changed: *replaces* is `UNLIKELY`, and a link is there.
         :raises QuotaExceeded: nothing was stored.
         :raises StateUnknown: storage did not confirm, and looking it up did not settle it.
         """

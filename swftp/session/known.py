@@ -45,6 +45,8 @@ class Known:
         self._entries: OrderedDict[Path, _Sight] = OrderedDict()
         """What stands at a path itself; where a link leads is not remembered: that changes under another name."""
         self._directories: OrderedDict[Path, float] = OrderedDict()
+        self._made: dict[Path, _Sight] = {}
+        """Directories that were made here, and have what their makers put there."""
         self._pages = Pages(CAPACITY)
         self._timer: IDelayedCall | None = None
 
@@ -73,6 +75,17 @@ class Known:
     def is_directory(self, path: Path) -> bool:
         """Whether a directory was at *path* not long ago."""
         return path.is_root or self._directories.get(path, 0.0) > self._clock.seconds()
+
+    def unlikely(self, path: Path) -> bool:
+        """Whether most likely no object is at *path*: its directory is new, and nobody here put one there since."""
+        made = self._made.get(path.parent)
+        return made is not None and made.until > self._clock.seconds() and not self._changes.since(made.serial, path)
+
+    def made(self, path: Path) -> None:
+        """The directory *path* was made just now."""
+        entry = Entry(name=path.name, kind=Kind.DIRECTORY)
+        self.learn(path, entry, self.mark)
+        self._made[path] = _Sight(entry, self._clock.seconds() + DIRECTORY_LIFETIME, self.mark)
 
     def learn(self, path: Path, entry: Entry | None, mark: int) -> None:
         """
@@ -136,7 +149,7 @@ class Known:
         self._entries.pop(path, None)
         self._pages.forget(path)
         if path in self._directories:
-            for known in (self._entries, self._directories):
+            for known in (self._entries, self._directories, self._made):
                 for other in [other for other in known if path.covers(other)]:
                     del known[other]
 
@@ -144,6 +157,7 @@ class Known:
         """Forget everything."""
         self._entries.clear()
         self._directories.clear()
+        self._made.clear()
         self._pages.clear()
         if self._timer is not None:
             self._timer.cancel()
@@ -154,8 +168,9 @@ class Known:
         for path in [path for path, seen in self._entries.items() if seen.until <= now]:
             del self._entries[path]
         self._pages.expire(now)
+        self._made = {path: made for path, made in self._made.items() if made.until > now}
         self._timer = None
-        if self._entries or self._pages:
+        if self._entries or self._pages or self._made:
             self._set_timer()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from swftp import errors
-from swftp.entries import UNSEEN, Entry, Kind
+from swftp.entries import UNLIKELY, UNSEEN, Entry, Kind
 from swftp.interfaces import IStorage
 from swftp.paths import Path, check_new, resolve
 from swftp.session.files import OpenMode
@@ -137,6 +137,8 @@ class Lookup:
                 return None
             if known is not None and known.kind is Kind.FILE:
                 return known
+        if self.replaced(inside) is UNLIKELY and mode.create and mode.truncate and not mode.exclusive:
+            return None
         mark = self.known.mark
         try:
             entry = await self._storage.stat(inside, follow=False, implied=False)
@@ -145,6 +147,11 @@ class Lookup:
             return None
         self.known.learn(inside, entry, mark)
         return entry
+
+    def replaced(self, inside: Path) -> Entry | None:
+        """What a file that is stored at *inside* replaces, as far as it is known: see `IStorage.store`."""
+        known = self.known.get(inside, follow=False)
+        return UNLIKELY if known is UNSEEN and self.known.unlikely(inside) else known
 
     def _linked(self, entry: Entry) -> Path:
         """Where the symbolic link *entry* leads."""

@@ -192,7 +192,7 @@ class Session:
                     target,
                     attributes,
                     ready=ready,
-                    replaces=lambda: self._known.get(upload.path, follow=False),
+                    replaces=lambda: self._lookup.replaced(upload.path),
                 )
                 writer = Writer(self, path, inside, upload)
                 self._files.add(writer)
@@ -254,7 +254,7 @@ class Session:
                 await self._storage.make_directory(inside)
             finally:
                 self._known.changed(inside)
-            self._known.learn(inside, Entry(name=inside.name, kind=Kind.DIRECTORY), self._known.mark)
+            self._known.made(inside)
 
     async def remove_directory(self, path: Path) -> None:
         """See `IStorage.remove_directory`; a file that is being written in it counts."""

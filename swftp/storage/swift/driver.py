@@ -16,7 +16,7 @@ from twisted.web.iweb import UNKNOWN_LENGTH
 from zope.interface import implementer
 
 from swftp import errors
-from swftp.entries import UNSEEN, Attributes, Entry, Kind, Page, Usage
+from swftp.entries import UNLIKELY, UNSEEN, Attributes, Entry, Kind, Page, Usage
 from swftp.interfaces import IByteSink, IByteSource, IQuota, IStorage
 from swftp.paths import Path
 from swftp.storage.swift import describe
@@ -27,6 +27,7 @@ from swftp.storage.swift.listing import Lister
 from swftp.storage.swift.manifests import Segment
 from swftp.storage.swift.objects import Names, Objects, in_parallel
 from swftp.storage.swift.options import Options
+from swftp.storage.swift.replacing import Replacing
 from swftp.storage.swift.segments import Segments, copy_patience
 from swftp.storage.swift.trees import Trees
 
@@ -67,6 +68,8 @@ class SwiftStorage:
             tree_limit=options.tree_limit,
             in_listings=options.times_in_listings,
         )
+        self._replacing = Replacing(self._objects, self._segments)
+        self._replaced = self._replacing.segments_of
         self._background: set[Deferred[object]] = set()
 
     # What is there
@@ -162,6 +165,11 @@ class SwiftStorage:
         replaces: Entry | None = UNSEEN,
     ) -> Entry:
         """See `IStorage.store`: one PUT, and one HEAD before it where nobody looked and it may replace."""
+        if replaces is UNLIKELY and source.replayable and not exclusive:
+            try:
+                return await self.store(path, source, attributes, True, None)
+            except errors.AlreadyExists:
+                replaces = await self._replacing.in_the_way(path)
         size = source.length
         if size is not UNKNOWN_LENGTH and int(size) > self.limits.max_file_size:
             raise errors.TooLarge()
@@ -175,23 +183,6 @@ class SwiftStorage:
         answer = await self._trees.patiently(path, request, expected)
         self._stored(path, old, set())
         return self._made(path, headers, answer["etag"], int(answer["content-length"]))
-
-    async def _replaced(
-        self, path: Path, exclusive: bool, replaces: Entry | None
-    ) -> tuple[Sequence[Segment], Sequence[Names]]:
-        """Segments of what stands at *path* and will be replaced; refuses what cannot be."""
-        if not path.object:
-            raise errors.PermissionDenied("files live in containers")
-        if replaces is UNSEEN and not exclusive:
-            headers = await self._objects.head(names_of(path), follow=False)
-            replaces = None if headers is None else describe.entry_of(path.name, headers)
-        if replaces is None or replaces is UNSEEN:
-            return [], []
-        if replaces.kind is Kind.DIRECTORY:
-            raise errors.AlreadyExists() if exclusive else errors.IsDirectory()
-        if replaces.detail.get("large") != "slo":
-            return [], []
-        return await self._segments.read(names_of(path))
 
     def _headers(self, path: Path, attributes: Attributes, exclusive: bool) -> tuple[dict[str, str], dict[str, str]]:
         """Headers of the PUT that makes a file, and what HEAD shows of them."""

@@ -10,7 +10,7 @@ from twisted.internet.defer import maybeDeferred
 from swftp import errors
 from swftp.entries import Attributes
 from swftp.paths import resolve
-from swftp.session import OpenMode, Session
+from swftp.session import OpenMode, Session, Writer
 from swftp.storage.swift.driver import DLO_LOOKUPS
 from swftp.transfer.budget import Budget
 from tests.storage.bytes import md5
@@ -18,6 +18,7 @@ from tests.storage.swift.scripted import ScriptedCase
 from tests.storage.swift.test_faults import FILE, HEAD, THE_PUT
 from tests.storage.swift.test_requests import row
 
+NEW = OpenMode(create=True, truncate=True)
 LISTING = "GET /c?format=json&limit=1000&delimiter=/"
 
 
@@ -73,9 +74,8 @@ class ThriftTests(ScriptedCase):
     def test_new_file(self) -> None:
         """A new small file in a directory that was listed is one look and one PUT."""
         self.listed(row("g"))
-        mode = OpenMode(create=True, truncate=True)
         self.swift.expect("HEAD /c/f?symlink=get", 404)
-        writer = self.done(self.session.open_writer(resolve("/c/f"), mode, Attributes(), lambda: None))
+        writer = self.done(self.session.open_writer(resolve("/c/f"), NEW, Attributes(), lambda: None))
         writer.write(0, [b"data"], 4)
         self.swift.expect(THE_PUT, 201, headers={"Etag": md5(b"data")})
         self.done(writer.close())
@@ -83,6 +83,105 @@ class ThriftTests(ScriptedCase):
     def test_many_empty_files(self) -> None:
         """What a listing calls empty may be a large object of another tool: it is not taken for granted."""
         self.listed(*[row(f"{i:03d}", bytes=0, hash=md5(b"")) for i in range(DLO_LOOKUPS + 1)])
-        self.swift.expect("HEAD /c/007", headers={**HEAD, "X-Object-Manifest": "c_parts/x"}, length=4)
+        self.swift.expect("HEAD /c/007?symlink=get", headers={**HEAD, "X-Object-Manifest": "c_parts/x"}, length=4)
         reader = self.done(self.session.open_reader(resolve("/c/007"), lambda: None))
         self.assertEqual(reader.entry.size, 4)
+
+
+class NewDirectoryTests(ScriptedCase):
+    """Files in a directory that this login has just made."""
+
+    PUT = "PUT /c/d/f"
+    LOOK = "HEAD /c/d/f?symlink=get"
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.session = Session(
+            self.storage, budget=Budget(1 << 24, self.clock), clock=self.clock, offload=maybeDeferred
+        )
+        self.swift.expect("GET /c?format=json&limit=1&prefix=d/", body=b"[]")
+        self.swift.expect("PUT /c/d", 201, headers={"Etag": md5(b"")})
+        self.done(self.session.make_directory(resolve("/c/d")))
+        self.swift.requests.clear()
+
+    def opened(self, path: str = "/c/d/f", mode: OpenMode = NEW) -> Writer:
+        """A new small file, open."""
+        writer: Writer = self.done(self.session.open_writer(resolve(path), mode, Attributes(), lambda: None))
+        writer.write(0, [b"data"], 4)
+        return writer
+
+    def stored(self, line: str = PUT) -> None:
+        """The store takes the file."""
+        self.swift.expect(line, 201, headers={"Etag": md5(b"data")})
+
+    def test_one_request(self) -> None:
+        """Nothing but the PUT, which the store refuses where something is after all."""
+        self.turn(30.0)
+        for name in "abc":
+            writer = self.opened(f"/c/d/{name}")
+            self.stored(f"PUT /c/d/{name}")
+            self.done(writer.close())
+        self.assertEqual([seen.headers.get("if-none-match") for seen in self.swift.requests], ["*"] * 3)
+
+    def test_for_a_minute(self) -> None:
+        """Then it is a directory like any other."""
+        self.turn(61.0)
+        self.swift.expect(self.LOOK, 404)
+        self.swift.expect("HEAD /c/d?symlink=get", headers={"Content-Type": "application/directory"}, length=0)
+        writer = self.opened()
+        self.stored()
+        self.done(writer.close())
+
+    def test_what_was_put_there(self) -> None:
+        """A name that this process gave to something is looked at, and so is one that is to be kept or read."""
+        writer = self.opened()
+        self.stored()
+        self.done(writer.close())
+        self.turn(5.0)
+        self.swift.expect(self.LOOK, headers=HEAD, length=4)
+        self.opened()
+        self.swift.expect("HEAD /c/d/g?symlink=get", 404)
+        self.opened("/c/d/g", OpenMode(create=True))
+
+    def test_file_in_the_way(self) -> None:
+        """A file that another gateway put there meanwhile is replaced."""
+        writer = self.opened()
+        self.swift.expect(self.PUT, 412)
+        self.swift.expect(self.LOOK, headers=HEAD, length=4)
+        self.stored()
+        self.done(writer.close())
+        self.assertNotIn("if-none-match", self.swift.requests[-1].headers)
+
+    def test_gone_again(self) -> None:
+        """What is no longer in the way is in nobody's way."""
+        writer = self.opened()
+        self.swift.expect(self.PUT, 412)
+        self.swift.expect(self.LOOK, 404)
+        self.stored()
+        self.done(writer.close())
+
+    def test_directory_in_the_way(self) -> None:
+        """It stays."""
+        writer = self.opened()
+        self.swift.expect(self.PUT, 412)
+        self.swift.expect(self.LOOK, headers={"Content-Type": "application/directory"}, length=0)
+        self.fails(errors.IsDirectory, writer.close())
+
+    def test_link_in_the_way(self) -> None:
+        """It stays, and what it leads to: nobody knew at OPEN whom to follow."""
+        writer = self.opened()
+        self.swift.expect(self.PUT, 412)
+        self.swift.expect(self.LOOK, headers={**HEAD, "X-Symlink-Target": "c/x"}, length=0)
+        self.fails(errors.Changed, writer.close())
+
+    def test_answer_lost(self) -> None:
+        """Our own file, stored by the attempt that got no answer, is not in our way."""
+        writer = self.opened()
+        first = self.swift.expect(self.PUT, reset=True)
+        seen: list[Any] = []
+        first.check = seen.append
+        found = {**HEAD, "X-Object-Meta-Mtime": "1700000000"}
+        self.swift.expect(self.LOOK, 404)
+        self.swift.expect(self.PUT, 412)
+        self.swift.expect(self.LOOK, headers=found, length=4)
+        self.done(writer.close())
