@@ -23,6 +23,8 @@ V = TypeVar("V")
 
 LIFETIME = 3.0
 """Seconds an entry is good for."""
+WORN = 30.0
+"""Seconds after which a page that is no longer good is not worth renewing."""
 DIRECTORY_LIFETIME = 60.0
 """Seconds a directory is believed to be there: if it is not, the store says so at CLOSE instead of at OPEN."""
 CAPACITY = 4096
@@ -104,16 +106,21 @@ class Known:
             self._learn_parents(path, now + DIRECTORY_LIFETIME)
         self._set_timer()
 
-    def learn_page(self, directory: Path, entries: Sequence[Entry], mark: int) -> None:
+    def worn(self, path: Path) -> tuple[Path, str | None] | None:
+        """Directory of a page, and `IStorage.list`'s *after*, to be asked for again; None: better look at *path*."""
+        page = self._pages.worn(path, self._clock.seconds())
+        return None if page is None else (path.parent, page.after)
+
+    def learn_page(self, directory: Path, entries: Sequence[Entry], after: str | None, mark: int) -> None:
         """
-        *entries* stand in *directory*.
+        *entries* are the page *after* of *directory*.
 
         :param mark: `mark` as it was before.
         """
         if not entries:
             return
         now = self._clock.seconds()
-        self._pages.add(directory, entries, now + LIFETIME, mark)
+        self._pages.add(directory, entries, after, now + LIFETIME, mark)
         if others := [path for path in self._directories if path.parent == directory]:
             names = {entry.name for entry in entries if entry.kind is not Kind.DIRECTORY}
             for path in others:
@@ -167,7 +174,7 @@ class Known:
         now = self._clock.seconds()
         for path in [path for path, seen in self._entries.items() if seen.until <= now]:
             del self._entries[path]
-        self._pages.expire(now)
+        self._pages.expire(now - WORN)
         self._made = {path: made for path, made in self._made.items() if made.until > now}
         self._timer = None
         if self._entries or self._pages or self._made:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from swftp import errors
-from swftp.entries import UNLIKELY, UNSEEN, Entry, Kind
+from swftp.entries import UNLIKELY, UNSEEN, Entry, Kind, Page
 from swftp.interfaces import IStorage
 from swftp.paths import Path, check_new, resolve
 from swftp.session.files import OpenMode
@@ -38,10 +38,29 @@ class Lookup:
 
         :param fresh: ask, whatever is remembered.
         """
-        entry = UNSEEN if fresh else self.known.get(inside, follow=False)
+        entry = UNSEEN if fresh else await self.seen(inside)
         if entry is UNSEEN or entry is None:
             entry = await self._look(inside)
         return await self._storage.stat(inside) if follow and entry.kind is Kind.SYMLINK else entry
+
+    async def seen(self, inside: Path) -> Entry | None:
+        """What is remembered of *inside* itself, as `Known.get`; a page that is worked through is renewed for it."""
+        entry = self.known.get(inside, follow=False)
+        worn = self.known.worn(inside) if entry is UNSEEN else None
+        if worn is not None:
+            try:
+                await self.page(*worn)
+            except errors.StorageError:
+                return UNSEEN
+            entry = self.known.get(inside, follow=False)
+        return entry
+
+    async def page(self, inside: Path, after: str | None) -> Page:
+        """See `IStorage.list`."""
+        mark = self.known.mark
+        page = await self._storage.list(inside, after)
+        self.known.learn_page(inside, page.entries, after, mark)
+        return page
 
     async def _look(self, inside: Path) -> Entry:
         mark = self.known.mark
@@ -60,7 +79,9 @@ class Lookup:
 
         :raises IsDirectory: it is none.
         """
-        entry = self.known.get(inside)
+        entry = await self.seen(inside)
+        if entry is not None and entry.kind is Kind.SYMLINK:
+            entry = UNSEEN
         certain = entry is UNSEEN or entry is None or entry.version is None
         if entry is None or certain:
             entry = await self.stat(inside, fresh=True)

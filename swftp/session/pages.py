@@ -2,7 +2,8 @@
 Pages of listings that a session saw a moment ago, kept as they came.
 
 A listing of ten thousand names is read far more often than any of them is asked for: an index of a page is made when
-the first of its names is.
+the first of its names is.  Who works through a directory file by file (``get *``, ``rm *``) soon asks for more than
+is still good: one more request for the page then saves one for each file.
 """
 
 from __future__ import annotations
@@ -12,19 +13,27 @@ from collections.abc import Iterator, Sequence
 from swftp.entries import Entry
 from swftp.paths import Path
 
+WORKED_THROUGH = 8
+"""Times that a page's names were asked for before it is worth asking the store for all of it again."""
+NEVER = -(1 << 60)
+
 
 class Page:
     """
     One page.
 
+    :ivar after: what the store was asked for it with; see `IStorage.list`.
     :ivar until: seconds of the clock to which it is good.
+    :ivar uses: how often one of its names was asked for.
     :ivar serial: of the last change that it can show.
     """
 
-    __slots__ = ("_entries", "_index", "serial", "until")
+    __slots__ = ("_entries", "_index", "after", "serial", "until", "uses")
 
-    def __init__(self, entries: Sequence[Entry], until: float, serial: int) -> None:
+    def __init__(self, entries: Sequence[Entry], after: str | None, until: float, serial: int) -> None:
         self._entries = entries
+        self.after = after
+        self.uses = 0
         self._index: dict[str, Entry] | None = None
         self.until = until
         self.serial = serial
@@ -51,9 +60,10 @@ class Pages:
     def __bool__(self) -> bool:
         return bool(self._pages)
 
-    def add(self, directory: Path, entries: Sequence[Entry], until: float, serial: int) -> None:
-        """*entries* are some of those in *directory*."""
-        self._pages.append((directory, Page(entries[: self._capacity], until, serial)))
+    def add(self, directory: Path, entries: Sequence[Entry], after: str | None, until: float, serial: int) -> None:
+        """*entries* are the page *after* of *directory*."""
+        self._pages = [(where, page) for where, page in self._pages if where != directory or page.after != after]
+        self._pages.append((directory, Page(entries[: self._capacity], after, until, serial)))
         while sum(len(page) for _, page in self._pages) > self._capacity:
             del self._pages[0]
 
@@ -65,8 +75,17 @@ class Pages:
         for page in self._of(path.parent) if self._pages else ():
             entry = page.index.get(path.name)
             if entry is not None:
+                page.uses += 1
                 return page, entry
         return None
+
+    def worn(self, path: Path, now: float) -> Page | None:
+        """The page of *path* that is good no more at *now*, if it is being worked through; each page once."""
+        found = self.find(path)
+        if found is None or found[0].until > now or found[0].uses < WORKED_THROUGH:
+            return None
+        found[0].uses = NEVER
+        return found[0]
 
     def discard(self, path: Path) -> None:
         """What is known of *path* is known better."""
@@ -78,9 +97,9 @@ class Pages:
         self.discard(path)
         self._pages = [(where, page) for where, page in self._pages if not path.covers(where)]
 
-    def expire(self, now: float) -> None:
-        """Drop what is good no more at *now*."""
-        self._pages = [(where, page) for where, page in self._pages if page.until > now]
+    def expire(self, time: float) -> None:
+        """Drop what was good until *time* at most."""
+        self._pages = [(where, page) for where, page in self._pages if page.until > time]
 
     def clear(self) -> None:
         """Forget everything."""

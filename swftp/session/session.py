@@ -143,9 +143,7 @@ class Session:
 
         async def page(after: str | None) -> Page:
             async with self._order.turn(look_below(inside)):
-                mark = self._known.mark
-                found = await self._storage.list(inside, after)
-                self._known.learn_page(inside, found.entries, mark)
+                found = await self._lookup.page(inside, after)
                 return replace(found, entries=self._lookup.shown_in(path, found.entries))
 
         return Listing(await page(None), page)
@@ -231,7 +229,7 @@ class Session:
         inside = self._inside(path)
         async with self._order.turn(change(inside)):
             writers = self._files.below(inside)
-            seen = self._known.get(inside, follow=False)
+            seen = await self._lookup.seen(inside)
             believed = seen is not None and seen.kind is not Kind.DIRECTORY
             try:
                 await self._storage.remove(inside, seen if believed else UNSEEN)

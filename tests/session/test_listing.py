@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from typing import Any
+
 from swftp import errors
 from swftp.entries import Attributes, Entry
 from swftp.paths import Path, resolve
@@ -150,6 +154,56 @@ class RememberedTests(SessionCase):
         self.refused(
             errors.NotDirectory, self.session.open_writer(BOX.child("d").child("y"), NEW, Attributes(), nothing)
         )
+
+    def work_through(self, what: Callable[[Path], Coroutine[Any, Any, object]]) -> dict[str, int]:
+        """Do *what* with each of many files, two a second; the requests made, by verb."""
+        self.fill(60)
+        self.read()
+        for number in range(60):
+            self.do(what(BOX.child(f"{number:05}")))
+            self.clock.advance(0.5)
+        return Counter(request.split()[0] for request in self.requests)
+
+    def test_get_all(self) -> None:
+        """Who takes one file after the other of what he listed costs a listing now and then, no look at each."""
+
+        async def get(path: Path) -> None:
+            await self.session.stat(path)
+            (await self.session.open_reader(path, nothing)).close()
+
+        made = self.work_through(get)
+        self.assertLess(made["stat"], 9)
+        self.assertLess(made["list"], 12)
+
+    def test_remove_all(self) -> None:
+        """And who removes them."""
+        made = self.work_through(self.session.remove)
+        self.assertLess(made["list"], 12)
+        self.assertEqual(made["remove"], 60)
+        self.assertEqual(self.do(self.session.listing(BOX))._page.entries[0].name, "other")
+
+    def test_change_while_working_through(self) -> None:
+        """What another gateway changes is seen as soon as by anybody."""
+        self.fill(60)
+        self.read()
+        for number in range(20):
+            self.storage[f"/box/{number:05}"] = bytes(number)
+            self.clock.advance(3.1)
+            self.assertEqual(self.stat(f"{number:05}").size, number)
+
+    def test_only_one_renews(self) -> None:
+        """Many who ask at the same time do not all ask for a listing."""
+        self.fill(60)
+        self.read()
+        for number in range(30):
+            self.stat(f"{number:05}")
+        self.clock.advance(3.1)
+        self.held["list"] = []
+        waiting = [self.start(self.session.stat(BOX.child(f"{number:05}"))) for number in range(30)]
+        self.release("list")
+        for stat in waiting:
+            self.assertEqual(self.successResultOf(stat).size, 1)
+        self.assertEqual(self.requests.count("list /box"), 1)
 
     def test_given_back(self) -> None:
         """Entries of a listing live for seconds."""

@@ -152,7 +152,7 @@ class RequestsTests(SessionCase):
     def test_memory_is_given_back(self) -> None:
         """What is remembered is forgotten by itself: an idle session has no timer and no entry."""
         self.do(self.session.listing(BOX))
-        self.clock.pump([4.0] * 3)
+        self.clock.pump([4.0] * 10)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
