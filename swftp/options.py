@@ -56,6 +56,7 @@ def makeService(options: Options) -> IService:
     """What twistd runs; a key that cannot be used ends it as a bad option does."""
     from swftp import service  # imports the reactor, which twistd's own options choose first
 
+    service.steady()
     try:
         return Announced(service.make_service(options.config, options.warnings))
     except ConfigError as error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -231,6 +232,7 @@ def sweep(
     :raises ConfigError: the configuration cannot be used.
     :raises SystemExit: the exit status.
     """
+    steady()
     settings = wiring.auth_settings(config, environ)
     threads = Threads("auth", settings.threads, the_reactor)
     auth = wiring.authentication(config, settings, the_reactor, threads.run)
@@ -274,14 +276,25 @@ def hear_signals(reactor: Any, act: Callable[[], None]) -> None:
         signal.signal(number, lambda *_: reactor.callFromThread(act))
 
 
+def steady(reactor: Any = the_reactor) -> None:
+    """
+    Put the timers of *reactor* on a clock that nobody sets, before the first one is started.
+
+    Its own is the wall clock: moved forward by an hour it would end all that may last as long, moved back it would
+    stop every timer for that hour.
+    """
+    reactor.seconds = time.monotonic
+
+
 def run(make: Callable[[Any], IService]) -> None:
     """
     Run the service that *make* makes of the reactor until a signal or the service itself stops the reactor.
 
     :raises CannotListenError: the port is taken.
     """
-    service = make(the_reactor)
     reactor: Any = the_reactor
+    steady(reactor)
+    service = make(reactor)
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     service.privilegedStartService()  # type: ignore[no-untyped-call]
     service.startService()  # type: ignore[no-untyped-call]

@@ -7,6 +7,7 @@ What a store can do is asked by the first login that needs to know, and never st
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -44,6 +45,9 @@ class Shared:
     """What all logins of a process share."""
 
     clock: IReactorTime
+    """For what lasts: nobody sets it."""
+    wall: Callable[[], float]
+    """Seconds since the epoch, as this machine believes."""
     connections: Connections
     policy: Policy
     options: Options
@@ -75,7 +79,14 @@ class Stores:
         return kind(self._client(access, session), self.shared.options, limits)
 
     def _client(self, access: IAccess, session: str) -> SwiftClient:
-        return SwiftClient(self.shared.clock, self.shared.connections, access, self.shared.policy, session=session)
+        return SwiftClient(
+            self.shared.clock,
+            self.shared.connections,
+            access,
+            self.shared.policy,
+            wall=self.shared.wall,
+            session=session,
+        )
 
     async def _limits(self, access: IAccess) -> Limits:
         """What the store can do; the usual where it does not say so in time."""
@@ -126,6 +137,7 @@ class Account(ConchUser):
             self._storage,
             budget=shared.budget,
             clock=shared.clock,
+            wall=shared.wall,
             offload=shared.offload,
             limits=shared.sessions,
             changes=shared.changes,

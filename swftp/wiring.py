@@ -7,6 +7,7 @@ Nothing here starts anything: no thread, no connection, no timer.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path as FilePath
@@ -81,6 +82,7 @@ def authentication(
             settings,
             clock,
             in_thread,
+            wall=time.time,
             random=os.urandom(32),
             throttle=chosen(config.throttle, ThrottleSettings),
             files=chosen(config.auth, assembly.KeyFiles),
@@ -161,6 +163,7 @@ def shared(config: Config, auth: AuthSettings, reactor: Any, offload: Offload) -
         raise config.problem("auth", "cacert", str(error)) from error
     return Shared(
         clock=reactor,
+        wall=time.time,
         connections=Connections(
             reactor,
             num_persistent_connections=storage.num_persistent_connections,

@@ -53,6 +53,7 @@ def assemble(
     clock: IReactorTime,
     in_thread: InThread[Any],
     *,
+    wall: Callable[[], float],
     random: bytes,
     throttle: ThrottleSettings,
     files: KeyFiles,
@@ -77,7 +78,7 @@ def assemble(
         keys = _reloaded("authorized_keys", files.authorized_keys, read_keys, clock, in_thread)
         read_stored = partial(read_credentials, service=service)
         stored = _reloaded("credentials", files.credentials, read_stored, clock, in_thread)
-        checkers.append(PublicKeyChecker(keys, stored, cache, table, clock, root))
+        checkers.append(PublicKeyChecker(keys, stored, cache, table, wall, root))
     return Authentication(checkers=tuple(checkers), throttle=table)
 
 

@@ -6,7 +6,7 @@ An unknown login and a key that is not its own take one path, so that nobody lea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.conch.error import ValidPublicKey
@@ -14,7 +14,6 @@ from twisted.conch.ssh.keys import Key
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import ISSHPrivateKey, SSHPrivateKey
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import LogLevel
 from zope.interface import implementer
 
@@ -60,17 +59,18 @@ class PublicKeyChecker:
         credentials: Reloaded[Mapping[str, Credential]],
         cache: AccessCache,
         throttle: Throttle,
-        clock: IReactorTime,
+        wall: Callable[[], float],
         root: Path = ROOT,
     ) -> None:
         """
+        :param wall: seconds since the epoch.
         :param root: what every client sees as ``/``; a key's own root is taken from there.
         """
         self._keys = keys
         self._credentials = credentials
         self._cache = cache
         self._throttle = throttle
-        self._clock = clock
+        self._wall = wall
         self._journal = Journal(throttle)
         self._root = root
 
@@ -108,7 +108,7 @@ class PublicKeyChecker:
         keys = await self._keys.get()
         name = offered.username.decode("utf-8", "replace")
         for key in keys.get(name, ()):
-            if key.blob == offered.blob and key.admits(peer, self._clock.seconds()):
+            if key.blob == offered.blob and key.admits(peer, self._wall()):
                 return key
         return None
 

@@ -58,6 +58,7 @@ class Session:
         *,
         budget: Budget,
         clock: IReactorTime,
+        wall: Callable[[], float],
         offload: Offload,
         limits: SessionLimits | None = None,
         changes: Changes | None = None,
@@ -67,14 +68,13 @@ class Session:
     ) -> None:
         """
         :param budget: memory of all transfers of the process.
-        :param clock: its seconds are those since the epoch.
+        :param clock: for what lasts; *wall*: seconds since the epoch.
         :param offload: runs what would hold up the reactor; see `swftp.transfer.hashing.Offload`.
         :param changes: those of all sessions of the process.
         :param root: what the client sees as ``/``.
         """
-        self.user, self.peer, self.clock = user, peer, clock
-        self._storage = storage
-        self._root = root
+        self.user, self.peer, self.clock, self.wall = user, peer, clock, wall
+        self._storage, self._root = storage, root
         self._limits = limits or SessionLimits()
         self._known = Known(clock, changes or Changes())
         self._lookup = Lookup(storage, self._known, root)
@@ -87,6 +87,7 @@ class Session:
             budget=budget,
             group=Group(self._limits.memory),
             clock=clock,
+            wall=wall,
             offload=offload,
             limits=self._limits.transfer,
             background=self._background.run,
@@ -326,7 +327,7 @@ class Session:
                 stored = await self._storage.copy(old, target)
                 if stored.size != seen.size or None is not stored.digest != seen.digest is not None:
                     raise errors.Changed("source changed while it was copied")
-                await self._storage.update(target, replace(told, mtime=told.mtime or self.clock.seconds()))
+                await self._storage.update(target, replace(told, mtime=told.mtime or self.wall()))
             finally:
                 writer.lost()
                 self._known.changed(target)

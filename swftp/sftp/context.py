@@ -22,7 +22,6 @@ class Context:
 
     session: Session
     clock: IReactorTime
-    """Its seconds are those since the epoch."""
     table: HandleTable
     replies: IReplies
     cwd: Path = field(default=ROOT)

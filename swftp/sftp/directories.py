@@ -55,7 +55,7 @@ class DirectoryHandle(Handle):
 
     def batch(self, context: Context) -> list[bytes]:
         """Entries for one reply, packed."""
-        now = context.clock.seconds()
+        now = context.session.wall()
         packed: list[bytes] = []
         size = 0
         while self._left and size < BATCH_BYTES:

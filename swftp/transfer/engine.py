@@ -44,6 +44,9 @@ class Engine:
     budget: Budget
     group: Group
     clock: IReactorTime
+    """For what lasts."""
+    wall: Callable[[], float]
+    """Seconds since the epoch."""
     offload: Offload
     limits: TransferLimits
     background: Callable[[Coroutine[Any, Any, object]], None]

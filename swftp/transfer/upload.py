@@ -97,7 +97,7 @@ class Upload:
         """The file as its own handle sees it."""
         mtime = self.attributes.mtime
         if mtime is None:
-            mtime = self.base.mtime if self.base is not None and not self.changed else self.engine.clock.seconds()
+            mtime = self.base.mtime if self.base is not None and not self.changed else self.engine.wall()
         mode = self.attributes.mode
         if mode is None and self.base is not None:
             mode = self.base.mode

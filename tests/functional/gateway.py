@@ -13,7 +13,7 @@ import re
 import signal
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -49,6 +49,7 @@ class Gateway:
     """
 
     host = "127.0.0.1"
+    program: Sequence[str] = (str(Path(sys.executable).with_name("twistd")),)
 
     def __init__(self, auth_url: str, options: Mapping[str, object] | None = None) -> None:
         self.name = f"gateway-{uuid.uuid4().hex[:6]}"
@@ -72,7 +73,7 @@ class Gateway:
 
     def start(self) -> None:
         """Start it, again where it was killed, and wait until it accepts."""
-        argv = [str(Path(sys.executable).with_name("twistd")), "-n", "--pidfile="]
+        argv = [*self.program, "-n", "--pidfile="]
         self.child = Child(self.name, [*argv, "swftp-sftp", "-c", str(self.config)])
         self.child.wait_for(lambda: answers(self.port, b"SSH-2.0-"))
 

@@ -55,6 +55,7 @@ class SessionCase(SynchronousTestCase):
             self.storage,
             budget=self.budget,
             clock=self.clock,
+            wall=self.clock.seconds,
             offload=maybeDeferred,
             limits=self.limits,
             changes=self.changes,

@@ -55,4 +55,6 @@ def at_once(function: Callable[..., Any], *args: Any) -> Deferred[Any]:
 
 def make_session(storage: MemoryStorage, clock: Clock, limits: SessionLimits | None = None) -> Session:
     """A session over *storage*."""
-    return Session(storage, budget=Budget(64 << 20, clock), clock=clock, offload=at_once, limits=limits)
+    return Session(
+        storage, budget=Budget(64 << 20, clock), clock=clock, wall=clock.seconds, offload=at_once, limits=limits
+    )

@@ -6,6 +6,7 @@ The server is the one of `tests.functional.swift`: one a test process, started w
 
 from __future__ import annotations
 
+import time
 import urllib.request
 from typing import Any
 
@@ -61,7 +62,7 @@ class RealSwiftCase(TestCase):
 
     def client(self, policy: Policy | None = None) -> SwiftClient:
         """A client of its own."""
-        return SwiftClient(reactor, self.connections, self.access, policy)
+        return SwiftClient(reactor, self.connections, self.access, policy, wall=time.time)
 
     async def open(self, options: Options | None = None, limits: Limits | None = None) -> SwiftStorage:
         """The account as a store."""

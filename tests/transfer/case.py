@@ -94,6 +94,7 @@ class TransferCase(SynchronousTestCase):
             budget=self.budget,
             group=Group(group or self.memory),
             clock=self.clock,
+            wall=self.clock.seconds,
             offload=maybeDeferred,
             limits=TransferLimits(**{"segment_size": self.segment_size, "reorder_window": 64 * KIB, **limits}),
             background=self.background,

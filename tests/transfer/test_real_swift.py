@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from hashlib import md5
 from random import Random
@@ -54,6 +55,7 @@ class RealSwiftTests(RealSwiftCase):
             storage,
             budget=self.budget,
             clock=reactor,  # type: ignore[arg-type]
+            wall=time.time,
             offload=partial(deferToThreadPool, reactor, pool),
             limits=SessionLimits(transfer=TransferLimits(segment_size=MIB)),
         )

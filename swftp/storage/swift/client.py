@@ -129,16 +129,20 @@ class SwiftClient:
         access: IAccess,
         policy: Policy | None = None,
         *,
+        wall: Callable[[], float],
         session: str = "",
         jitter: Callable[[], float] = random.random,
     ) -> None:
         """
+        :param clock: for what lasts; nobody sets it.
+        :param wall: seconds since the epoch, as this machine believes.
         :param session: our name of the session for the store's logs (``X-Trans-Id-Extra``), 32 characters are sent.
         :param jitter: a number in [0, 1) that keeps clients from coming back at the same moment.
         """
         self.clock = clock
         self.policy = policy or Policy()
-        self.skew = 0.0
+        self._wall = wall
+        self._epoch = wall() - clock.seconds()
         self.downloads = connections.downloads
         self._connections = connections
         self._access = access
@@ -148,8 +152,12 @@ class SwiftClient:
         self._turns = {bulk: DeferredSemaphore(limit) if limit else None for bulk in (False, True)}
 
     def now(self) -> float:
-        """The store's wall clock as its answers show it; a gateway whose own clock is wrong gives right times."""
-        return self.clock.seconds() + self.skew
+        """
+        The store's wall clock as its last answer showed it, in seconds since the epoch.
+
+        A gateway whose own clock is wrong, or is being set, gives right times.
+        """
+        return self.clock.seconds() + self._epoch
 
     async def request(self, request: Request, *accepted: int) -> Reply:
         """
@@ -312,8 +320,8 @@ class SwiftClient:
             date = parsedate_to_datetime(_header(response, b"Date")).timestamp()
         except (TypeError, ValueError):
             return
-        skew = date + 0.5 - self.clock.seconds()
-        self.skew = skew if abs(skew) > 2.0 else 0.0
+        skew = date + 0.5 - self._wall()  # a Date has whole seconds: ours is better where they agree
+        self._epoch = self._wall() - self.clock.seconds() + (skew if abs(skew) > 2.0 else 0.0)
 
     def _discard(self, response: IResponse) -> None:
         """Read and forget the body, so that its connection can be used again."""

@@ -322,7 +322,8 @@ class Tokens:
 
 
 class ScriptedCase(SynchronousTestCase):
-    """A store over a scripted Swift; ``self.swift`` is the script, ``self.clock`` the time."""
+    """A store over a scripted Swift; ``self.swift`` is the script, ``self.clock`` the time, ``self.moved`` how far
+    the wall clock was moved."""
 
     limits = Limits(bulk_delete=True, symlink=True)
     options = Options()
@@ -333,8 +334,13 @@ class ScriptedCase(SynchronousTestCase):
         self.clock.advance(1_700_000_000.0)
         self.swift = ScriptedSwift(self.clock)
         self.tokens = Tokens()
+        self.moved = 0.0
         agents: Any = Agents(self.clock, self.swift)
-        self.client = SwiftClient(self.clock, agents, self.tokens, self.policy, jitter=lambda: 0.0)
+
+        def wall() -> float:
+            return self.clock.seconds() + self.moved
+
+        self.client = SwiftClient(self.clock, agents, self.tokens, self.policy, wall=wall, jitter=lambda: 0.0)
         self.storage: Any = KINDS[True, True](self.client, self.options, self.limits)
 
     def begin(self, work: Awaitable[Any]) -> Deferred[Any]:

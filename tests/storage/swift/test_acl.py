@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from twisted.internet import reactor
@@ -32,7 +33,7 @@ class GuestTests(RealSwiftCase):
             self.box, {name.replace("_", "-"): value for name, value in headers.items()}
         )
         access = TempAuth(self.server.url, "test:guest", "guesting")
-        storage = await open_storage(SwiftClient(reactor, self.connections, access))
+        storage = await open_storage(SwiftClient(reactor, self.connections, access, wall=time.time))
         self.addCleanup(lambda: self._settled(storage))
         return storage
 
@@ -59,7 +60,7 @@ class GuestTests(RealSwiftCase):
         path = Path((self.box, "f"))
         await raises(errors.PermissionDenied, storage.stage(path, Source(b"data")))
         access = TempAuth(self.server.url)
-        owner: Any = await open_storage(SwiftClient(reactor, self.connections, access))
+        owner: Any = await open_storage(SwiftClient(reactor, self.connections, access, wall=time.time))
         await owner.discard([await owner.stage(path, Source(b"data"))])
         await storage.publish(path, [await storage.stage(path, Source(b"data"))], Attributes())
         self.assertEqual(await fetched(storage, path), b"data")

@@ -212,7 +212,7 @@ class ClientTests(ScriptedCase):
     def test_headers(self) -> None:
         """Extra headers and the session's name go along; the storage URL is rewritten, after a renewal, too."""
         agents: Any = self.client._connections
-        client = SwiftClient(self.clock, agents, self.tokens, self.policy, session="s" * 40)
+        client = SwiftClient(self.clock, agents, self.tokens, self.policy, wall=self.clock.seconds, session="s" * 40)
         self.swift.expect("HEAD ", 401)
         self.swift.expect("HEAD ", 204)
         self.done(client.request(Request(method="HEAD"), 204))

@@ -28,7 +28,11 @@ class ThriftTests(ScriptedCase):
     def setUp(self) -> None:
         super().setUp()
         self.session = Session(
-            self.storage, budget=Budget(1 << 24, self.clock), clock=self.clock, offload=maybeDeferred
+            self.storage,
+            budget=Budget(1 << 24, self.clock),
+            clock=self.clock,
+            wall=self.clock.seconds,
+            offload=maybeDeferred,
         )
 
     def listed(self, *rows: dict[str, Any]) -> None:
