@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import ClassVar
 
 from tests.functional.case import MIB, GatewayCase, content, need
-from tests.functional.processes import eventually
 from tests.functional.swift import PASSWORD, USER
 from tests.functional.trees import differences, leaves, plant
 
@@ -245,71 +244,6 @@ class RcloneTests(ProgramCase):
         self.rclone("moveto", "REMOTE:huge", "REMOTE:moved/huge")
         self.rclone("purge", "REMOTE:moved")
         self.assertEqual([name for name in self.store.names(self.container) if "huge" in name], [])
-
-
-class SshfsTests(ProgramCase):
-    """sshfs: the kernel as a client."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        need("sshfs")
-        self.mounted = self.here / "mnt"
-        self.mounted.mkdir()
-        if not os.access("/dev/fuse", os.R_OK | os.W_OK):
-            need("a usable /dev/fuse")
-        self.mount()
-
-    def mount(self) -> None:
-        """Mount this test's container."""
-        ssh = " ".join(["ssh", *SSH_OPTIONS])  # sshfs knows few of ssh's options itself
-        argv = ["sshfs", "-p", str(self.gateway.port), "-o", f"password_stdin,dir_cache=no,ssh_command={ssh}"]
-        self.run_program([*argv, f"127.0.0.1:{self.path()}", str(self.mounted)], PASSWORD + "\n")
-        unmount = ["fusermount3", "-uzq", str(self.mounted)]
-        self.addCleanup(subprocess.run, unmount, check=False, stderr=subprocess.DEVNULL)
-
-    def unmount(self) -> None:
-        """Unmount, so that everything is closed."""
-        self.run_program(["fusermount3", "-u", str(self.mounted)])
-
-    def test_tree(self) -> None:
-        """cp -a up and down."""
-        self.run_program(["cp", "-a", "--no-preserve=ownership", str(self.tree), f"{self.mounted}/tree"])
-        self.unmount()
-        self.assertTrue(eventually(lambda: self.store.get(self.container, "tree/big") is not None))
-        self.assertUp()
-        self.mount()
-        self.run_program(["cp", "-a", "--no-preserve=ownership", f"{self.mounted}/tree", f"{self.here}/back"])
-        self.assertSame(self.here / "back")
-
-    def test_editing(self) -> None:
-        """Append, patch, truncate, rename over, remove: as on a disk."""
-        file = self.mounted / "f"
-        file.write_bytes(b"0123456789")
-        with file.open("ab") as out:
-            out.write(b"abc")
-        with file.open("r+b") as out:
-            out.seek(2)
-            out.write(b"--")
-        os.truncate(file, 12)
-        (self.mounted / "g").write_bytes(b"other")
-        file.replace(self.mounted / "g")
-        self.assertEqual((self.mounted / "g").read_bytes(), b"01--456789ab")
-        self.assertEqual(sorted(os.listdir(self.mounted)), ["g"])
-        self.unmount()
-        self.assertStored("g", b"01--456789ab")
-
-    def test_git(self) -> None:
-        """git init, add and commit, then fsck: many small files, renames and links."""
-        need("git")
-        repository = self.mounted / "repo"
-        git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "safe.directory=*"]
-        git += ["-C", str(repository)]
-        self.run_program(["git", "init", "-q", str(repository)])
-        for number in range(20):
-            (repository / f"f{number}").write_bytes(content(number * 100, number))
-        self.run_program([*git, "add", "."])
-        self.run_program([*git, "commit", "-q", "-m", "x"])
-        self.run_program([*git, "fsck", "--strict"])
 
 
 class AsyncSSHTests(ProgramCase):
