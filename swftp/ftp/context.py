@@ -1,0 +1,96 @@
+"""What a command works with: the state of one control connection that RFC 959 speaks of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Protocol
+
+from twisted.internet.interfaces import IReactorTime
+
+from swftp.ftp.reply import Refused, Reply
+from swftp.ftp.settings import Settings
+from swftp.paths import ROOT, Path, parse
+from swftp.session import Session
+
+if TYPE_CHECKING:
+    from swftp.ftp.data import DataChannel
+    from swftp.ftp.transfers import Transfer
+
+
+class Type(Enum):
+    """Representation of files on the data connection (RFC 959 section 3.1.1)."""
+
+    ASCII = "A"
+    IMAGE = "I"
+
+
+class Mode(Enum):
+    """Transmission mode (RFC 959 section 3.4; draft-preston-ftpext-deflate)."""
+
+    STREAM = "S"
+    DEFLATE = "Z"
+
+
+class IControl(Protocol):
+    """The control connection, as commands see it."""
+
+    peer: str
+    """Address of the client, as text."""
+    host: str
+    """Our address that the client connected to, as text."""
+    secure: bool
+    """Whether TLS protects it."""
+    tls: Any
+    """Its `OpenSSL.SSL.Connection` once TLS protects it, else None: whose session data connections resume."""
+
+    def say(self, reply: Reply) -> None:
+        """Send a preliminary (1yz) reply; the final one is what the command's function returns or raises."""
+
+
+@dataclass(slots=True, eq=False)
+class Context:
+    """One a control connection."""
+
+    control: IControl
+    settings: Settings
+    clock: IReactorTime
+    """Its seconds are those since the epoch."""
+    data: DataChannel
+    """What PASV, EPSV, PORT and EPRT prepare and the next transfer uses."""
+    session_or_none: Session | None = None
+    """Set while somebody is logged in."""
+    cwd: Path = field(default=ROOT)
+    type: Type = Type.IMAGE
+    mode: Mode = Mode.STREAM
+    protected: bool = False
+    """PROT P: data connections speak TLS (RFC 4217 section 9)."""
+    restart: int = 0
+    """Offset that REST set for the command right behind it."""
+    allocated: int | None = None
+    """Bytes that ALLO announced for the command behind it."""
+    rename_from: Path | None = None
+    """What RNFR named for the RNTO right behind it."""
+    hash_algorithm: str = "SHA-256"
+    """What HASH computes; OPTS HASH changes it."""
+    facts: tuple[str, ...] | None = None
+    """What OPTS MLST chose; None: all."""
+    transfer: Transfer | None = None
+    """What is going on on the data connection."""
+
+    @property
+    def session(self) -> Session:
+        """The session of the login.
+
+        :raises Refused: 530, nobody is logged in.
+        """
+        if self.session_or_none is None:
+            raise Refused(530, "Please log in with USER and PASS.")
+        return self.session_or_none
+
+    def path(self, argument: bytes) -> Path:
+        """The path that *argument* of a command means; an empty one is where we are.
+
+        :raises InvalidName: none can.
+        """
+        return parse(argument, self.cwd)
