@@ -50,6 +50,7 @@ class Session:
 
     :ivar user: who, for the log.
     :ivar peer: from where, for the log.
+    :ivar offload: see there.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class Session:
         :param changes: those of all sessions of the process.
         :param root: what the client sees as ``/``.
         """
-        self.user, self.peer, self.clock, self.wall = user, peer, clock, wall
+        self.user, self.peer, self.clock, self.wall, self.offload = user, peer, clock, wall, offload
         self._storage, self._root = storage, root
         self._limits = limits or SessionLimits()
         self._known = Known(clock, changes or Changes())

@@ -6,25 +6,15 @@ Every attribute of version 3 is always given: clients that do arithmetic on what
 
 from __future__ import annotations
 
-import posixpath
-
 from swftp.entries import Attributes, Entry, Kind
 from swftp.paths import Path
+from swftp.session import shown
+from swftp.session.shown import DEFAULT_MODE, TYPE_BITS, UNDATED, mode
 from swftp.sftp.recall import Recall
 from swftp.sftp.wire import Attrs
 
 OWNER_ID = 1000
 """User and group id of everything: a store of objects has neither, and clients only show them."""
-OWNER_NAME = b"owner"
-GROUP_NAME = b"group"
-UNDATED = 946_684_800
-"""
-Seconds since the epoch shown where the store knows no time (the account, implied directories): 2000-01-01 UTC.
-
-Always the same, so that nothing that compares listings sees a change, and no 1970 that looks like a fault.
-"""
-TYPE_BITS = {Kind.FILE: 0o100000, Kind.DIRECTORY: 0o040000, Kind.SYMLINK: 0o120000}
-DEFAULT_MODE = {Kind.FILE: 0o644, Kind.DIRECTORY: 0o755, Kind.SYMLINK: 0o777}
 _PLAIN = TYPE_BITS[Kind.FILE] | DEFAULT_MODE[Kind.FILE]
 _TIME_LIMIT = 0xFFFFFFFF
 
@@ -32,11 +22,6 @@ _TIME_LIMIT = 0xFFFFFFFF
 def seconds(mtime: float | None) -> int:
     """*mtime* as the ``uint32`` of the protocol, which can say neither 1969 nor 2107."""
     return UNDATED if mtime is None else max(0, min(int(mtime), _TIME_LIMIT))
-
-
-def mode(entry: Entry) -> int:
-    """Permission bits of *entry*: those that were set, or the usual ones of its kind."""
-    return DEFAULT_MODE[entry.kind] if entry.mode is None else entry.mode & 0o7777
 
 
 def of_entry(entry: Entry, at: Path, recall: Recall) -> Attrs:
@@ -72,20 +57,16 @@ def wanted(attrs: Attrs) -> Attributes:
 
     Owner, group and the time of last access have no place in a store: they are accepted and dropped.
     """
-    mode = None if attrs.permissions is None else attrs.permissions & 0o7777
-    return Attributes(mtime=None if attrs.mtime is None else float(attrs.mtime), mode=mode)
+    bits = None if attrs.permissions is None else attrs.permissions & 0o7777
+    return Attributes(mtime=None if attrs.mtime is None else float(attrs.mtime), mode=bits)
 
 
 def link_text(entry: Entry, at: Path, recall: Recall) -> bytes:
     """
     What READLINK says of the link *entry* that stands at *at*.
 
-    The store keeps where a link leads, not how that was spelled.  Inside one container it is relative: only such a
-    link leads to the same place where sshfs mounts us below another root.
+    See `swftp.session.shown.link_text`; to whoever made it, as it was spelled.
     """
-    target = entry.target or "/"
-    if (spelled := recall.text(at, target)) is not None:
+    if (spelled := recall.text(at, entry.target or "/")) is not None:
         return spelled
-    if target.split("/")[1:2] == [at.container]:
-        target = posixpath.relpath(target, str(at.parent))
-    return target.encode("utf-8", "surrogatepass")
+    return shown.link_text(entry, at).encode("utf-8", "surrogatepass")

@@ -7,14 +7,14 @@ Free where the store knows the MD5 of the whole file; else the bytes are read he
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
 
 from twisted.internet.task import deferLater
 
 from swftp import errors
 from swftp.entries import Entry
 from swftp.paths import parse
-from swftp.sftp.bell import Bell, fetch
+from swftp.session.bell import Bell, fetch
+from swftp.session.summing import Fetch, known, summed
 from swftp.sftp.context import Context
 from swftp.sftp.handles import FileHandle
 from swftp.sftp.wire import STRING, UINT32, UINT64, Reply, extended_reply, string
@@ -23,13 +23,9 @@ ALGORITHMS = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")
 """What the draft names and a security-minded build of hashlib still has."""
 FIELDS = (STRING, UINT64, UINT64, UINT32)
 """Algorithms in order of preference, offset, length (0: to the end), block size (0: one block)."""
-SLICE = 256 * 1024
-"""Bytes hashed between two looks at anything else: a quarter of a millisecond."""
 _BLOCK_MINIMUM = 256
 _REPLY_LIMIT = 128 * 1024
 """Bytes of checksums in one reply."""
-
-Fetch = Callable[[int, int], Awaitable[bytes | memoryview]]
 
 
 async def check_handle(
@@ -67,24 +63,11 @@ async def _check(
         raise errors.InvalidRequest("blocks are too small")
     if (end - offset) // block * hashlib.new(algorithm, usedforsecurity=False).digest_size > _REPLY_LIMIT:
         raise errors.InvalidRequest("too many blocks")
-    if algorithm == "md5" and entry.digest and offset == 0 and block >= end == entry.size:
-        found = [bytes.fromhex(entry.digest)]
-    else:
-        found = [
-            await _hash(context, take, algorithm, start, min(start + block, end))
-            for start in range(offset, max(end, offset + 1), block)
-        ]
+    whole = known(entry, algorithm, offset, min(offset + block, end))
+    found = [whole] if whole is not None else []
+    if not found:
+        for start in range(offset, max(end, offset + 1), block):
+            if found:  # blocks may be small and many
+                await deferLater(context.clock, 0)
+            found.append(await summed(take, context.session.offload, algorithm, start, min(start + block, end)))
     return extended_reply(string(b"check-file"), string(algorithm.encode()), *found)
-
-
-async def _hash(context: Context, take: Fetch, algorithm: str, position: int, end: int) -> bytes:
-    summed = hashlib.new(algorithm, usedforsecurity=False)
-    while position < end:
-        data = await take(position, min(SLICE, end - position))
-        if not data:
-            raise errors.Changed()
-        summed.update(data)
-        position += len(data)
-        if position < end:
-            await deferLater(context.clock, 0)
-    return summed.digest()

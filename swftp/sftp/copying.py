@@ -14,7 +14,7 @@ from twisted.internet.task import deferLater
 from swftp import errors
 from swftp.entries import Entry, Kind
 from swftp.paths import Path
-from swftp.sftp.bell import Bell, fetch
+from swftp.session.bell import Bell, fetch
 from swftp.sftp.commands import Command, plain
 from swftp.sftp.context import Context
 from swftp.sftp.handles import FileHandle

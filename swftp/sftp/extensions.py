@@ -10,8 +10,9 @@ from __future__ import annotations
 from swftp import errors
 from swftp.entries import Usage
 from swftp.paths import Path, parse
+from swftp.session.shown import GROUP_NAME, OWNER_NAME
 from swftp.sftp import checksums, copying, files, names
-from swftp.sftp.attributes import GROUP_NAME, OWNER_ID, OWNER_NAME
+from swftp.sftp.attributes import OWNER_ID
 from swftp.sftp.commands import Command, on_handle, on_path
 from swftp.sftp.context import Context
 from swftp.sftp.handles import FileHandle

@@ -19,7 +19,7 @@ from swftp.entries import Entry
 from swftp.outcomes import Status
 from swftp.paths import Path
 from swftp.session import Reader, Writer
-from swftp.sftp.bell import Bell, fetch
+from swftp.session.bell import Bell, fetch
 from swftp.sftp.wire import Reply, data_head, ok, status
 
 Outcome = Reply | None | BaseException

@@ -19,7 +19,7 @@ from zope.interface import implementer
 from swftp import errors
 from swftp.interfaces import ISessionChannel, ISubsystem
 from swftp.session import Session
-from swftp.sftp.bell import Bell
+from swftp.session.bell import Bell
 from swftp.sftp.stream import CRUMB
 from swftp.sftp.words import Word, split
 

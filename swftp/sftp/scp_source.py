@@ -10,9 +10,9 @@ from twisted.internet.task import deferLater
 from swftp import errors
 from swftp.entries import Entry, Kind
 from swftp.paths import Path, is_plain, resolve
-from swftp.session import Listing, Session
+from swftp.session import Listing, Session, shown
+from swftp.session.bell import fetch
 from swftp.sftp import attributes
-from swftp.sftp.bell import fetch
 from swftp.sftp.scp import Order, ScpIO
 from swftp.sftp.words import Word
 
@@ -106,7 +106,7 @@ class _Source:
         try:
             await fetch(reader, self._io.bell, 0, 1)  # from here on it is certain what is read
             entry = reader.entry
-            mode = attributes.mode(entry)
+            mode = shown.mode(entry)
             if not await self._announce(f"C{mode:04o} {entry.size} {path.name}\n", entry):
                 return
             offset = 0
@@ -172,7 +172,7 @@ class _Source:
         except errors.StorageError as error:
             await self._complain(path, error)
             return False
-        mode = attributes.mode(entry)
+        mode = shown.mode(entry)
         if not await self._announce(f"D{mode:04o} 0 {path.name}\n", entry):
             return False
         inside.append((path, listing, []))

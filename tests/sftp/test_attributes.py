@@ -10,8 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from swftp.entries import Attributes, Entry, Kind
 from swftp.paths import resolve
+from swftp.session.shown import UNDATED
 from swftp.sftp import wire
-from swftp.sftp.attributes import UNDATED, link_text, of_entry, seconds, wanted
+from swftp.sftp.attributes import link_text, of_entry, seconds, wanted
 from swftp.sftp.longnames import longname
 from swftp.sftp.recall import CAPACITY, Recall
 from swftp.sftp.wire import Attrs

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from swftp.outcomes import Status
+from swftp.session.shown import UNDATED
 from swftp.sftp import wire
-from swftp.sftp.attributes import UNDATED
 from swftp.sftp.wire import Attrs, Packet, string
 from tests.sftp.case import CONTENT, A, SFTPTestCase
 from tests.sftp.client import FakeChannel, Heard

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
-from swftp.session import Reader, Writer
+from swftp.session.files import Reader, Writer
 
 
 class Bell:

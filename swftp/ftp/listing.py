@@ -1,0 +1,218 @@
+"""
+LIST, NLST, MLSD, MLST and STAT with a path: entries of the store as lines, a page at a time.
+
+The law: whatever the store holds, a line is one entry.  A name that would end its line, or that no client could send
+back, is not listed.  Lines end in CRLF whatever TYPE says.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from swftp import errors
+from swftp.entries import Entry, Kind, Page
+from swftp.ftp.context import Context
+from swftp.ftp.facts import chosen, facts
+from swftp.ftp.reply import Refused, Reply, reply
+from swftp.ftp.transfers import send
+from swftp.paths import Path, is_plain
+from swftp.session import Listing
+from swftp.session.shown import TYPE_BITS, link_text, ls_line, mode, seconds
+
+BLOCK = 64 * 1024
+"""About as many bytes are handed on at a time."""
+STAT_LIMIT = 1 << 20
+"""Bytes of lines in one reply to STAT, which has no other way to be slow than to be held in memory."""
+PATTERN_LIMIT = 256
+"""Characters of a pattern."""
+_OPTIONS = re.compile(rb"-[1AFLRSTUacdhlnprtu]+(?= |\Z)|--(?= |\Z)")
+"""What clients send in front of a path, as to ``ls``; anything else that begins with a dash is a name."""
+_WILD = re.compile(r"[*?\[]")
+
+Render = Callable[[Entry], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The argument of LIST, NLST or STAT."""
+
+    path: bytes
+    long: bool = False
+    """``-l``: lines of ``ls -l``, not names."""
+    hidden: bool = False
+    """``-a``: a pattern matches names that begin with a dot, too.  Outside of patterns nothing is hidden."""
+    itself: bool = False
+    """``-d``: a directory, not what is in it."""
+
+
+def parse_argument(argument: bytes, *, long: bool) -> Wanted:
+    """
+    Take options from *argument*; of the path behind them every blank counts.
+
+    ``-R`` is ignored, as vsftpd does by default: a tree may be of any size.  So is order, which is the store's.
+    """
+    letters, path = b"", argument
+    while path[:1] == b"-" and b"--" not in letters and (found := _OPTIONS.match(path)):
+        letters += found[0]
+        path = path[found.end() + 1 :]
+    if not path.strip(b" "):
+        path = b""
+    return Wanted(path, long or b"l" in letters, b"a" in letters or b"A" in letters, b"d" in letters)
+
+
+def nameable(entry: Entry) -> bool:
+    """Whether a client could name *entry* back to us."""
+    try:
+        return is_plain(entry.name) and bool(entry.name.encode())
+    except UnicodeEncodeError:
+        return False
+
+
+async def entries(context: Context, wanted: Wanted) -> tuple[Listing, Path, bytes]:
+    """
+    What *wanted* means: entries, where they stand, and what stands before their names in NLST.
+
+    The names of NLST can be used as they are in other commands (RFC 1123 section 4.1.2.7), so those of another
+    directory have its path, as the client said it, before them.
+
+    :raises NotFound: the directory or file is not there; a pattern that nothing matches is no error, as with vsftpd.
+    """
+    head, slash, last = wanted.path.rpartition(b"/")
+    path = context.path(wanted.path)
+    if wanted.itself or _WILD.search(last.decode("utf-8", "replace")):
+        try:
+            return _one(await context.session.stat(path, follow=False)), path.parent, head + slash
+        except errors.NotFound:
+            if wanted.itself:
+                raise
+        matching = _matching(await context.session.listing(path.parent), path.name, wanted.hidden)
+        return matching, path.parent, head + slash
+    try:
+        prefix = wanted.path.rstrip(b"/") + b"/" if wanted.path not in (b"", b".", b"./") else b""
+        return await context.session.listing(path), path, prefix
+    except errors.NotDirectory:
+        return _one(await context.session.stat(path, follow=False)), path.parent, head + slash
+
+
+def _one(entry: Entry) -> Listing:
+    async def more(_: str) -> Page:
+        return Page((), None)
+
+    return Listing(Page((entry,), None), more)
+
+
+def _matching(listing: Listing, pattern: str, hidden: bool) -> Listing:
+    """Those of *listing* that match *pattern*.
+
+    :raises InvalidName: it is too long.
+    """
+    if len(pattern) > PATTERN_LIMIT:
+        raise errors.InvalidName("pattern is too long")
+    match = re.compile(fnmatch.translate(pattern)).match
+    hidden = hidden or pattern.startswith(".")
+
+    async def more(_: str) -> Page:
+        found = await listing.next()
+        kept = tuple(e for e in found if match(e.name) and (hidden or not e.name.startswith(".")))
+        return Page(kept, "more" if found else None)
+
+    return Listing(Page((), "more"), more)
+
+
+async def lines(listing: Listing, render: Render) -> AsyncIterator[bytes]:
+    """The lines of *listing*, about `BLOCK` bytes at a time."""
+    found: list[bytes] = []
+    size = 0
+    while page := await listing.next():
+        for entry in page:
+            if not nameable(entry):
+                continue
+            line = render(entry) + b"\r\n"
+            found.append(line)
+            size += len(line)
+            if size >= BLOCK:
+                yield b"".join(found)
+                found, size = [], 0
+    if found:
+        yield b"".join(found)
+
+
+def long_line(entry: Entry, at: Path, now: float) -> bytes:
+    """
+    The line of ``ls -l`` for *entry*, without its end.
+
+    :param at: the directory it is in.
+    :param now: seconds since the epoch.
+    """
+    name, size = entry.name.encode(), entry.size
+    if entry.kind is Kind.SYMLINK:
+        target = link_text(entry, at.child(entry.name)).encode("utf-8", "replace")
+        size = len(target)
+        if not any(c in target for c in b"\0\r\n"):
+            name += b" -> " + target
+    return ls_line(TYPE_BITS[entry.kind] | mode(entry), size, seconds(entry.mtime), name, now)
+
+
+def _renderer(context: Context, wanted: Wanted, at: Path, prefix: bytes) -> Render:
+    now = context.clock.seconds()
+    if wanted.long:
+        return lambda entry: long_line(entry, at, now)
+    return lambda entry: prefix + entry.name.encode()
+
+
+async def _listed(context: Context, argument: bytes, long: bool) -> Reply:
+    wanted = parse_argument(argument, long=long)
+    listing, at, prefix = await entries(context, wanted)
+    return await send(context, lines(listing, _renderer(context, wanted, at, prefix)), "directory listing")
+
+
+async def list_(context: Context, argument: bytes) -> Reply:
+    """LIST, RFC 959 section 4.1.3."""
+    return await _listed(context, argument, long=True)
+
+
+async def nlst(context: Context, argument: bytes) -> Reply:
+    """NLST, RFC 959 section 4.1.3; with ``-l`` as LIST: that is how old clients ask for it."""
+    return await _listed(context, argument, long=False)
+
+
+async def mlsd(context: Context, argument: bytes) -> Reply:
+    """MLSD, RFC 3659 section 7.1: neither options nor patterns."""
+    path = context.path(argument)
+    names = chosen(context)
+    try:
+        listing = await context.session.listing(path)
+    except errors.NotDirectory:
+        raise Refused(501, "Not a directory.") from None
+
+    def render(entry: Entry) -> bytes:
+        return f"{facts(entry, path.child(entry.name), names)} {entry.name}".encode()
+
+    return await send(context, lines(listing, render), "directory listing")
+
+
+async def mlst(context: Context, argument: bytes) -> Reply:
+    """MLST, RFC 3659 section 7.1: of what stands there, not of what a link leads to."""
+    path = context.path(argument)
+    entry = await context.session.stat(path, follow=False)
+    return reply(250, "Listing follows.", f"{facts(entry, path, chosen(context))} {path}", "End.")
+
+
+async def stat_path(context: Context, argument: bytes) -> Reply:
+    """
+    STAT with a path, RFC 959 section 4.1.3: LIST over the control connection.
+
+    :raises Refused: more entries than a reply may have.
+    """
+    wanted = parse_argument(argument, long=True)
+    listing, at, prefix = await entries(context, wanted)
+    found, size = [], 0
+    async for block in lines(listing, _renderer(context, wanted, at, prefix)):
+        size += len(block)
+        if size > STAT_LIMIT:
+            raise Refused(450, "Too many entries for STAT; use LIST or MLSD.")
+        found += block.decode().split("\r\n")[:-1]
+    return reply(213, "Status follows:", *found, "End of status.")
