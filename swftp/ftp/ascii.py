@@ -3,7 +3,7 @@ TYPE A: lines end in CRLF on the wire, in LF in the store (RFC 959 section 3.1.1
 
 What the well-known servers do with what is no such line, we do: a CR that no LF follows, and an LF that no CR comes
 before, pass unchanged on their way in (vsftpd, proftpd, pyftpdlib); on its way out a line that ends in CRLF in the
-store already is not given a second CR (the same three).  So a text that went in as it should comes back byte for byte.
+store already is not given a second CR (the same three).  So a text that went in as it should comes back as it was.
 """
 
 from __future__ import annotations

@@ -104,8 +104,7 @@ def parse_range(argument: bytes) -> tuple[bytes, int, int | None]:
     numbers = found[2].split()
     if any(len(number) > _NUMBER_LIMIT for number in numbers):
         raise errors.Malformed("no such bytes in the file")
-    start, end = [*map(int, numbers), *(0, None)[len(numbers) :]]
-    return _needs(path), start, end
+    return _needs(path), int(numbers[0]) if numbers else 0, int(numbers[1]) if numbers[1:] else None
 
 
 def _needs(path: bytes) -> bytes:

@@ -1,5 +1,5 @@
 """
-LIST, NLST, MLSD, MLST and STAT with a path: entries of the store as lines, a page at a time.
+What LIST, NLST and STAT are asked for, and entries of the store as lines, a page at a time.
 
 The law: whatever the store holds, a line is one entry.  A name that would end its line, or that no client could send
 back, is not listed.  Lines end in CRLF whatever TYPE says.
@@ -15,17 +15,12 @@ from dataclasses import dataclass
 from swftp import errors
 from swftp.entries import Entry, Kind, Page
 from swftp.ftp.context import Context
-from swftp.ftp.facts import chosen, facts
-from swftp.ftp.reply import Refused, Reply, reply
-from swftp.ftp.transfers import send
 from swftp.paths import Path, is_plain
 from swftp.session import Listing
 from swftp.session.shown import TYPE_BITS, link_text, ls_line, mode, seconds
 
 BLOCK = 64 * 1024
 """About as many bytes are handed on at a time."""
-STAT_LIMIT = 1 << 20
-"""Bytes of lines in one reply to STAT, which has no other way to be slow than to be held in memory."""
 PATTERN_LIMIT = 256
 """Characters of a pattern."""
 _OPTIONS = re.compile(rb"-[1AFLRSTUacdhlnprtu]+(?= |\Z)|--(?= |\Z)")
@@ -156,63 +151,9 @@ def long_line(entry: Entry, at: Path, now: float) -> bytes:
     return ls_line(TYPE_BITS[entry.kind] | mode(entry), size, seconds(entry.mtime), name, now)
 
 
-def _renderer(context: Context, wanted: Wanted, at: Path, prefix: bytes) -> Render:
+def renderer(context: Context, wanted: Wanted, at: Path, prefix: bytes) -> Render:
+    """What makes lines of `entries`."""
     now = context.clock.seconds()
     if wanted.long:
         return lambda entry: long_line(entry, at, now)
     return lambda entry: prefix + entry.name.encode()
-
-
-async def _listed(context: Context, argument: bytes, long: bool) -> Reply:
-    wanted = parse_argument(argument, long=long)
-    listing, at, prefix = await entries(context, wanted)
-    return await send(context, lines(listing, _renderer(context, wanted, at, prefix)), "directory listing")
-
-
-async def list_(context: Context, argument: bytes) -> Reply:
-    """LIST, RFC 959 section 4.1.3."""
-    return await _listed(context, argument, long=True)
-
-
-async def nlst(context: Context, argument: bytes) -> Reply:
-    """NLST, RFC 959 section 4.1.3; with ``-l`` as LIST: that is how old clients ask for it."""
-    return await _listed(context, argument, long=False)
-
-
-async def mlsd(context: Context, argument: bytes) -> Reply:
-    """MLSD, RFC 3659 section 7.1: neither options nor patterns."""
-    path = context.path(argument)
-    names = chosen(context)
-    try:
-        listing = await context.session.listing(path)
-    except errors.NotDirectory:
-        raise Refused(501, "Not a directory.") from None
-
-    def render(entry: Entry) -> bytes:
-        return f"{facts(entry, path.child(entry.name), names)} {entry.name}".encode()
-
-    return await send(context, lines(listing, render), "directory listing")
-
-
-async def mlst(context: Context, argument: bytes) -> Reply:
-    """MLST, RFC 3659 section 7.1: of what stands there, not of what a link leads to."""
-    path = context.path(argument)
-    entry = await context.session.stat(path, follow=False)
-    return reply(250, "Listing follows.", f"{facts(entry, path, chosen(context))} {path}", "End.")
-
-
-async def stat_path(context: Context, argument: bytes) -> Reply:
-    """
-    STAT with a path, RFC 959 section 4.1.3: LIST over the control connection.
-
-    :raises Refused: more entries than a reply may have.
-    """
-    wanted = parse_argument(argument, long=True)
-    listing, at, prefix = await entries(context, wanted)
-    found, size = [], 0
-    async for block in lines(listing, _renderer(context, wanted, at, prefix)):
-        size += len(block)
-        if size > STAT_LIMIT:
-            raise Refused(450, "Too many entries for STAT; use LIST or MLSD.")
-        found += block.decode().split("\r\n")[:-1]
-    return reply(213, "Status follows:", *found, "End of status.")
