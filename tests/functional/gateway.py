@@ -15,6 +15,7 @@ import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -45,11 +46,13 @@ class Gateway:
     """
     ``twistd -n swftp-sftp -c FILE`` on a free port of loopback.
 
-    *options* are those of the file: ``section.name``, or ``name`` for the ``[sftp]`` section.
+    *options* are those of the file: ``section.name``, or ``name`` for the section of the protocol.
     """
 
     host = "127.0.0.1"
     program: Sequence[str] = (str(Path(sys.executable).with_name("twistd")),)
+    section = "sftp"
+    banner = b"SSH-2.0-"
 
     def __init__(self, auth_url: str, options: Mapping[str, object] | None = None) -> None:
         self.name = f"gateway-{uuid.uuid4().hex[:6]}"
@@ -63,19 +66,23 @@ class Gateway:
             "limits.startups_per_peer": 0,
             "limits.startups_start": 200,
             "limits.startups_full": 400,
-            "host_keys": ", ".join(str(host_key(kind)) for kind in ("ed25519", "ecdsa", "rsa")),
+            **self.defaults(),
             **(options or {}),
         }
         self.config = scratch() / f"{self.name}.conf"
-        self.config.write_text(sections(settings))
+        self.config.write_text(sections(settings, self.section))
         self._judged = 0
         self.start()
+
+    def defaults(self) -> dict[str, object]:
+        """Options of this protocol."""
+        return {"host_keys": ", ".join(str(host_key(kind)) for kind in ("ed25519", "ecdsa", "rsa"))}
 
     def start(self) -> None:
         """Start it, again where it was killed, and wait until it accepts."""
         argv = [*self.program, "-n", "--pidfile="]
-        self.child = Child(self.name, [*argv, "swftp-sftp", "-c", str(self.config)])
-        self.child.wait_for(lambda: answers(self.port, b"SSH-2.0-"))
+        self.child = Child(self.name, [*argv, f"swftp-{self.section}", "-c", str(self.config)])
+        self.child.wait_for(lambda: answers(self.port, self.banner))
 
     def stop(self) -> int:
         """SIGTERM; the exit status."""
@@ -97,27 +104,30 @@ class Gateway:
         return self.child.log()
 
 
-def sections(settings: Mapping[str, object]) -> str:
-    """``swftp.conf`` of *settings*; those without a section are ``[sftp]``'s."""
+def sections(settings: Mapping[str, object], default: str = "sftp") -> str:
+    """``swftp.conf`` of *settings*; those without a section are of *default*."""
     parser = configparser.RawConfigParser()
     for name, value in settings.items():
         section, _, option = name.rpartition(".")
-        if not parser.has_section(section or "sftp"):
-            parser.add_section(section or "sftp")
-        parser.set(section or "sftp", option, str(value))
+        section = section or default
+        if not parser.has_section(section):
+            parser.add_section(section)
+        parser.set(section, option, str(value))
     text = io.StringIO()
     parser.write(text)
     return text.getvalue()
 
 
-@functools.cache
-def _shared(auth_url: str, options: tuple[tuple[str, object], ...]) -> Gateway:
-    return Gateway(auth_url, dict(options))
+G = TypeVar("G", bound=Gateway)
+_gateways: dict[tuple[object, ...], Gateway] = {}
 
 
-def gateway(auth_url: str, options: Mapping[str, object]) -> Gateway:
+def gateway(auth_url: str, options: Mapping[str, object], kind: type[G] = Gateway) -> G:  # type: ignore[assignment]
     """The gateway of this test process with these *options*; one that died is started again."""
-    found = _shared(auth_url, tuple(sorted(options.items())))
+    key = (kind, auth_url, *sorted(options.items()))
+    found = _gateways.get(key)
+    if not isinstance(found, kind):
+        found = _gateways[key] = kind(auth_url, options)
     if not found.child.alive:
         found.start()
     return found
