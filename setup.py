@@ -1,4 +1,4 @@
-"""Packaging: the `swftp` package, its twistd plugin and its two commands."""
+"""Packaging: the `swftp` package, its twistd plugins and its commands."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "swftp/__init__.py").read
 setup(
     name="swftp",
     version=VERSION[1],
-    description="SFTP server whose files are objects in OpenStack Swift",
+    description="SFTP and FTP(S) server whose files are objects in OpenStack Swift",
     long_description=(HERE / "README.md").read_text("utf-8"),
     long_description_content_type="text/markdown",
     python_requires=">=3.11",
@@ -22,6 +22,7 @@ setup(
         "console_scripts": [
             "swftp = swftp.cli:main",
             "swftp-sftp = swftp.cli:sftp",
+            "swftp-ftp = swftp.cli:ftp",
         ]
     },
     install_requires=[

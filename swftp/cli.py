@@ -1,4 +1,8 @@
-"""The commands ``swftp`` and ``swftp-sftp``.  Exit status: 0 done, 1 failed, 2 wrong usage, 78 bad configuration."""
+"""
+The commands ``swftp``, ``swftp-sftp`` and ``swftp-ftp``.
+
+Exit status: 0 done, 1 failed, 2 wrong usage, 78 bad configuration.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ from twisted.python import usage
 from swftp import __version__, hostkeys, logs
 from swftp.config import ConfigError, load
 from swftp.config.document import as_file
-from swftp.options import Options, refuse
+from swftp.options import AllOptions, AnyOptions, FtpOptions, Options, refuse
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,11 +32,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def sftp(argv: Sequence[str] | None = None) -> int:
     """``swftp-sftp``: the service in the foreground, logging to standard output; flags of ``twistd swftp-sftp``."""
-    options: Any = Options()  # type: ignore[no-untyped-call]
+    return _foreground("swftp-sftp", Options, sys.argv[1:] if argv is None else argv)
+
+
+def ftp(argv: Sequence[str] | None = None) -> int:
+    """``swftp-ftp``: the same of FTP."""
+    return _foreground("swftp-ftp", FtpOptions, sys.argv[1:] if argv is None else argv)
+
+
+def _foreground(name: str, kind: type[AnyOptions], argv: Sequence[str]) -> int:
+    options: Any = kind()
     try:
-        options.parseOptions(None if argv is None else list(argv))
+        options.parseOptions(list(argv))
     except usage.UsageError as error:
-        sys.stderr.write(f"{options}\nswftp-sftp: {error}\n")
+        sys.stderr.write(f"{options}\n{name}: {error}\n")
         return 2
     logs.start(options.config.log.format, options.config.log.level, sys.stdout)
     from swftp import service  # imports the reactor, and treq
@@ -48,7 +61,7 @@ def sftp(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="swftp", description="Files that are objects, for SFTP clients.")
+    parser = argparse.ArgumentParser(prog="swftp", description="Files that are objects, for SFTP and FTP clients.")
     parser.add_argument("--version", action="version", version=f"SwFTP {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
@@ -56,8 +69,13 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--data", type=Path, help="directory of everything it stores (~/.local/share/swftp-demo)")
     demo.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     demo.add_argument("--port", type=_port, default=5022, help="of the SFTP server; 0: any free one (5022)")
+    demo.add_argument("--ftp-port", type=_port, default=5021, help="of the FTP server; 0: any free one (5021)")
     demo.add_argument("--swift-port", type=_port, default=0, help="of Swift; 0: any free one (0)")
     demo.set_defaults(run=_demo)
+
+    serve = commands.add_parser("serve", help="serve in the foreground, as twistd swftp does")
+    serve.add_argument("-c", "--config-file", help="(/etc/swftp/swftp.conf, then ~/.swftp.cfg)")
+    serve.set_defaults(run=_serve)
 
     check = commands.add_parser("check-config", help="say what is wrong with a configuration, without starting")
     check.add_argument("file", nargs="?", help="(/etc/swftp/swftp.conf, then ~/.swftp.cfg)")
@@ -93,7 +111,12 @@ def _demo(options: argparse.Namespace) -> int:
     except ImportError as error:
         sys.stderr.write(f"swftp demo: needs {error.name}: pip install 'swftp[demo]'\n")
         return 1
-    return command.demo(options.data, options.host, options.port, options.swift_port)
+    return command.demo(options.data, options.host, options.port, options.ftp_port, options.swift_port)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    named = ["-c", options.config_file] if options.config_file else []
+    return _foreground("swftp serve", AllOptions, named)
 
 
 def _check_config(options: argparse.Namespace) -> int:

@@ -148,6 +148,13 @@ class IComposes(Interface):
         :raises Changed: it is no longer *entry*'s version.
         """
 
+    async def copies(source: Path, entry: Entry, path: Path) -> Sequence[IPart]:
+        """
+        The present content of the file *source* as staged parts for *path*, copied by the store.
+
+        :raises Changed: it is no longer *entry*'s version.
+        """
+
     async def read_part(part: IPart, sink: IByteSink) -> None:
         """Push the bytes of *part* into *sink*, as `IStorage.fetch` does."""
 

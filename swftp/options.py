@@ -1,33 +1,37 @@
-"""The command line of ``twistd swftp-sftp`` and ``swftp-sftp``: the flags of 2014, ``-h`` is the host."""
+"""
+The command lines of ``twistd swftp-sftp``, ``swftp-ftp`` and ``swftp``: the flags of 2014, ``-h`` is the host.
+
+twistd's plugins name a module each: `swftp.options` is SFTP's, as before; the others have `swftp.plugins`.
+"""
 
 from __future__ import annotations
 
 import sys
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 from twisted.application.service import IService, MultiService
 from twisted.internet.error import CannotListenError
 from twisted.python import usage
 
 from swftp import __version__
-from swftp.config import COMMAND_LINE, EX_CONFIG, Config, ConfigError, Given, load
+from swftp.config import COMMAND_LINE, EX_CONFIG, PROTOCOLS, Config, ConfigError, Given, load
 
-OVERRIDES = ("auth_url", "port", "host", "priv_key", "pub_key")
-"""Flags that stand for the option of the same name in ``[sftp]``."""
+COMMON = [
+    ["config_file", "c", None, "Read only this file [/etc/swftp/swftp.conf, then ~/.swftp.cfg]."],
+    ["auth_url", "a", None, "Identity service, as in http://127.0.0.1:8080/auth/v1.0."],
+]
 
 
-class Options(usage.Options):
-    """After parsing, ``self.config`` is the configuration and ``self.warnings`` what to say about it."""
+class AnyOptions(usage.Options):
+    """
+    After parsing, ``self.config`` is the configuration and ``self.warnings`` what to say about it.
 
-    longdesc = "Serve files that are objects in OpenStack Swift to SFTP clients."
-    optParameters = [
-        ["config_file", "c", None, "Read only this file [/etc/swftp/swftp.conf, then ~/.swftp.cfg]."],
-        ["auth_url", "a", None, "Identity service, as in http://127.0.0.1:8080/auth/v1.0."],
-        ["port", "p", None, "Port to listen on [5022]."],
-        ["host", "h", None, "Address to listen on [0.0.0.0]."],
-        ["priv_key", None, None, "File of the host key."],
-        ["pub_key", None, None, "Not needed; understood for old start scripts."],
-    ]
+    :cvar protocols: what is served; None: what the configuration has sections of.
+    :cvar overrides: flags that stand for an option, and its section.
+    """
+
+    protocols: ClassVar[tuple[str, ...] | None] = None
+    overrides: ClassVar[dict[str, str]] = {"auth_url": "auth"}
     optFlags = [["verbose", "v", "Log each request to storage."]]
 
     config: Config
@@ -41,18 +45,57 @@ class Options(usage.Options):
     def postOptions(self) -> None:
         """Read the configuration; with one that cannot be used, say why and end with status 78."""
         try:
-            self.config, self.warnings = load(self["config_file"], self._overrides())
+            self.config, self.warnings = load(self["config_file"], self._overrides(), protocols=self.protocols)
         except ConfigError as error:
             refuse(error)
 
     def _overrides(self) -> list[Given]:
-        texts = {name: self[name] for name in OVERRIDES if self[name]}
+        said = [
+            Given(section, name, self[name], COMMAND_LINE, 0)
+            for name, section in self.overrides.items()
+            if self[name]
+        ]
         if self["verbose"]:
-            texts["verbose"] = "yes"
-        return [Given("sftp", name, text, COMMAND_LINE, 0) for name, text in texts.items()]
+            said += [Given(name, "verbose", "yes", COMMAND_LINE, 0) for name in self.protocols or PROTOCOLS]
+        return said
 
 
-def makeService(options: Options) -> IService:
+class Options(AnyOptions):
+    """SFTP's."""
+
+    protocols = ("sftp",)
+    longdesc = "Serve files that are objects in OpenStack Swift to SFTP clients."
+    optParameters = [
+        *COMMON,
+        ["port", "p", None, "Port to listen on [5022]."],
+        ["host", "h", None, "Address to listen on [0.0.0.0]."],
+        ["priv_key", None, None, "File of the host key."],
+        ["pub_key", None, None, "Not needed; understood for old start scripts."],
+    ]
+    overrides = dict.fromkeys(("auth_url", "port", "host", "priv_key", "pub_key"), "sftp")
+
+
+class FtpOptions(AnyOptions):
+    """FTP's."""
+
+    protocols = ("ftp",)
+    longdesc = "Serve files that are objects in OpenStack Swift to FTP and FTPS clients."
+    optParameters = [
+        *COMMON,
+        ["port", "p", None, "Port to listen on [5021]."],
+        ["host", "h", None, "Address to listen on [0.0.0.0]."],
+    ]
+    overrides = dict.fromkeys(("auth_url", "port", "host"), "ftp")
+
+
+class AllOptions(AnyOptions):
+    """Those of one process for all protocols that the configuration has sections of."""
+
+    longdesc = "Serve files that are objects in OpenStack Swift to SFTP, FTP and FTPS clients."
+    optParameters = COMMON
+
+
+def makeService(options: AnyOptions) -> IService:
     """What twistd runs; a key that cannot be used ends it as a bad option does."""
     from swftp import service  # imports the reactor, which twistd's own options choose first
 

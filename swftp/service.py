@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -30,10 +30,10 @@ from twisted.python.threadpool import ThreadPool
 
 from swftp import __version__, hostkeys, sweeping, wiring
 from swftp.config import Config
+from swftp.doors import Door
 from swftp.errors import StorageError
 from swftp.notify import notify
 from swftp.ssh.malloc import keep_buffers
-from swftp.ssh.wire import Reason
 from swftp.storage.swift import Connections
 from swftp.stores import Stores
 from swftp.sweeping import Order
@@ -52,36 +52,39 @@ log = Logger()
 
 
 class Gateway(MultiService):
-    """One process's SFTP server."""
+    """One process's servers."""
 
     def __init__(
         self,
-        door: wiring.Door,
-        endpoints: Iterable[IStreamServerEndpoint],
+        places: Iterable[tuple[Door, IStreamServerEndpoint]],
+        accounts: Collection[object],
         keys: Sequence[Key],
         reactor: Any,
         drain_timeout: float,
         on_signal: Callable[[Callable[[], None]], None] = lambda act: None,
     ) -> None:
         """
+        :param places: servers, and where each listens.
+        :param accounts: logins that may still use the store.
         :param keys: host keys, to say whose they are.
         :param drain_timeout: seconds.
         :param on_signal: has a function called on the next signal to end.
         """
         super().__init__()  # type: ignore[no-untyped-call]
-        self._door = door
-        self._endpoints = list(endpoints)
+        self._places = list(places)
+        self._doors = list({id(door): door for door, _ in self._places}.values())
+        self._accounts = accounts
         self._keys = keys
         self._reactor = reactor
         self._drain_timeout = drain_timeout
         self._on_signal = on_signal
-        self._ports: list[IListeningPort] = []
+        self._ports: list[tuple[Door, IListeningPort]] = []
         self._hurried = False
 
     @property
     def addresses(self) -> list[Any]:
         """Where it listens, once it does."""
-        return [port.getHost() for port in self._ports]
+        return [port.getHost() for _, port in self._ports]
 
     def privilegedStartService(self) -> None:
         """
@@ -91,10 +94,14 @@ class Gateway(MultiService):
         """
         super().privilegedStartService()  # type: ignore[no-untyped-call]
         failures: list[Failure] = []
-        for endpoint in self._endpoints:
-            endpoint.listen(self._door).addCallbacks(self._ports.append, failures.append)
+        for door, endpoint in self._places:
+            made = endpoint.listen(door)  # type: ignore[arg-type]
+            made.addCallbacks(partial(self._listens, door), failures.append)
         for failure in failures:
             failure.raiseException()
+
+    def _listens(self, door: Door, port: IListeningPort) -> None:
+        self._ports.append((door, port))
 
     def startService(self) -> None:
         """Say where we are, and to systemd that we are there."""
@@ -102,10 +109,12 @@ class Gateway(MultiService):
         super().startService()  # type: ignore[no-untyped-call]
         for key in self._keys:
             log.info("host key {fingerprint}", event="host_key", fingerprint=hostkeys.fingerprint(key))
-        for address in self.addresses:
-            words = "SwFTP {version} listens on {host} port {port}"
+        for door, listening in self._ports:
+            address: Any = listening.getHost()
+            words = "SwFTP {version} listens on {host} port {port} ({protocol})"
             host, port = getattr(address, "host", str(address)), getattr(address, "port", 0)
-            log.info(words, event="listening", version=__version__, host=host, port=port)
+            name = door.protocol_name
+            log.info(words, event="listening", version=__version__, host=host, port=port, protocol=name)
         notify("READY=1")
 
     def stopService(self) -> Deferred[None]:
@@ -119,15 +128,15 @@ class Gateway(MultiService):
     async def _stop(self) -> None:
         notify("STOPPING=1")
         self._on_signal(self.hurry)
-        await DeferredList([maybeDeferred(port.stopListening) for port in self._ports])
+        await DeferredList([maybeDeferred(port.stopListening) for _, port in self._ports])
         self._ports = []
         await self._until(lambda: self._hurried or not self._draining(), self._drain_timeout)
-        left = self._door.transports
+        left = [connection for door in self._doors for connection in door.connections]
         if left:
             log.warn("giving up {count} connections", event="given_up", count=len(left))
-        for transport in left:
-            transport.abort()
-        await self._until(lambda: not self._door.accounts, HURRIED_CLEANUP if self._hurried else CLEANUP)
+        for connection in left:
+            connection.abort()
+        await self._until(lambda: not self._accounts, HURRIED_CLEANUP if self._hurried else CLEANUP)
         stopped = super().stopService()  # type: ignore[no-untyped-call]
         if stopped is not None:
             await stopped
@@ -135,10 +144,9 @@ class Gateway(MultiService):
 
     def _draining(self) -> bool:
         """Hang up on everybody who has nothing open; whether somebody has, or something is still being done."""
-        for transport in self._door.transports:
-            if not wiring.is_busy(transport):
-                transport.sendDisconnect(Reason.BY_APPLICATION, b"server is shutting down")
-        return bool(self._door.accounts)
+        for door in self._doors:
+            door.dismiss()
+        return bool(self._accounts)
 
     async def _until(self, done: Callable[[], bool], seconds: float) -> None:
         """Wait until *done*, but not longer than *seconds*."""
@@ -214,10 +222,19 @@ def _assemble(
     hashing = Threads("md5", HASH_THREADS, reactor)
     auth = wiring.authentication(config, settings, reactor, asking.run)
     logins = wiring.shared(config, settings, reactor, hashing.run)
-    keys = wiring.host_keys(config, environ, make=make_keys)
-    door = wiring.door(config, auth, keys, logins, reactor)
-    places = endpoints(config, reactor)
-    gateway = Gateway(door, places, keys, reactor, config.sftp.drain_timeout, partial(hear_signals, reactor))
+    parts = wiring.common(config, auth, logins, reactor)
+    places: list[tuple[Door, IStreamServerEndpoint]] = []
+    keys: list[Key] = []
+    if "sftp" in config.protocols:
+        keys = wiring.host_keys(config, environ, make=make_keys)
+        ssh = wiring.ssh_door(config, keys, parts)
+        places.extend((ssh, place) for place in endpoints(config, "sftp", reactor))
+    if "ftp" in config.protocols:
+        ftp, ftps = wiring.ftp_doors(config, parts)
+        places.extend((ftp, place) for place in endpoints(config, "ftp", reactor))
+        places.extend((ftps, place) for place in listed(config, "ftp", "implicit_listen", reactor))
+    drain = max(getattr(config, name).drain_timeout for name in config.protocols)
+    gateway = Gateway(places, logins.accounts, keys, reactor, drain, partial(hear_signals, reactor))
     for part in (asking, hashing, Pooled(logins.connections)):
         part.setServiceParent(gateway)  # type: ignore[no-untyped-call]
     return gateway
@@ -253,19 +270,30 @@ def sweep(
     react(lambda _: Deferred.fromCoroutine(work()), (), the_reactor)
 
 
-def endpoints(config: Config, reactor: Any) -> list[IStreamServerEndpoint]:
+def endpoints(config: Config, section: str, reactor: Any) -> list[IStreamServerEndpoint]:
     """
-    Where to listen.
+    Where the server of *section* is to listen.
 
     :raises ConfigError: what ``listen`` says is no endpoint.
     """
-    if not config.sftp.listen:
-        kind = TCP6ServerEndpoint if ":" in config.sftp.host else TCP4ServerEndpoint
-        return [kind(reactor, config.sftp.port, BACKLOG, config.sftp.host)]
+    options = getattr(config, section)
+    if options.listen:
+        return listed(config, section, "listen", reactor)
+    kind = TCP6ServerEndpoint if ":" in options.host else TCP4ServerEndpoint
+    return [kind(reactor, options.port, BACKLOG, options.host)]
+
+
+def listed(config: Config, section: str, option: str, reactor: Any) -> list[IStreamServerEndpoint]:
+    """
+    The endpoints that *option* of *section* says.
+
+    :raises ConfigError: one is none.
+    """
+    texts = getattr(getattr(config, section), option)
     try:
-        return [serverFromString(reactor, text) for text in config.sftp.listen]  # type: ignore[no-untyped-call]
+        return [serverFromString(reactor, text) for text in texts]  # type: ignore[no-untyped-call]
     except (ValueError, TypeError, KeyError, IndexError) as error:
-        raise config.problem("sftp", "listen", f"no endpoint: {error}") from error
+        raise config.problem(section, option, f"no endpoint: {error}") from error
 
 
 def hear_signals(reactor: Any, act: Callable[[], None]) -> None:

@@ -8,6 +8,7 @@ producer is paused as soon as anything has to wait.
 
 from __future__ import annotations
 
+import socket
 from functools import partial
 from typing import Any
 
@@ -32,6 +33,17 @@ def read_at_once(transport: Any, size: int) -> None:
     """Ask the socket for *size* bytes at once from now on.  Nothing for what is no TCP connection."""
     if isinstance(transport, Connection):
         transport.bufferSize = size
+
+
+def converse(transport: Any) -> None:
+    """
+    For a connection of short lines: no delay, a question now and then whether the peer is there, and urgent data
+    among the other (the line feed of ftplib's ABOR, the mark of a Telnet Synch).  Nothing for what is not TCP.
+    """
+    if isinstance(transport, Connection):
+        transport.setTcpNoDelay(True)
+        transport.setTcpKeepAlive(True)
+        transport.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
 
 
 def write(transport: Any, data: bytes | bytearray) -> None:

@@ -22,7 +22,9 @@ from zope.interface import implementer
 
 from swftp.auth.login import Login
 from swftp.errors import StorageError
+from swftp.ftp.interfaces import IFtpAccount
 from swftp.interfaces import IAccess, ISubsystem
+from swftp.paths import ROOT, Path
 from swftp.session import Changes, Session, SessionLimits
 from swftp.sftp.factories import open_command, open_subsystem
 from swftp.sftp.server import Limits as ChannelLimits
@@ -115,23 +117,27 @@ class Stores:
         return limits
 
 
-@implementer(ISessions)
-class Account(ConchUser):
+@implementer(IFtpAccount)
+class Account:
     """
-    The avatar of a login: what it may run on its channels.
+    The avatar of a login.
 
     :ivar busy: a file is open, or something is being done.
     """
 
-    def __init__(self, login: Login, storage: SwiftStorage, shared: Shared) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+    def __init__(self, login: Login, storage: SwiftStorage, shared: Shared, root: Path = ROOT) -> None:
+        """
+        :param root: what every login sees as ``/``; a login's own root is taken from there.
+        """
         shared.accounts.add(self)
+        self._root = root.join(login.root)
         self._login = login
         self._storage = storage
         self._shared = shared
         self._sessions: WeakSet[Session] = WeakSet()
 
-    def _session(self) -> Session:
+    def session(self) -> Session:
+        """See `IFtpAccount`."""
         shared, login = self._shared, self._login
         session = Session(
             self._storage,
@@ -141,20 +147,12 @@ class Account(ConchUser):
             offload=shared.offload,
             limits=shared.sessions,
             changes=shared.changes,
-            root=login.root,
+            root=self._root,
             user=login.name,
             peer=login.peer,
         )
         self._sessions.add(session)
         return session
-
-    def subsystem(self, name: bytes) -> ISubsystem | None:
-        """See `ISessions`."""
-        return open_subsystem(name, self._session, self._shared.clock, self._shared.channels)
-
-    def command(self, line: bytes) -> ISubsystem | None:
-        """See `ISessions`."""
-        return open_command(line, self._session, self._shared.clock)
 
     @property
     def busy(self) -> bool:
@@ -176,14 +174,34 @@ class Account(ConchUser):
             self._shared.accounts.discard(self)
 
 
+@implementer(ISessions)
+class SshAccount(ConchUser, Account):
+    """The avatar of an SSH login: what it may run on its channels."""
+
+    def __init__(self, login: Login, storage: SwiftStorage, shared: Shared, root: Path = ROOT) -> None:
+        """See `Account`."""
+        ConchUser.__init__(self)  # type: ignore[no-untyped-call]
+        Account.__init__(self, login, storage, shared, root)
+
+    def subsystem(self, name: bytes) -> ISubsystem | None:
+        """See `ISessions`."""
+        return open_subsystem(name, self.session, self._shared.clock, self._shared.channels)
+
+    def command(self, line: bytes) -> ISubsystem | None:
+        """See `ISessions`."""
+        return open_command(line, self.session, self._shared.clock)
+
+
 @implementer(IRealm)
 class StoreRealm:
     """Opens the storage of a login before the realm behind makes an avatar of it."""
 
-    def __init__(self, stores: Stores, realm: IRealm) -> None:
+    def __init__(self, stores: Stores, realm: IRealm, protocol: str) -> None:
         """
         :param realm: gets the storage as the mind.
+        :param protocol: begins what the store's log calls a session.
         """
+        self._protocol = protocol
         self._stores = stores
         self._realm = realm
 
@@ -193,7 +211,7 @@ class StoreRealm:
 
     async def _enter(self, login: Login, interfaces: tuple[Any, ...]) -> Any:
         try:
-            storage = await self._stores.open(login.access, session=f"sftp-{secrets.token_hex(6)}")
+            storage = await self._stores.open(login.access, session=f"{self._protocol}-{secrets.token_hex(6)}")
         except BaseException:
             login.access.release()
             raise

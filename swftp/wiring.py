@@ -9,39 +9,44 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from ipaddress import ip_network
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
-from weakref import WeakSet
 
 from twisted.conch.interfaces import IConchUser
 from twisted.conch.ssh.keys import Key
 from twisted.cred.portal import Portal
-from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 from swftp import hostkeys, paths, trust
 from swftp.auth import assembly, sources
+from swftp.auth.limits import AdmissionLimits
 from swftp.auth.login import Login, SessionCounter
 from swftp.auth.realm import LoginRealm
 from swftp.auth.settings import AuthSettings, SettingsError
-from swftp.auth.throttle import Throttle, ThrottleSettings
+from swftp.auth.throttle import ThrottleSettings
 from swftp.config import Config
+from swftp.config.fields import ports
+from swftp.doors import FtpDoor, Guard, SshDoor
 from swftp.errors import InvalidName
+from swftp.ftp.data import data_maker
+from swftp.ftp.interfaces import IFtpAccount
+from swftp.ftp.settings import Settings as FtpSettings
+from swftp.ftp.tls import Tls, TlsFiles, TlsProblem
 from swftp.session import SessionLimits
 from swftp.sftp.server import Limits as ChannelLimits
 from swftp.ssh import algorithms
-from swftp.ssh.connection import Connection
-from swftp.ssh.factory import Factory
-from swftp.ssh.gate import Phase
-from swftp.ssh.limits import Admission, AdmissionLimits, Place
 from swftp.ssh.settings import Settings
-from swftp.ssh.transport import Transport
-from swftp.ssh.watch import batched_timer
 from swftp.storage.swift import Connections, Options, Policy, SwiftStorage
-from swftp.stores import Account, Shared, StoreRealm, Stores
+from swftp.stores import Account, Shared, SshAccount, StoreRealm, Stores
+from swftp.timers import Timer, batched_timer
 from swftp.transfer.budget import Budget
 from swftp.transfer.engine import TransferLimits
 from swftp.transfer.hashing import Offload
+
+log = Logger()
 
 T = TypeVar("T")
 
@@ -85,8 +90,7 @@ def authentication(
             wall=time.time,
             random=os.urandom(32),
             throttle=chosen(config.throttle, ThrottleSettings),
-            files=chosen(config.auth, assembly.KeyFiles),
-            root=root(config),
+            files=chosen(config.auth, assembly.KeyFiles, certificates=bool(config.ftp.client_ca)),
         )
     except SettingsError as error:
         raise config.problem(
@@ -94,15 +98,15 @@ def authentication(
         ) from error
 
 
-def root(config: Config) -> paths.Path:
-    """What clients see as ``/``.
+def root(config: Config, section: str) -> paths.Path:
+    """What clients of the protocol of *section* see as ``/``.
 
     :raises ConfigError: no object can be there.
     """
     try:
-        return paths.resolve(config.sftp.root)
+        return paths.resolve(getattr(config, section).root)
     except InvalidName as error:
-        raise config.problem("sftp", "root", str(error)) from error
+        raise config.problem(section, "root", str(error)) from error
 
 
 def host_keys(config: Config, environ: Mapping[str, str], *, make: bool = True) -> list[Key]:
@@ -176,7 +180,7 @@ def shared(config: Config, auth: AuthSettings, reactor: Any, offload: Offload) -
             Policy,
             connections_per_session=storage.num_connections_per_session,
             extra_headers=dict(storage.extra_headers),
-            log_requests=config.sftp.verbose,
+            log_requests=any(getattr(config, name).verbose for name in config.protocols),
         ),
         options=chosen(storage, Options),
         budget=Budget(transfer.transfer_memory, reactor),
@@ -190,62 +194,120 @@ def shared(config: Config, auth: AuthSettings, reactor: Any, offload: Offload) -
     )
 
 
-class Guard(Admission):
-    """Turns away whom `Throttle` refuses before a byte is spoken."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Common:
+    """What all servers of a process share: limits that count them together."""
 
-    def __init__(self, limits: AdmissionLimits, throttle: Throttle) -> None:
-        super().__init__(limits)
-        self._throttle = throttle
+    reactor: Any
+    auth: assembly.Authentication
+    logins: Shared
+    admission: Guard
+    timer: Timer
+    counter: SessionCounter
 
-    def admit(self, peer: str) -> Place | None:
-        """See `Admission`."""
-        return None if self._throttle.refused(peer) else super().admit(peer)
+
+def common(config: Config, auth: assembly.Authentication, logins: Shared, reactor: Any) -> Common:
+    """Nobody has come yet."""
+    return Common(
+        reactor=reactor,
+        auth=auth,
+        logins=logins,
+        admission=Guard(chosen(config.limits, AdmissionLimits), auth.throttle),
+        timer=batched_timer(reactor),
+        counter=SessionCounter(0),
+    )
 
 
-class Door(Factory):
+def portal(config: Config, section: str, interface: Any, account: Callable[..., Account], parts: Common) -> Portal:
     """
-    Remembers whom it let in.
+    Where clients of the protocol of *section* log in; their avatars are made by *account*.
 
-    :ivar accounts: logins that may still use the store.
+    :raises ConfigError: the root of the section cannot be used.
     """
+    options = getattr(config, section)
+    at, logins = root(config, section), parts.logins
 
-    def __init__(self, accounts: set[Account], *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.accounts = accounts
-        self._transports: WeakSet[Transport] = WeakSet()
+    def open_account(login: Login, storage: SwiftStorage) -> Account:
+        return account(login, storage, logins, at)
 
-    @property
-    def transports(self) -> list[Transport]:
-        """Connections that are open."""
-        return [transport for transport in self._transports if transport.phase is not Phase.CLOSED]
-
-    def buildProtocol(self, addr: IAddress | None) -> Transport:
-        """See `Factory`."""
-        transport = super().buildProtocol(addr)
-        self._transports.add(transport)
-        return transport
+    realm = LoginRealm(interface, open_account, SessionCounter(options.sessions_per_user, parts.counter))
+    return Portal(StoreRealm(Stores(logins), realm, section), parts.auth.checkers)
 
 
-def door(config: Config, auth: assembly.Authentication, keys: Sequence[Key], logins: Shared, reactor: Any) -> Door:
+def ssh_door(config: Config, keys: Sequence[Key], parts: Common) -> SshDoor:
     """
     The SSH server.
 
     :raises ConfigError: the policy and the host keys do not go together.
     """
-
-    def open_account(login: Login, storage: SwiftStorage) -> Account:
-        return Account(login, storage, logins)
-
-    realm = LoginRealm(IConchUser, open_account, SessionCounter(config.sftp.sessions_per_user))
-    portal = Portal(StoreRealm(Stores(logins), realm), auth.checkers)
-    admission = Guard(chosen(config.limits, AdmissionLimits), auth.throttle)
+    entrance = portal(config, "sftp", IConchUser, SshAccount, parts)
     try:
-        return Door(logins.accounts, portal, keys, reactor, ssh_settings(config), admission, batched_timer(reactor))
+        return SshDoor(entrance, keys, parts.reactor, ssh_settings(config), parts.admission, parts.timer)
     except ValueError as error:
         raise config.problem("sftp", "host_keys", str(error)) from error
 
 
-def is_busy(transport: Transport) -> bool:
-    """Whether the client at *transport* has a file open, or waits for something to be done."""
-    service = transport.service
-    return isinstance(service, Connection) and isinstance(service.avatar, Account) and service.avatar.busy
+def ftp_doors(config: Config, parts: Common) -> tuple[FtpDoor, FtpDoor]:
+    """
+    The FTP server, and that of implicit FTPS.
+
+    :raises ConfigError: something of TLS or of the addresses cannot be used.
+    """
+    entrance = portal(config, "ftp", IFtpAccount, Account, parts)
+    settings, tls = ftp_settings(config), ftp_tls(config, parts.reactor)
+    make_data = data_maker(settings, parts.reactor)
+
+    def door(implicit: bool) -> FtpDoor:
+        return FtpDoor(
+            entrance, parts.reactor, settings, parts.admission, parts.timer, make_data, tls, implicit=implicit
+        )
+
+    return door(False), door(True)
+
+
+def ftp_settings(config: Config) -> FtpSettings:
+    """
+    ``[ftp]``.
+
+    :raises ConfigError: a network is none, or TLS is required and there is no certificate.
+    """
+    options = config.ftp
+    for network, _ in options.masquerade_networks:
+        try:
+            ip_network(network, strict=False)
+        except ValueError as error:
+            raise config.problem("ftp", "masquerade_networks", str(error)) from error
+    needs = {
+        "require_tls_login": options.require_tls_login,
+        "require_tls_data": options.require_tls_data,
+        "implicit_listen": bool(options.implicit_listen),
+        "client_ca": bool(options.client_ca),
+    }
+    for name, wanted in needs.items():
+        if wanted and not options.certificate:
+            raise config.problem("ftp", name, "needs certificate")
+    return chosen(options, FtpSettings, passive_ports=ports(options.passive_ports))
+
+
+def ftp_tls(config: Config, clock: IReactorTime) -> Tls | None:
+    """
+    TLS of the FTP server; None: there is none.
+
+    :raises ConfigError: certificate, key or authorities cannot be used.
+    """
+    options = config.ftp
+    if not options.certificate:
+        return None
+    files = TlsFiles(
+        certificate=options.certificate,
+        key=options.private_key,
+        client_ca=options.client_ca,
+        require_client=options.client_certificate == "required",
+        minimum=options.minimum_tls,
+        resume=options.tls_reuse != "off",
+    )
+    try:
+        return Tls(files, clock, lambda text: log.warn("certificate not changed: {text}", event="tls", text=text))
+    except TlsProblem as problem:
+        option = "private_key" if problem.option == "key" else problem.option
+        raise config.problem("ftp", option, problem.reason) from problem

@@ -14,15 +14,15 @@ import swftp
 PACKAGE = Path(swftp.__file__).parent
 RANK = {
     **dict.fromkeys(("__init__", "errors", "entries", "paths"), 0),
-    **dict.fromkeys(("config", "outcomes", "interfaces", "sockets"), 1),
+    **dict.fromkeys(("config", "outcomes", "interfaces", "sockets", "timers"), 1),
     **dict.fromkeys(("transfer", "storage", "metrics"), 2),
     **dict.fromkeys(("session", "auth"), 3),
-    **dict.fromkeys(("ssh", "sftp"), 4),
-    **dict.fromkeys(("service", "wiring", "stores", "sweeping", "options", "cli", "demo"), 5),
+    **dict.fromkeys(("ssh", "sftp", "ftp"), 4),
+    **dict.fromkeys(("service", "wiring", "doors", "plugins", "stores", "sweeping", "options", "cli", "demo"), 5),
     **dict.fromkeys(("logs", "hostkeys", "trust", "notify"), 5),
 }
 """Of the package or module right below ``swftp``."""
-STRANGERS = (("transfer", "storage", "metrics"), ("session", "auth"), ("ssh", "sftp"))
+STRANGERS = (("transfer", "storage", "metrics"), ("session", "auth"), ("ssh", "sftp", "ftp"))
 """Those of one group do not know each other."""
 MODULE_LIMIT = 400
 """Lines."""

@@ -9,14 +9,15 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from swftp.auth.assembly import KeyFiles
+from swftp.auth.limits import AdmissionLimits
 from swftp.auth.settings import AuthSettings
 from swftp.auth.throttle import ThrottleSettings
 from swftp.config import Config, ConfigError, load
 from swftp.config.document import as_file, table
 from swftp.config.fields import settings_of
 from swftp.config.sections import SECTIONS
+from swftp.ftp.settings import Settings as FtpSettings
 from swftp.sftp.server import Limits
-from swftp.ssh.limits import AdmissionLimits
 from swftp.ssh.settings import Settings
 from swftp.storage.swift import Options, Policy
 from swftp.transfer.engine import TransferLimits
@@ -30,6 +31,7 @@ SETTINGS = {
     "throttle": (ThrottleSettings,),
     "limits": (AdmissionLimits, Limits),
     "ssh": (Settings,),
+    "ftp": (FtpSettings,),
     "transfer": (TransferLimits,),
     "storage": (Options, Policy),
 }
@@ -39,6 +41,8 @@ ELSEWHERE = {"transfer_memory", "session_memory", "cloud", "num_persistent_conne
     "num_connections_per_session",
     "connection_timeout",
 }
+LISTENING = {"host", "port", "listen", "implicit_listen", "sessions_per_user", "root", "drain_timeout", "verbose"}
+TLS = {"certificate", "private_key", "client_ca", "client_certificate", "minimum_tls"}
 """Options that fill nothing by their name."""
 OTHERWISE = {
     *(("storage", name) for name in STORAGE),
@@ -47,6 +51,8 @@ OTHERWISE = {
     ("auth", "options"),
     ("auth", "auth_url"),
     ("auth", "interface"),
+    ("auth", "certificates"),
+    ("ftp", "passive_ports"),
 }
 """Fields whose option is written otherwise than the field, or that are no option."""
 
@@ -117,6 +123,7 @@ class DefaultsTests(SynchronousTestCase):
         for section, kinds in SETTINGS.items():
             known = {part.name for kind in kinds for part in fields(kind)}
             alone = set(settings_of(SECTIONS[section])) - known - ELSEWHERE
+            alone -= LISTENING | TLS if section == "ftp" else set()
             self.assertEqual(alone, set(), section)
 
     def test_checked(self) -> None:

@@ -15,6 +15,7 @@ from twisted.cred.checkers import ICredentialsChecker
 from twisted.internet.interfaces import IReactorTime
 
 from swftp.auth.cache import AccessCache
+from swftp.auth.certificates import CertificateChecker
 from swftp.auth.checkers import PasswordChecker
 from swftp.auth.key_checker import PublicKeyChecker
 from swftp.auth.keys import read_keys
@@ -36,6 +37,8 @@ class KeyFiles:
     """As of `swftp.auth.keys`."""
     credentials: str = ""
     """As of `swftp.auth.stored`."""
+    certificates: bool = False
+    """Whether client certificates stand for credentials, too: then *authorized_keys* may be empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +78,12 @@ def assemble(
         raise SettingsError("exempt", str(error)) from error
     checkers: list[ICredentialsChecker] = [PasswordChecker(settings, cache, table, root)]
     if files.authorized_keys or files.credentials:
-        keys = _reloaded("authorized_keys", files.authorized_keys, read_keys, clock, in_thread)
         read_stored = partial(read_credentials, service=service)
         stored = _reloaded("credentials", files.credentials, read_stored, clock, in_thread)
+        if files.certificates:
+            checkers.append(CertificateChecker(stored, cache, table))
+    if files.authorized_keys or (files.credentials and not files.certificates):
+        keys = _reloaded("authorized_keys", files.authorized_keys, read_keys, clock, in_thread)
         checkers.append(PublicKeyChecker(keys, stored, cache, table, wall, root))
     return Authentication(checkers=tuple(checkers), throttle=table)
 

@@ -34,12 +34,13 @@ class Login:
 class SessionCounter:
     """Sessions of each user in this process, both protocols together."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, others: SessionCounter | None = None) -> None:
         """
         :param limit: sessions a user; 0: no limit.
+        :param others: those of it count, too, as ours do there.
         """
         self._limit = limit
-        self._sessions: Counter[str] = Counter()
+        self._sessions: Counter[str] = Counter() if others is None else others._sessions
 
     def __len__(self) -> int:
         return self._sessions.total()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 from swftp.config.fields import setting
 from swftp.config.files import COMMAND_LINE, EX_CONFIG, SEARCH, ConfigError, Given, build, search
 from swftp.config.sections import (
-    FOREIGN,
     OBSOLETE,
+    PROTOCOLS,
     SECTIONS,
     AuthConfig,
     Config,
+    FtpConfig,
     LimitsConfig,
     LogConfig,
     SftpConfig,
@@ -25,9 +27,11 @@ from swftp.config.sections import (
 __all__ = [
     "COMMAND_LINE",
     "EX_CONFIG",
+    "PROTOCOLS",
     "AuthConfig",
     "Config",
     "ConfigError",
+    "FtpConfig",
     "Given",
     "LimitsConfig",
     "LogConfig",
@@ -42,13 +46,23 @@ __all__ = [
 
 
 def load(
-    named: str | None, overrides: Sequence[Given] = (), searched: Iterable[Path] = SEARCH
+    named: str | None,
+    overrides: Sequence[Given] = (),
+    searched: Iterable[Path] = SEARCH,
+    protocols: Sequence[str] | None = PROTOCOLS,
 ) -> tuple[Config, list[str]]:
     """
     The configuration, and warnings about options of 2014 that do nothing now.
 
     :param named: the only file to read; None: every file of *searched* that exists.
     :param overrides: what the command line says; it wins over files.
+    :param protocols: those that are served: sections of others are left alone.  None: those that have a section, or
+        all where none has.
     :raises ConfigError: it cannot be used; the message has one line for each reason.
     """
-    return build(Config, SECTIONS, [*search(named, searched), *overrides], obsolete=OBSOLETE, foreign=FOREIGN)
+    givens = [*search(named, searched), *overrides]
+    if protocols is None:
+        there = {given.section for given in givens}
+        protocols = [name for name in PROTOCOLS if name in there] or PROTOCOLS
+    make = partial(Config, protocols=tuple(protocols))
+    return build(make, SECTIONS, givens, obsolete=OBSOLETE, foreign=set(PROTOCOLS) - set(protocols))

@@ -35,7 +35,7 @@ def setting(
     :param unit: ``seconds``, ``bytes``, ...: shown in the documentation.
     :param choices: the texts that are allowed, if only these are.
     :param least: the smallest number allowed; *most*: the largest.
-    :param old: ``section.option`` that is still understood as this one.
+    :param old: option of ``[sftp]`` and ``[ftp]`` that is still understood as this one.
     :param read: makes the value from its text instead of what the type of *default* says; may raise ValueError.
     """
     meta = {
@@ -155,3 +155,27 @@ def headers(text: str) -> tuple[tuple[str, str], ...]:
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not re.fullmatch(r"[\t\x20-\x7e]*", value):
             raise ValueError(f"{name!r}: {value!r} is not an HTTP header")
     return found
+
+
+def ports(text: str) -> tuple[int, int] | None:
+    """
+    The first and the last of ``first-last``; None: any.
+
+    :raises ValueError: it is no range of ports.
+    """
+    if not text:
+        return None
+    found = re.fullmatch(r"(\d{1,5})\s*-\s*(\d{1,5})", text)
+    if not found or not 1 <= int(found[1]) <= int(found[2]) <= 65535:
+        raise ValueError(f"{text!r} is not of the form first-last, from 1 to 65535")
+    return int(found[1]), int(found[2])
+
+
+def port_range(text: str) -> str:
+    """
+    *text*, if `ports` can read it.
+
+    :raises ValueError: it cannot.
+    """
+    ports(text)
+    return text

@@ -26,6 +26,8 @@ SEARCH = (SYSTEM_FILE, Path("~/.swftp.cfg"))
 SECTION_LINE = re.compile(r"\[([^]]+)\]")
 OPTION_LINE = re.compile(r"([^\s#;\[=:][^=:]*?)\s*[=:]")
 COMMAND_LINE = "command line"
+OLD = ("sftp", "ftp")
+"""Sections of 2014, each of which had all options of one process."""
 
 T = TypeVar("T")
 
@@ -136,6 +138,7 @@ def build(
     aliases = _aliases(sections)
     values: dict[str, dict[str, Any]] = {}
     places: dict[tuple[str, str], str] = {}
+    owners: dict[tuple[str, str], Given] = {}
     problems, warnings = [], []
     for given in givens:
         if given.section in foreign:
@@ -144,6 +147,10 @@ def build(
             warnings.append(f"{given.place}: {obsolete[given.section, given.option]}")
             continue
         section, option = aliases.get((given.section, given.option), (given.section, given.option))
+        before = owners.get((section, option), given)
+        if {before.section, given.section} == set(OLD) and before.text != given.text:
+            problems.append(f"{given.place}: differs from {before.place}; set it once, in [{section}]")
+        owners[section, option] = given
         try:
             values.setdefault(section, {})[option] = parse(_known(sections, section, option), given.text.strip())
             places[section, option] = given.place
@@ -174,8 +181,8 @@ def _aliases(sections: Mapping[str, type]) -> dict[tuple[str, str], tuple[str, s
     for name, section in sections.items():
         for option in settings_of(section).values():
             if option.metadata["old"]:
-                before, _, after = option.metadata["old"].partition(".")
-                aliases[before, after] = (name, option.name)
+                for before in OLD:
+                    aliases[before, option.metadata["old"]] = (name, option.name)
     return aliases
 
 

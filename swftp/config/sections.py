@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
-from swftp.config.fields import headers, pairs, setting
+from swftp.config.fields import headers, pairs, port_range, setting
 from swftp.config.files import ConfigError
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
@@ -41,13 +41,91 @@ class SftpConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FtpConfig:
+    """``[ftp]``: where the FTP server listens, what one client may take, and how it is protected (FTPS)."""
+
+    host: str = setting("0.0.0.0", "address to listen on")  # noqa: S104  (as above)
+    port: int = setting(5021, "port to listen on; 0 is any free one", most=65535)
+    listen: tuple[str, ...] = setting(
+        (), "Twisted endpoints to listen on instead of host and port, as in systemd:domain=INET:index=0"
+    )
+    implicit_listen: tuple[str, ...] = setting(
+        (), "Twisted endpoints to listen on for implicit FTPS, as in tcp:990; needs certificate"
+    )
+    sessions_per_user: int = setting(10, "connections one user may have at once, SFTP included; 0 is no limit")
+    session_timeout: float = setting(
+        60.0, "how long a client may say nothing while no transfer runs; 0 is for ever", unit="seconds"
+    )
+    no_transfer_timeout: float = setting(
+        0.0, "how long a client may go without a transfer, whatever it says; 0 is for ever", unit="seconds"
+    )
+    stalled_timeout: float = setting(
+        60.0, "how long a client may move no byte of a transfer; 0 is for ever", unit="seconds"
+    )
+    connect_timeout: float = setting(
+        30.0, "how long the data connection of a transfer may take to come about", unit="seconds", least=1
+    )
+    login_grace: float = setting(120.0, "how long a client may take to log in", unit="seconds")
+    max_failures: int = setting(6, "failed logins on one connection", least=1)
+    failure_delay: float = setting(1.0, "how long a failed login waits for its answer", unit="seconds")
+    welcome_message: str = setting(
+        "Welcome to SwFTP - an FTP interface for Openstack Swift", "what a client is greeted with"
+    )
+    root: str = setting("/", "directory of the account that clients see as /, as /container/directory")
+    drain_timeout: float = setting(
+        300.0, "how long running transfers may go on after SIGTERM before they are given up", unit="seconds"
+    )
+    verbose: bool = setting(False, "log each request to storage")
+    passive_ports: str = setting("", "ports of passive data connections, as 50000-50999; default: any", read=port_range)
+    masquerade_address: str = setting(
+        "",
+        "address or host name that PASV tells clients, looked up now and then; default: where they connected to",
+    )
+    masquerade_networks: tuple[tuple[str, str], ...] = setting(
+        (),
+        'the same for clients of some networks, as "10.0.0.0/8: 10.0.0.1, 192.168.0.0/16: gw.example.org"',
+        read=pairs,
+    )
+    check_peer: bool = setting(True, "take data connections from the client's own address only")
+    active: bool = setting(False, "allow PORT and EPRT, to the client's own address and ports from 1024 only")
+    certificate: str = setting(
+        "", "PEM file of the certificate and those up to its authority; without it there is no TLS"
+    )
+    private_key: str = setting("", "PEM file of its key; default: in the file of the certificate")
+    client_ca: str = setting("", "PEM file of the authorities whose certificates clients may show")
+    client_certificate: str = setting(
+        "optional", "whether a client has to show one", choices=("optional", "required")
+    )
+    client_name: str = setting(
+        "cn",
+        "what of it is the login name: common name, e-mail address or userPrincipalName",
+        choices=("cn", "email", "upn"),
+    )
+    minimum_tls: str = setting("1.2", "lowest version of TLS", choices=("1.2", "1.3"))
+    require_tls_login: bool = setting(False, "refuse USER and PASS before AUTH TLS")
+    require_tls_data: bool = setting(False, "refuse transfers and listings without PROT P")
+    tls_reuse: str = setting(
+        "offered",
+        "whether data connections may, or have to, resume the TLS session of their control connection",
+        choices=("off", "offered", "required"),
+    )
+    accept_missing_close_notify: bool = setting(
+        False, "take an upload over TLS for whole though the client only closed the connection"
+    )
+    ascii: str = setting(
+        "convert", "what TYPE A does: convert the ends of lines, or refuse", choices=("convert", "refuse")
+    )
+    mode_z: bool = setting(False, "offer MODE Z, which compresses")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AuthConfig:
     """``[auth]``: the identity service; names are those of keystoneauth1 and ``clouds.yaml``."""
 
     auth_url: str = setting(
         "",
         "identity service, as .../auth/v1.0 or .../v3; default: http://127.0.0.1:8080/auth/v1.0",
-        old="sftp.auth_url",
+        old="auth_url",
     )
     auth_type: str = setting(
         "", "keystoneauth1 plugin; default: v1password where auth_url ends in /v1 or /v1.0, else password"
@@ -74,12 +152,12 @@ class AuthConfig:
         "",
         "http or https in the storage URL instead of what the identity service says",
         choices=("", "http", "https"),
-        old="sftp.rewrite_storage_scheme",
+        old="rewrite_storage_scheme",
     )
     rewrite_storage_netloc: str = setting(
         "",
         "the same for its host:port",
-        old="sftp.rewrite_storage_netloc",
+        old="rewrite_storage_netloc",
     )
     storage_hosts: tuple[str, ...] = setting(
         (), "hosts that a storage URL may name, *.example.org for all below one; default: any that is not link-local"
@@ -128,13 +206,13 @@ class StorageConfig:
     num_persistent_connections: int = setting(
         100,
         "HTTP connections kept open for the next request, all clients together",
-        old="sftp.num_persistent_connections",
+        old="num_persistent_connections",
     )
     num_connections_per_session: int = setting(
-        10, "HTTP connections one session may use at once; 0 is no limit", old="sftp.num_connections_per_session"
+        10, "HTTP connections one session may use at once; 0 is no limit", old="num_connections_per_session"
     )
     connection_timeout: float = setting(
-        240.0, "how long an idle HTTP connection is kept", unit="seconds", old="sftp.connection_timeout"
+        240.0, "how long an idle HTTP connection is kept", unit="seconds", old="connection_timeout"
     )
     connect_timeout: float = setting(5.0, "how long a new HTTP connection may take", unit="seconds", least=0.1)
     response_timeout: float = setting(60.0, "how long storage may say nothing in a request", unit="seconds", least=1)
@@ -144,7 +222,7 @@ class StorageConfig:
     extra_headers: tuple[tuple[str, str], ...] = setting(
         (),
         'HTTP headers sent with each request, as Name: value, Name: "quoted, value"',
-        old="sftp.extra_headers",
+        old="extra_headers",
         read=headers,
     )
     layout: str = setting(
@@ -224,6 +302,7 @@ class Config:
     """All of ``swftp.conf``."""
 
     sftp: SftpConfig = field(default_factory=SftpConfig)
+    ftp: FtpConfig = field(default_factory=FtpConfig)
     auth: AuthConfig = field(default_factory=AuthConfig)
     throttle: ThrottleConfig = field(default_factory=ThrottleConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
@@ -231,6 +310,8 @@ class Config:
     transfer: TransferConfig = field(default_factory=TransferConfig)
     ssh: SshConfig = field(default_factory=SshConfig)
     log: LogConfig = field(default_factory=LogConfig)
+    protocols: tuple[str, ...] = ("sftp", "ftp")
+    """Sections of the protocols that are served."""
     places: Mapping[tuple[str, str], str] = field(default_factory=dict, compare=False, repr=False)
     """Section and option -> where it was set, for messages."""
 
@@ -240,7 +321,9 @@ class Config:
 
 
 SECTIONS: dict[str, type] = {
-    part.name: type(getattr(Config(), part.name)) for part in fields(Config) if part.name != "places"
+    part.name: type(getattr(Config(), part.name))
+    for part in fields(Config)
+    if part.name not in ("places", "protocols")
 }
 """Section -> its class, in the order of the documentation."""
 
@@ -256,8 +339,14 @@ OBSOLETE = {
     ("sftp", "log_statsd_metric_prefix"): _STATS,
     ("sftp", "stats_host"): _STATS,
     ("sftp", "stats_port"): _STATS,
+    ("ftp", "log_statsd_host"): _STATS,
+    ("ftp", "log_statsd_port"): _STATS,
+    ("ftp", "log_statsd_sample_rate"): _STATS,
+    ("ftp", "log_statsd_metric_prefix"): _STATS,
+    ("ftp", "stats_host"): _STATS,
+    ("ftp", "stats_port"): _STATS,
 }
 """Options of 2014 that an old file may still hold, and what to say of each."""
 
-FOREIGN = ("ftp",)
-"""Sections of one file that other servers read."""
+PROTOCOLS = ("sftp", "ftp")
+"""Sections of which a process may serve but one, and leave the other to another process."""

@@ -1,4 +1,4 @@
-"""``swftp demo``: a real Swift on loopback with our SFTP server in front, and nothing left when it ends."""
+"""``swftp demo``: a real Swift on loopback with our servers in front, and nothing left when it ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from swftp import logs, service
-from swftp.config import AuthConfig, Config, ConfigError, SftpConfig
+from swftp.config import AuthConfig, Config, ConfigError, FtpConfig, SftpConfig
 from swftp.demo.child import CannotStart, Swift, spawn
 
 USER, PASSWORD = "test:tester", "testing"
@@ -25,6 +25,7 @@ WELCOME = """
 A real OpenStack Swift is running, with SwFTP in front of it.  Log in with
 
     sftp -P {port} -o User={user} {host}
+    lftp -u {user} ftp://{host}:{ftp_port}
 
 and the password
 
@@ -43,15 +44,16 @@ def default_data() -> Path:
 
 
 class Demo(MultiService):
-    """Swift first; when it is ready the SFTP server; then the line to log in with."""
+    """Swift first; when it is ready our servers; then the line to log in with."""
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, data: Path, sftp: SftpConfig, swift_port: int) -> None:
+    def __init__(self, reactor: Any, data: Path, sftp: SftpConfig, ftp: FtpConfig, swift_port: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._reactor = reactor
         self._data = data
         self._sftp = sftp
+        self._ftp = ftp
         self._swift_port = swift_port
         self._swift = Swift(reactor, lambda: self._fail("Swift ended by itself"))
         self.status = 0
@@ -76,18 +78,20 @@ class Demo(MultiService):
     def _serve(self, url: str) -> None:
         if not self.running:
             return
-        config = Config(sftp=self._sftp, auth=AuthConfig(auth_url=url))
+        config = Config(sftp=self._sftp, ftp=self._ftp, auth=AuthConfig(auth_url=url))
         server = service.make_service(config, (), self._reactor)
         server.setServiceParent(self)  # type: ignore[no-untyped-call]
-        port = server.addresses[0].port
+        port, ftp_port = [address.port for address in server.addresses]
         host = "127.0.0.1" if self._sftp.host == "0.0.0.0" else self._sftp.host  # noqa: S104  (compares, does not bind)
-        words = WELCOME.format(port=port, user=USER, password=PASSWORD, host=host, data=self._data, url=url)
+        words = WELCOME.format(
+            port=port, ftp_port=ftp_port, user=USER, password=PASSWORD, host=host, data=self._data, url=url
+        )
         sys.stdout.write(words.lstrip("\n"))
         sys.stdout.flush()
 
     def _cannot(self, failure: Failure) -> None:
         if isinstance(failure.value, CannotListenError):
-            self._fail(f"{failure.getErrorMessage()} Choose another port with --port.")
+            self._fail(f"{failure.getErrorMessage()} Choose another port with --port or --ftp-port.")
         elif isinstance(failure.value, CannotStart | ConfigError):
             self._fail(failure.getErrorMessage())
         else:
@@ -100,7 +104,7 @@ class Demo(MultiService):
         self._reactor.stop()
 
 
-def demo(data: Path | None, host: str, port: int, swift_port: int) -> int:
+def demo(data: Path | None, host: str, port: int, ftp_port: int, swift_port: int) -> int:
     """Run it until Ctrl-C; the exit status."""
     if importlib.util.find_spec("swift") is None:
         sys.stderr.write("swftp demo: Swift is not installed here: pip install '.[demo]' does that\n")
@@ -108,11 +112,12 @@ def demo(data: Path | None, host: str, port: int, swift_port: int) -> int:
     place = (data or default_data()).expanduser().absolute()
     keys = str(place / "host-keys")
     sftp = SftpConfig(host=host, port=port, state_dir=keys, drain_timeout=0.0, sessions_per_user=SESSIONS)
+    ftp = FtpConfig(host=host, port=ftp_port, drain_timeout=0.0, sessions_per_user=SESSIONS)
     logs.start("text", "info", sys.stderr)
     made: list[Demo] = []
 
     def make(reactor: Any) -> Demo:
-        made.append(Demo(reactor, place, sftp, swift_port))
+        made.append(Demo(reactor, place, sftp, ftp, swift_port))
         return made[0]
 
     service.run(make)

@@ -6,6 +6,7 @@ The law: whatever text goes in, what comes out is one reply.
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 
 from swftp import errors
@@ -57,6 +58,6 @@ def reply_of(error: BaseException) -> Reply:
 
 
 def _clean(line: str) -> bytes:
-    """*line* without anything that would end it, or act on a terminal."""
-    text = "".join(character if character.isprintable() else "?" for character in line)
+    """*line* without control characters; all else comes back as it is: PWD and MLST name files."""
+    text = "".join("?" if unicodedata.category(character) == "Cc" else character for character in line)
     return text.encode("utf-8", "replace")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 LINE_LIMIT = 8192
-"""Bytes of one command line: a path has at most 1281, and percent-encoders three times that."""
+"""Bytes of one command line."""
 AHEAD_LIMIT = 64
-"""Lines a client may send ahead of our answers."""
-PASSWORD_LIMIT = 1024
-"""Bytes of a password, as over SSH."""
-USER_LIMIT = 1024
-"""Bytes of a user name."""
+"""Commands a client may send behind that of a transfer that runs."""
+AHEAD_BYTES = 64 << 10
+"""Bytes of commands that wait for the one that is being done: above this we stop reading."""
+LINGER = 10.0
+"""Seconds in which a client has to take what was sent before we closed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,22 +34,24 @@ class Settings:
     """A running transfer without a byte moved by the client."""
     connect_timeout: float = 30.0
     """For the data connection to be made, after the command that needs it."""
-    keepalive: float = 15.0
-    """Seconds between lines of a preliminary reply while the store takes its time with a finished upload."""
     active: bool = False
     """Whether PORT and EPRT are allowed: to the client's own address and ports from 1024 only."""
     passive_ports: tuple[int, int] | None = None
     """First and last port of passive data connections; None: any."""
+    check_peer: bool = True
+    """Whether data connections have to come from the control connection's address."""
     masquerade_address: str = ""
     """Host name or address told to clients in PASV replies; empty: that of the control connection."""
     masquerade_networks: tuple[tuple[str, str], ...] = ()
-    """Client network -> host name or address told to clients of it; an empty one is that of the control connection."""
+    """Client network, and the host name or address told to clients of it."""
     require_tls_login: bool = False
     """Refuse USER and PASS in the clear."""
     require_tls_data: bool = False
     """Refuse transfers and listings on data connections in the clear."""
     tls_reuse: str = "offered"
     """``off``, ``offered`` or ``required``: whether data connections resume the control connection's TLS session."""
+    client_name: str = "cn"
+    """What of a client's certificate is the login name: ``cn``, ``email`` or ``upn``."""
     accept_missing_close_notify: bool = False
     """Take the end of a TLS data connection for the end of the file though the client did not say so in TLS."""
     ascii: str = "convert"

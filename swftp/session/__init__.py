@@ -2,7 +2,8 @@
 
 from swftp.session.changes import Changes
 from swftp.session.files import OpenMode, Reader, Writer
+from swftp.session.limits import SessionLimits
 from swftp.session.listing import Listing
-from swftp.session.session import Session, SessionLimits
+from swftp.session.session import Session
 
 __all__ = ["Changes", "Listing", "OpenMode", "Reader", "Session", "SessionLimits", "Writer"]

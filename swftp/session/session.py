@@ -7,9 +7,9 @@ Paths are the client's here, and the store's behind `Session._inside`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
@@ -20,28 +20,19 @@ from swftp.interfaces import IComposes, ILinks, IQuota, IStorage
 from swftp.paths import ROOT, Path, check_new
 from swftp.session.background import Background
 from swftp.session.changes import Changes
+from swftp.session.combining import combine
 from swftp.session.files import OpenMode, Reader, Writer
 from swftp.session.known import Known
+from swftp.session.limits import SessionLimits
 from swftp.session.listing import Listing
 from swftp.session.lookup import Lookup
 from swftp.session.openfiles import OpenFiles
 from swftp.session.ordering import Order, Turn, change, change_below, look, look_below
 from swftp.transfer.budget import Budget, Group
 from swftp.transfer.download import Download
-from swftp.transfer.engine import Engine, TransferLimits
+from swftp.transfer.engine import Engine
 from swftp.transfer.hashing import Offload
 from swftp.transfer.upload import Upload
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionLimits:
-    """What one session may take."""
-
-    open_files: int = 256
-    """Files open at the same time."""
-    memory: int = 64 << 20
-    """Bytes of memory of all its transfers."""
-    transfer: TransferLimits = field(default_factory=TransferLimits)
 
 
 class Session:
@@ -310,6 +301,18 @@ class Session:
             finally:
                 self._known.changed(new)
             return self._lookup.shown(entry, target)
+
+    async def combine(self, target: Path, sources: Sequence[Path]) -> Entry:
+        """See `swftp.session.combining.combine`."""
+        inside, parts = self._inside(target), [self._inside(source) for source in sources]
+        check_new(inside)
+        async with self._order.turn(change(inside), *map(look, parts)):
+            if any(map(self._files.writing, (inside, *parts))):
+                raise errors.Busy("one of the files is being written")
+            try:
+                return self._lookup.shown(await combine(self._storage, inside, parts, self.clock.seconds()), target)
+            finally:
+                self._known.changed(inside)
 
     async def close_as_copy(self, writer: Writer, source: Path, seen: Entry) -> None:
         """

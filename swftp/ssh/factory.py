@@ -12,11 +12,11 @@ from twisted.conch.ssh.keys import Key
 from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IAddress, IReactorTime
 
+from swftp.auth.limits import Admission, AdmissionLimits
 from swftp.ssh.algorithms import RSA_MINIMUM
-from swftp.ssh.limits import Admission, AdmissionLimits
 from swftp.ssh.settings import Settings
 from swftp.ssh.transport import Transport
-from swftp.ssh.watch import Timer, batched_timer
+from swftp.timers import Timer, batched_timer
 
 
 class Factory(SSHFactory):

@@ -18,11 +18,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from swftp import sockets
+from swftp.auth.limits import Place
 from swftp.ssh import settings as limits
 from swftp.ssh.connection import Connection
 from swftp.ssh.exchange import KeyExchange
 from swftp.ssh.gate import METHOD, Phase, Verdict, verdict
-from swftp.ssh.limits import Place
 from swftp.ssh.openers import DiscardOpener, Opener, PlainOpener
 from swftp.ssh.outbox import Outbox
 from swftp.ssh.userauth import UserAuth

@@ -21,13 +21,11 @@ from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from swftp.auth.attempts import ATTEMPTS, PASSWORD_LIMIT, USER_LIMIT, Verdict, judge, wait_out
 from swftp.auth.checkers import PasswordOf
 from swftp.auth.key_checker import KeyOf
-from swftp.auth.refusals import LoginUnavailable
-from swftp.errors import Busy, Unavailable
 from swftp.ssh.algorithms import RSA_MINIMUM, USER_KEY_ALGORITHMS
 from swftp.ssh.settings import Settings
 from swftp.ssh.wire import Msg, ProtocolError, Reader, Reason, names, string
@@ -37,16 +35,10 @@ if TYPE_CHECKING:
 
 log = Logger()
 
-USER_LIMIT = 1024
-"""Bytes of a user name."""
-PASSWORD_LIMIT = 1024
-"""Bytes of a password: hashing a longer one is work that anybody could ask for."""
 REQUEST_SIZE = 32 << 10
 """Bytes of one request: the largest payload that everybody must take (RFC 4253 section 6.1); ours wait in a queue."""
 QUEUE_LIMIT = 8
 """Requests that wait for the one under way (RFC 4252 section 5.1 allows to send them ahead)."""
-REQUEST_LIMIT = 64
-"""Requests of one connection, keys merely asked about included."""
 
 
 class Attempt(Enum):
@@ -58,7 +50,7 @@ class Attempt(Enum):
     DONE = "logged in, or given up"
 
 
-class _Refused(Exception):
+class _Refused(UnauthorizedLogin):
     """The request fails; the client is told nothing but that."""
 
 
@@ -116,7 +108,7 @@ class UserAuth(SSHService):
             self._queue.append(packet)
         elif self._attempt is Attempt.NONE:
             self._requests += 1
-            if self._requests > REQUEST_LIMIT:
+            if self._requests > ATTEMPTS:
                 raise ProtocolError("too many login requests", Reason.NO_MORE_AUTH_METHODS_AVAILABLE)
             self._begin(packet)
 
@@ -221,16 +213,16 @@ class UserAuth(SSHService):
         error = failure.value
         if isinstance(error, ProtocolError):
             raise error
-        if isinstance(error, Busy):
+        verdict = judge(error)
+        if verdict is Verdict.BUSY:
             self._attempt = Attempt.DONE
             raise ProtocolError("too many sessions", Reason.TOO_MANY_CONNECTIONS)
-        down = isinstance(error, Unavailable | LoginUnavailable)
+        down = verdict is Verdict.DOWN
         if down:
             self._say("Login is not possible at the moment, please try again later.\r\n")
-        elif not isinstance(error, _Refused | UnauthorizedLogin):
+        elif verdict is Verdict.BROKEN:
             log.failure("{peer}: login failed with an internal error", failure, peer=self.transport.peer)
-        wait = started + self._settings.failure_delay - self._clock.seconds() if counts else 0.0
-        self._delayed = deferLater(self._clock, max(wait, 0), lambda: None)
+        self._delayed = wait_out(self._clock, started, self._settings.failure_delay if counts else 0.0)
         self._delayed.addCallbacks(lambda _: self._fail(counts and not down), lambda _: None)
         self._delayed.addErrback(lambda failure: self.transport.failed(failure))
 

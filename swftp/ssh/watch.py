@@ -1,33 +1,25 @@
 """
 The clocks of one connection: login grace, idleness, keepalive, age of keys.
 
-All of them are one call in a batched timer (txaio's `IBatchedTimer`), so that ten thousand sessions cost the reactor
-a handful of timers.  Such a timer may fire up to one bucket early or late: times are checked when it does.  It is
-never cancelled, since that searches the bucket: `stop` leaves behind an object that refers to nothing.
+All of them are one call in a batched timer (`swftp.timers`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from txaio import tx
 
 from swftp.ssh.connection import Connection
 from swftp.ssh.settings import Settings
 from swftp.ssh.wire import Reason
+from swftp.timers import BUCKET, Timer
 
 if TYPE_CHECKING:
     from swftp.ssh.transport import Transport
 
 log = Logger()
-
-BUCKET = 5.0
-"""Seconds by which a deadline may be missed."""
-
 
 EXCHANGE_TIMEOUT = 120.0
 """
@@ -36,26 +28,6 @@ Seconds that a client which owes us its part of a key exchange may be silent.
 One that is heard is given time: on a slow line our question stands behind megabytes of a download, and its answer
 behind those of an upload.
 """
-
-
-class Timer(Protocol):
-    """What is needed of txaio's batched timer."""
-
-    def call_later(self, delay: float, func: Callable[[], None]) -> object:
-        """Call *func* about *delay* seconds from now."""
-
-
-def batched_timer(clock: IReactorTime, bucket: float = BUCKET) -> Timer:
-    """
-    One timer for all connections.
-
-    ``txaio.with_config`` takes no reactor but the one global one, so the class behind it is asked.
-
-    :param bucket: seconds; calls that fall into one bucket cost one reactor timer.
-    """
-    api = tx._TxApi(SimpleNamespace(loop=clock))  # type: ignore[no-untyped-call]
-    timer: Timer = api.make_batched_timer(bucket)  # type: ignore[no-untyped-call]
-    return timer
 
 
 class Watch:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import mimetypes
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from twisted.internet.interfaces import IReactorTime
@@ -19,13 +19,8 @@ from swftp import errors
 from swftp.entries import UNSEEN, Attributes, Entry, Kind, Page, Usage
 from swftp.interfaces import IByteSink, IByteSource, IComposes, ILinks, IPart, IQuota, IStorage
 from swftp.paths import ROOT, Path, is_plain, resolve
-from swftp.storage.memory_bytes import MemoryObject, MemoryPart, collect, push
+from swftp.storage.memory_bytes import HOPS, Hook, MemoryObject, MemoryPart, collect, push
 from swftp.storage.vanished import Vanished
-
-HOPS = 2
-"""Symbolic links followed in a row, as many as Swift follows."""
-
-Hook = Callable[[str, Path], Awaitable[object] | None]
 
 
 @implementer(IStorage, IComposes, ILinks, IQuota)
@@ -76,8 +71,11 @@ class MemoryStorage:
     @property
     def staged(self) -> int:
         """Bytes in staged parts that neither were published nor discarded."""
-        used = {key for objects in self._containers.values() for o in objects.values() for key in o.keys}
-        return sum(size for key, size in self._staged.items() if key not in used)
+        return sum(size for key, size in self._staged.items() if key not in self._used)
+
+    @property
+    def _used(self) -> set[int]:
+        return {key for objects in self._containers.values() for o in objects.values() for key in o.keys}
 
     async def _turn(self, verb: str, path: Path) -> None:
         if self.hook is not None and (wait := self.hook(verb, path)) is not None:
@@ -351,6 +349,10 @@ class MemoryStorage:
             raise errors.Changed()
         return [self._part(found.data)] if found.data else []
 
+    async def copies(self, source: Path, entry: Entry, path: Path) -> Sequence[MemoryPart]:
+        """See `IComposes.copies`."""
+        return await self.adopt(source, entry)
+
     async def read_part(self, part: IPart, sink: IByteSink) -> None:
         """See `IComposes.read_part`."""
         await self._turn("read_part", ROOT)
@@ -379,10 +381,8 @@ class MemoryStorage:
     async def discard(self, parts: Sequence[IPart]) -> None:
         """See `IComposes.discard`."""
         await self._turn("discard", ROOT)
-        used = {key for objects in self._containers.values() for o in objects.values() for key in o.keys}
-        for part in parts:
-            if isinstance(part, MemoryPart) and part.key not in used:
-                self._staged.pop(part.key, None)
+        for key in {part.key for part in parts if isinstance(part, MemoryPart)} - self._used:
+            self._staged.pop(key, None)
 
     async def make_link(self, path: Path, target: Path) -> None:
         """See `ILinks.make_link`."""

@@ -5,6 +5,7 @@ What the store in memory is made of: objects and parts, and how their bytes come
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from twisted.internet.defer import Deferred
@@ -21,6 +22,11 @@ DIRECTORY = "application/directory"
 """Content type of a directory marker."""
 CHUNK = 256 * 1024
 """Bytes a download is pushed in."""
+HOPS = 2
+"""Symbolic links followed in a row, as many as Swift follows."""
+
+Hook = Callable[[str, Path], Awaitable[object] | None]
+"""Gets the name of a verb and what it is about; what it gives is waited for before the verb takes effect."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,13 +22,13 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from swftp.auth.limits import Admission
 from swftp.interfaces import ISubsystem
 from swftp.ssh import algorithms
 from swftp.ssh.algorithms import COMPAT, Policy
 from swftp.ssh.factory import Factory
 from swftp.ssh.interfaces import Avatar
 from swftp.ssh.kex import METHODS, Keys
-from swftp.ssh.limits import Admission
 from swftp.ssh.openers import PlainOpener
 from swftp.ssh.sealers import PlainSealer
 from swftp.ssh.settings import Settings

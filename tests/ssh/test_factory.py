@@ -7,10 +7,10 @@ from twisted.cred.portal import Portal
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from swftp.auth.limits import Admission, AdmissionLimits
 from swftp.ssh.algorithms import COMPAT, MODERN, Offer
 from swftp.ssh.factory import Factory
 from swftp.ssh.gate import Phase
-from swftp.ssh.limits import Admission, AdmissionLimits
 from swftp.ssh.settings import Settings
 from swftp.ssh.wire import Msg
 from tests.ssh.harness import HOST_KEY, Client, Server

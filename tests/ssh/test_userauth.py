@@ -12,11 +12,12 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from swftp.auth.attempts import ATTEMPTS, PASSWORD_LIMIT, USER_LIMIT
 from swftp.auth.refusals import LoginRefused, LoginUnavailable
 from swftp.errors import Busy, Unavailable
 from swftp.ssh.gate import Phase
 from swftp.ssh.settings import Settings
-from swftp.ssh.userauth import PASSWORD_LIMIT, QUEUE_LIMIT, REQUEST_LIMIT, REQUEST_SIZE, USER_LIMIT
+from swftp.ssh.userauth import QUEUE_LIMIT, REQUEST_SIZE
 from swftp.ssh.wire import Msg, Reader, Reason, string
 from tests.ssh.harness import Client, Server
 
@@ -222,7 +223,7 @@ class Limits(SynchronousTestCase):
     def test_requests(self) -> None:
         """Requests that count no failure are bounded too."""
         client = Client(Server()).service()
-        for _ in range(REQUEST_LIMIT):
+        for _ in range(ATTEMPTS):
             client.auth(b"none")
         self.assertFalse(client.closed)
         client.auth(b"none")

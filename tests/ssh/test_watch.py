@@ -6,8 +6,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from swftp.ssh.settings import Settings
-from swftp.ssh.watch import BUCKET, EXCHANGE_TIMEOUT, batched_timer
+from swftp.ssh.watch import EXCHANGE_TIMEOUT
 from swftp.ssh.wire import U32, Msg, Reason, string
+from swftp.timers import BUCKET, batched_timer
 from tests.ssh.harness import Client, Recorder, Server
 
 OFF = {"idle_timeout": 0.0, "keepalive_interval": 0.0, "rekey_seconds": 0.0}

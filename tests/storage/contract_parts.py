@@ -217,6 +217,32 @@ class AdoptContract(PartsBase):
         self.assertEqual(await self.content(self.at("f")), b"parts")
 
     @rule
+    async def test_copies(self) -> None:
+        """The content of another file becomes parts; the other file may go, and what was made of it stays."""
+        self.need(IComposes)
+        await self.put(self.at("a"), b"one ")
+        await self.publish(self.at("b"), await self.stage(self.at("b"), b"two ", b"three"))
+        parts: list[Any] = []
+        for name in ("a", "b", "a"):
+            entry = await self.storage.stat(self.at(name))
+            parts += await self.storage.copies(self.at(name), entry, self.at("f"))
+        await self.missing(self.at("f"))
+        await self.publish(self.at("f"), parts)
+        await self.storage.remove(self.at("a"))
+        await self.storage.remove(self.at("b"))
+        self.assertEqual(await self.content(self.at("f")), b"one two threeone ")
+
+    @rule
+    async def test_copies_changed(self) -> None:
+        """What was replaced meanwhile, or is gone, is not copied; of an empty file there are no parts."""
+        self.need(IComposes)
+        await self.put(self.at("a"), b"")
+        entry = await self.storage.stat(self.at("a"))
+        self.assertEqual(list(await self.storage.copies(self.at("a"), entry, self.at("f"))), [])
+        await self.put(self.at("a"), b"new")
+        await raises(errors.Changed, self.storage.copies(self.at("a"), entry, self.at("f")))
+
+    @rule
     async def test_adopt_changed(self) -> None:
         """What was replaced meanwhile, or is gone, is not adopted."""
         self.need(IComposes)

@@ -48,6 +48,15 @@ class ComposingStorage(SwiftStorage):
             return []
         return await self._segments.adopt(path, now, describe.is_large(headers))
 
+    async def copies(self, source: Path, entry: Entry, path: Path) -> Sequence[Segment]:
+        """See `IComposes.copies`."""
+        names = names_of(source)
+        headers = await self._objects.head(names)
+        now = None if headers is None else describe.entry_of(source.name, headers)
+        if now is None or now.version != entry.version:
+            raise errors.Changed()
+        return await self._segments.copies(source, path, now)
+
     async def read_part(self, part: IPart, sink: IByteSink) -> None:
         """See `IComposes.read_part`."""
         segment = _segment(part)

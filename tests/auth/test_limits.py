@@ -6,7 +6,7 @@ import random
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from swftp.ssh.limits import Admission, AdmissionLimits, source_of
+from swftp.auth.limits import Admission, AdmissionLimits, source_of
 
 NAMES = ("startups_start", "startups_rate", "startups_full", "startups_per_peer", "per_peer", "total")
 NONE = dict.fromkeys(NAMES, 0)

@@ -1,0 +1,118 @@
+"""
+The servers of a process as whoever starts and stops them sees them: who is there, and how to be rid of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+from weakref import WeakSet
+
+from twisted.internet.interfaces import IAddress
+
+from swftp.auth.limits import Admission, AdmissionLimits, Place
+from swftp.auth.throttle import Throttle
+from swftp.ftp.control import Control
+from swftp.ftp.control import Phase as ControlPhase
+from swftp.ftp.factory import Factory as FtpFactory
+from swftp.ssh.connection import Connection
+from swftp.ssh.factory import Factory as SshFactory
+from swftp.ssh.gate import Phase
+from swftp.ssh.transport import Transport
+from swftp.ssh.wire import Reason
+from swftp.stores import SshAccount
+
+FAREWELL = "server is shutting down"
+
+
+class Door(Protocol):
+    """One server."""
+
+    @property
+    def protocol_name(self) -> str:
+        """For the log."""
+
+    @property
+    def connections(self) -> Sequence[Any]:
+        """Those that are open; each has ``abort``."""
+
+    def dismiss(self) -> None:
+        """Hang up on everybody who has nothing open, and for whom nothing is being done."""
+
+
+class Guard(Admission):
+    """Turns away whom `Throttle` refuses before a byte is spoken."""
+
+    def __init__(self, limits: AdmissionLimits, throttle: Throttle) -> None:
+        super().__init__(limits)
+        self._throttle = throttle
+
+    def admit(self, peer: str) -> Place | None:
+        """See `Admission`."""
+        return None if self._throttle.refused(peer) else super().admit(peer)
+
+
+class SshDoor(SshFactory):
+    """The SSH server: remembers whom it let in."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._transports: WeakSet[Transport] = WeakSet()
+
+    @property
+    def protocol_name(self) -> str:
+        """See `Door`."""
+        return "SFTP"
+
+    @property
+    def connections(self) -> list[Transport]:
+        """See `Door`."""
+        return [transport for transport in self._transports if transport.phase is not Phase.CLOSED]
+
+    def buildProtocol(self, addr: IAddress | None) -> Transport:
+        """See `SshFactory`."""
+        transport = super().buildProtocol(addr)
+        self._transports.add(transport)
+        return transport
+
+    def dismiss(self) -> None:
+        """See `Door`."""
+        for transport in self.connections:
+            if not is_busy(transport):
+                transport.sendDisconnect(Reason.BY_APPLICATION, FAREWELL.encode())
+
+
+def is_busy(transport: Transport) -> bool:
+    """Whether the client at *transport* has a file open, or waits for something to be done."""
+    service = transport.service
+    return isinstance(service, Connection) and isinstance(service.avatar, SshAccount) and service.avatar.busy
+
+
+class FtpDoor(FtpFactory):
+    """The FTP server, or that of implicit FTPS: remembers whom it let in."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._controls: WeakSet[Control] = WeakSet()
+
+    @property
+    def protocol_name(self) -> str:
+        """See `Door`."""
+        return "FTPS" if self.implicit else "FTP"
+
+    @property
+    def connections(self) -> list[Control]:
+        """See `Door`."""
+        return [control for control in self._controls if control.phase is not ControlPhase.CLOSED]
+
+    def buildProtocol(self, addr: IAddress | None) -> Control:  # type: ignore[override]
+        """See `FtpFactory`."""
+        control = super().buildProtocol(addr)
+        self._controls.add(control)
+        return control
+
+    def dismiss(self) -> None:
+        """See `Door`."""
+        for control in self.connections:
+            if not control.busy:
+                control.hang_up(f"{FAREWELL.capitalize()}.")

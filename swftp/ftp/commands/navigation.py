@@ -1,0 +1,40 @@
+"""Where we are: PWD CWD CDUP."""
+
+from __future__ import annotations
+
+from swftp import errors
+from swftp.entries import Kind
+from swftp.ftp.context import Context
+from swftp.ftp.reply import Reply, reply
+from swftp.paths import Path
+
+
+def quoted(path: Path) -> str:
+    """*path* as replies 257 have it (RFC 959 appendix II)."""
+    return '"' + str(path).replace('"', '""') + '"'
+
+
+async def print_directory(context: Context, argument: bytes) -> Reply:
+    """PWD."""
+    return reply(257, f"{quoted(context.cwd)} is where you are.")
+
+
+async def change_directory(context: Context, argument: bytes) -> Reply:
+    """CWD."""
+    return await _go(context, context.path(argument), 250)
+
+
+async def change_up(context: Context, argument: bytes) -> Reply:
+    """CDUP: from the root it leads to the root."""
+    return await _go(context, context.cwd.parent, 200)
+
+
+async def _go(context: Context, path: Path, code: int) -> Reply:
+    """
+    :raises NotDirectory: *path* is none.
+    """
+    if not path.is_root and (await context.session.stat(path)).kind is not Kind.DIRECTORY:
+        raise errors.NotDirectory()
+    context.session  # noqa: B018  (somebody has to be logged in)
+    context.cwd = path
+    return reply(code, f"{quoted(path)} is where you are.")
