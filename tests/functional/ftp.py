@@ -164,6 +164,14 @@ def lines(client: ftplib.FTP, command: str = "LIST") -> list[str]:
     return got
 
 
+def receive(wire: socket.socket) -> bytes:
+    """All of it, to the end."""
+    found = bytearray()
+    while data := wire.recv(1 << 18):
+        found += data
+    return bytes(found)
+
+
 class Talk:
     """A control connection on which anything may be said, and data connections that may end in any way."""
 
