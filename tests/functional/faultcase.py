@@ -15,6 +15,7 @@ class FaultCase(GatewayCase):
 
     proxy: ClassVar[FaultProxy]
     fault_options: ClassVar[dict[str, object]] = {"transfer.segment_size": MIB, "storage.response_timeout": 3}
+    gateway_kind: ClassVar[type[Gateway]] = Gateway
     alone = False
     """Whether each test has a gateway of its own."""
     _pairs: ClassVar[dict[str, tuple[FaultProxy, Gateway]]] = {}
@@ -22,10 +23,10 @@ class FaultCase(GatewayCase):
     def make_gateway(self) -> Gateway:
         """The gateway of this class, or of this test."""
         options = {"sessions_per_user": 0, **self.fault_options}
-        key = repr(sorted(options.items())) + (self.id() if self.alone else "")
+        key = self.gateway_kind.section + repr(sorted(options.items())) + (self.id() if self.alone else "")
         if key not in self._pairs:
             proxy = FaultProxy(swift().url)
-            self._pairs[key] = proxy, Gateway(proxy.url, options)
+            self._pairs[key] = proxy, self.gateway_kind(proxy.url, options)
         self.proxy, found = self._pairs[key]  # type: ignore[misc]
         self.proxy.clear()
         self.addCleanup(self.proxy.clear)

@@ -157,8 +157,9 @@ class RcloneTests(FtpProgramCase):
 
     def rclone(self, *arguments: str) -> str:
         """A command; ``REMOTE:`` stands for this test's container."""
-        options = f":ftp,host=127.0.0.1,port={self.gateway.port},user='{USER}',pass={self.obscured()}{self.tls}:{self.path()}"
-        argv = [need("rclone"), "--config", "/dev/null", *(a.replace("REMOTE:", options + "/") for a in arguments)]
+        login = f"user='{USER}',pass={self.obscured()}{self.tls}"
+        remote = f":ftp,host=127.0.0.1,port={self.gateway.port},{login}:{self.path()}/"
+        argv = [need("rclone"), "--config", "/dev/null", *(a.replace("REMOTE:", remote) for a in arguments)]
         return self.run_program(argv)
 
     def obscured(self) -> str:
