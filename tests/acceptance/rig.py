@@ -58,7 +58,11 @@ class House:
         self.store = self.swift.account()
         self.store.connection.put_container(CONTAINER)
         limits = {"sessions_per_user": 0, "limits.startups_start": 200, "limits.startups_full": 400}
-        self.gateway = Gateway(self.swift.url, {**limits, **(options or {})})
+        self.gateway = self.make_gateway({**limits, **(options or {})})
+
+    def make_gateway(self, options: Mapping[str, object]) -> Gateway:
+        """Ours."""
+        return Gateway(self.swift.url, options)
 
     @functools.cached_property
     def rclone(self) -> tuple[int, int]:
