@@ -1,4 +1,4 @@
-"""What the bars of FTP are measured with: our gateway, ``rclone serve ftp`` on the same Swift, two servers on tmpfs."""
+"""What the bars of FTP are measured with: our gateway, ``rclone serve ftp`` on the same Swift, servers on tmpfs."""
 
 from __future__ import annotations
 
