@@ -25,6 +25,8 @@ _TIME = re.compile(rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.\d+)?\Z")
 _PERMISSIONS = {Kind.FILE: "adfrw", Kind.DIRECTORY: "cdeflmp", Kind.SYMLINK: "adfrw"}
 """What may be tried (section 7.5.5); whether it works, the store decides."""
 _ROOT_PERMISSIONS = "elm"
+_BELOW = Path(("anywhere",))
+"""Stands for any path but the root."""
 
 
 def timestamp(mtime: float | None) -> str:
@@ -84,7 +86,12 @@ def _unique(_: Entry, at: Path) -> str:
 
 
 def _mode(entry: Entry, _: Path) -> str:
-    return f"0{mode(entry):03o}"
+    return _octal(mode(entry))
+
+
+@lru_cache(4096)
+def _octal(bits: int) -> str:
+    return f"0{bits:03o}"
 
 
 FACTS: dict[str, Callable[[Entry, Path], str | None]] = {
@@ -111,8 +118,12 @@ def facts(entry: Entry, at: Path, names: tuple[str, ...]) -> str:
 
     :param at: where it is, as the client sees it.
     """
-    found = ((name, FACTS[name](entry, at)) for name in names)
-    return "".join([f"{name}={value};" for name, value in found if value is not None])
+    return "".join([f"{name}={value};" for name in names if (value := FACTS[name](entry, at)) is not None])
+
+
+def listed(entry: Entry, parent: Path, names: tuple[str, ...]) -> str:
+    """The facts of *entry* in the listing of *parent*."""
+    return facts(entry, parent.child(entry.name) if "unique" in names else _BELOW, names)
 
 
 def features(context: Context) -> tuple[str, ...]:

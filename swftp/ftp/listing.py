@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from swftp import errors
 from swftp.entries import Entry, Kind, Page
 from swftp.ftp.context import Context
-from swftp.paths import Path, is_plain
+from swftp.paths import Path
 from swftp.session import Listing
 from swftp.session.shown import TYPE_BITS, link_text, ls_line, mode, seconds
 
@@ -26,6 +26,8 @@ PATTERN_LIMIT = 256
 _OPTIONS = re.compile(rb"-[1AFLRSTUacdhlnprtu]+(?= |\Z)|--(?= |\Z)")
 """What clients send in front of a path, as to ``ls``; anything else that begins with a dash is a name."""
 _WILD = re.compile(r"[*?\[]")
+_DOTS = ("", ".", "..")
+_ODD = re.compile("[/\0\r\n\ud800-\udfff]")
 
 Render = Callable[[Entry], bytes]
 
@@ -59,11 +61,8 @@ def parse_argument(argument: bytes, *, long: bool) -> Wanted:
 
 
 def nameable(entry: Entry) -> bool:
-    """Whether a client could name *entry* back to us."""
-    try:
-        return is_plain(entry.name) and bool(entry.name.encode())
-    except UnicodeEncodeError:
-        return False
+    """Whether a client could name *entry* back to us: `swftp.paths.is_plain`, and UTF-8."""
+    return entry.name not in _DOTS and not _ODD.search(entry.name)
 
 
 async def entries(context: Context, wanted: Wanted) -> tuple[Listing, Path, bytes]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from swftp import errors
 from swftp.entries import Entry, Kind
-from swftp.ftp.facts import DEFAULT, FACTS, facts, features, opts_mlst, parse_time, timestamp
+from swftp.ftp.facts import DEFAULT, FACTS, facts, features, listed, opts_mlst, parse_time, timestamp
 from swftp.paths import ROOT, resolve
 from tests.ftp.listcase import ContextCase
 
@@ -47,6 +47,12 @@ class FactTests(ContextCase):
         entry = Entry(name="a", kind=Kind.FILE)
         self.assertEqual(facts(entry, AT, ("unique",)), facts(entry, AT, ("unique",)))
         self.assertNotEqual(facts(entry, AT, ("unique",)), facts(entry, resolve("/box/b"), ("unique",)))
+
+    def test_listed(self) -> None:
+        """In a listing an entry has the facts it has by itself."""
+        for entry in (Entry(name="a", kind=Kind.FILE, size=3), Entry(name="a", kind=Kind.DIRECTORY)):
+            for names in (DEFAULT, tuple(FACTS)):
+                self.assertEqual(listed(entry, AT.parent, names), facts(entry, AT, names))
 
     def test_opts(self) -> None:
         """Names in any case; unknown ones vanish; none at all are no facts (section 7.9)."""

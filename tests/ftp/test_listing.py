@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from swftp import errors
 from swftp.entries import Entry, Kind, Page
-from swftp.ftp.listing import BLOCK, Wanted, entries, lines, long_line, parse_argument, renderer
-from swftp.paths import resolve
+from swftp.ftp.listing import BLOCK, Wanted, entries, lines, long_line, nameable, parse_argument, renderer
+from swftp.paths import is_plain, resolve
 from swftp.session import Listing
 from tests.ftp.listcase import ContextCase
 from tests.sftp.case import NOW
@@ -225,6 +225,14 @@ class ListTests(ListCase):
         ]
         found = self.listed(page)
         self.assertEqual(found, b"e\x1b[2J\r\nok\r\n")
+
+    @given(st.text(st.characters(), max_size=5))
+    def test_nameable(self, name: str) -> None:
+        """Just what a path may have as a component."""
+        self.assertEqual(
+            nameable(Entry(name=name, kind=Kind.FILE)),
+            is_plain(name) and not any("\ud800" <= character <= "\udfff" for character in name),
+        )
 
     def listed(self, page: list[Entry], *, long: bool = False) -> bytes:
         """Of entries as a store may have them."""

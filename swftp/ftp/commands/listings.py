@@ -5,7 +5,7 @@ from __future__ import annotations
 from swftp import errors
 from swftp.entries import Entry
 from swftp.ftp.context import Context
-from swftp.ftp.facts import chosen, facts
+from swftp.ftp.facts import chosen, facts, listed
 from swftp.ftp.listing import entries, lines, parse_argument, renderer
 from swftp.ftp.reply import Refused, Reply, reply
 from swftp.ftp.transfers import send
@@ -40,7 +40,7 @@ async def mlsd(context: Context, argument: bytes) -> Reply:
         raise Refused(501, "Not a directory.") from None
 
     def render(entry: Entry) -> bytes:
-        return f"{facts(entry, path.child(entry.name), names)} {entry.name}".encode()
+        return f"{listed(entry, path, names)} {entry.name}".encode()
 
     return await send(context, lines(listing, render), "directory listing")
 
