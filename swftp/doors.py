@@ -34,7 +34,7 @@ class Door(Protocol):
 
     @property
     def connections(self) -> Sequence[Any]:
-        """Those that are open; each has ``abort``."""
+        """Those that we have not hung up on; each has ``abort``."""
 
     def dismiss(self) -> None:
         """Hang up on everybody who has nothing open, and for whom nothing is being done."""
@@ -103,7 +103,8 @@ class FtpDoor(FtpFactory):
     @property
     def connections(self) -> list[Control]:
         """See `Door`."""
-        return [control for control in self._controls if control.phase is not ControlPhase.CLOSED]
+        over = (ControlPhase.ENDING, ControlPhase.CLOSED)
+        return [control for control in self._controls if control.phase not in over]
 
     def buildProtocol(self, addr: IAddress | None) -> Control:  # type: ignore[override]
         """See `FtpFactory`."""

@@ -108,6 +108,18 @@ class LoadTests(FileCase):
         text = "[sftp]\nauth_url = http://old/v3\n[auth]\nauth_url = http://new/v3\n"
         self.assertEqual(load(str(self.write(text)))[0].auth.auth_url, "http://new/v3")
 
+    def test_old_name_in_either_section(self) -> None:
+        """The options that each section of 2014 had for itself are understood in both."""
+        for section in ("sftp", "ftp"):
+            made, _ = load(str(self.write(f"[{section}]\nauth_url = http://x/v3\nconnection_timeout = 7\n")))
+            self.assertEqual((made.auth.auth_url, made.storage.connection_timeout), ("http://x/v3", 7.0))
+
+    def test_protocols(self) -> None:
+        """A process of one protocol leaves the other's section alone, whatever it holds."""
+        path = str(self.write("[sftp]\nport = x\n[ftp]\nport = 3\n"))
+        self.assertEqual(load(path, protocols=("ftp",))[0].ftp.port, 3)
+        self.assertRaises(ConfigError, load, path)
+
     def test_command_line_wins(self) -> None:
         """What the command line says goes before what the file says."""
         path = self.write("[sftp]\nport = 1\nhost = h\n")

@@ -19,11 +19,13 @@ from swftp.auth.login import Login
 from swftp.auth.logins import Identity
 from swftp.auth.tokens import Credential
 from swftp.config import AuthConfig, Config, ConfigError, LimitsConfig, SftpConfig, StorageConfig, ThrottleConfig
+from swftp.ftp.command import Command, Kind
 from swftp.sftp.wire import string
 from swftp.ssh.gate import Phase
 from swftp.ssh.transport import Transport
 from swftp.storage.memory import MemoryStorage
-from swftp.stores import Account
+from swftp.stores import SshAccount
+from tests.ftp.case import Client, Waits
 from tests.sftp.case import NEW, NOW, A, at_once
 from tests.sftp.client import NO_ATTRS, FakeClient, u32, u64
 from tests.sftp.client import Packet as P
@@ -88,14 +90,29 @@ class GatewayCase(SynchronousTestCase):
         settings = wiring.auth_settings(config, {})
         auth = wiring.authentication(config, settings, self.reactor, at_once)
         self.shared = wiring.shared(config, settings, self.reactor, at_once)
-        self.door = wiring.door(config, auth, [HOST_KEY], self.shared, self.reactor)
+        parts = wiring.common(config, auth, self.shared, self.reactor)
+        self.door = wiring.ssh_door(config, [HOST_KEY], parts)
+        self.ftp, _ = wiring.ftp_doors(config, parts)
+        self.wait = Waits()
+        self.ftp.commands = {"WAIT": Command(self.wait, kind=Kind(login=False))}
         self.signals: list[Any] = []
         endpoint = TCP4ServerEndpoint(self.reactor, 5022)
         self.gateway = service.Gateway(
-            self.door, [endpoint], [HOST_KEY], self.reactor, self.drain_timeout, self.signals.append
+            [(self.door, endpoint), (self.ftp, TCP4ServerEndpoint(self.reactor, 5021))],
+            self.shared.accounts,
+            [HOST_KEY],
+            self.reactor,
+            self.drain_timeout,
+            self.signals.append,
         )
         self.store = Store(self.reactor)
         self.store["/box/a"] = b"old"
+
+    def dial(self) -> Client:
+        """An FTP client that has not logged in; its greeting is read."""
+        client = Client(self.ftp, "192.0.2.1", self.reactor)
+        client.hear()
+        return client
 
     def start(self) -> None:
         """As twistd does."""
@@ -120,7 +137,7 @@ class GatewayCase(SynchronousTestCase):
         transport, tcp = self.connect()
         access = CredentialAccess(lambda credential: at_once(lambda: None), self.reactor)
         access.hold(Credential(Identity("v1password", ()), "secret"))
-        account = Account(Login(name="me", user="me", access=access), self.store, self.shared)
+        account = SshAccount(Login(name="me", user="me", access=access), self.store, self.shared)
         self.account = account
         server = account.subsystem(b"sftp")
 
@@ -148,13 +165,13 @@ class StartTests(GatewayCase):
     def test_listens(self) -> None:
         """It listens where it was told, with room for many clients at once."""
         self.start()
-        ((port, factory, _, interface),) = self.reactor.tcpServers
-        self.assertEqual((port, factory, interface), (5022, self.door, ""))
+        found = [(port, factory, interface) for port, factory, _, interface in self.reactor.tcpServers]
+        self.assertEqual(found, [(5022, self.door, ""), (5021, self.ftp, "")])
 
     def test_says_where(self) -> None:
         """Whoever started it can ask where it listens."""
         self.start()
-        self.assertEqual([address.port for address in self.gateway.addresses], [5022])
+        self.assertEqual([address.port for address in self.gateway.addresses], [5022, 5021])
 
     def test_port_taken(self) -> None:
         """A port that somebody else has is an error at the start, not a service that serves nobody."""
@@ -184,6 +201,35 @@ class StopTests(GatewayCase):
         self.assertTrue(other.lost)
         self.assertIn(b"server is shutting down", tcp.value())
         self.reactor.advance(1)
+        self.assertEqual(ended, [True])
+
+    def test_idle_ftp_clients_are_told(self) -> None:
+        """So are those of FTP, by 421; one for whom something is being done may wait for it."""
+        idle, busy = self.dial(), self.dial()
+        self.shared.accounts.add(busy)
+        busy.type("WAIT")
+        ended = self.stop()
+        self.assertEqual([idle.hear()[-1], busy.hear()], [(421, ["Server is shutting down."]), []])
+        self.assertTrue(idle.tcp.disconnecting)
+        idle.tcp.end()
+        self.wait.end()
+        self.reactor.pump([service.LOOK] * 4)
+        self.assertEqual([code for code, _ in busy.hear()], [200, 421])
+        busy.tcp.end()
+        self.shared.accounts.clear()
+        self.reactor.pump([service.LOOK] * 4)
+        self.assertEqual(ended, [True])
+
+    def test_ftp_clients_that_stay(self) -> None:
+        """Whoever does not go is cut off."""
+        client = self.dial()
+        self.shared.accounts.add(client)
+        client.type("WAIT")
+        ended = self.stop()
+        self.reactor.pump([service.LOOK] * int(self.drain_timeout / service.LOOK + 8))
+        self.assertTrue(client.tcp.aborted)
+        self.shared.accounts.clear()
+        self.reactor.pump([service.LOOK] * 8)
         self.assertEqual(ended, [True])
 
     def test_transfer_may_end(self) -> None:
@@ -273,13 +319,13 @@ class AssemblyTests(SynchronousTestCase):
 
     def test_ipv6(self) -> None:
         """An address with colons is one of IPv6."""
-        (endpoint,) = service.endpoints(Config(sftp=SftpConfig(host="::1")), self.reactor)
+        (endpoint,) = service.endpoints(Config(sftp=SftpConfig(host="::1")), "sftp", self.reactor)
         self.assertEqual(type(endpoint).__name__, "TCP6ServerEndpoint")
 
     def test_listen(self) -> None:
         """``listen`` takes endpoints instead of host and port."""
         config = Config(sftp=SftpConfig(listen=("tcp:1", "tcp:2:interface=127.0.0.1")))
-        self.assertEqual(len(service.endpoints(config, self.reactor)), 2)
+        self.assertEqual(len(service.endpoints(config, "sftp", self.reactor)), 2)
 
     def test_bad_endpoint(self) -> None:
         """What is no endpoint is said to be none."""

@@ -60,9 +60,9 @@ def load(
         all where none has.
     :raises ConfigError: it cannot be used; the message has one line for each reason.
     """
-    givens = [*search(named, searched), *overrides]
+    written = search(named, searched)
     if protocols is None:
-        there = {given.section for given in givens}
+        there = {given.section for given in written}
         protocols = [name for name in PROTOCOLS if name in there] or PROTOCOLS
     make = partial(Config, protocols=tuple(protocols))
-    return build(make, SECTIONS, givens, obsolete=OBSOLETE, foreign=set(PROTOCOLS) - set(protocols))
+    return build(make, SECTIONS, [*written, *overrides], obsolete=OBSOLETE, foreign=set(PROTOCOLS) - set(protocols))

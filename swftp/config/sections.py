@@ -76,7 +76,9 @@ class FtpConfig:
         300.0, "how long running transfers may go on after SIGTERM before they are given up", unit="seconds"
     )
     verbose: bool = setting(False, "log each request to storage")
-    passive_ports: str = setting("", "ports of passive data connections, as 50000-50999; default: any", read=port_range)
+    passive_ports: str = setting(
+        "", "ports of passive data connections, as 50000-50999; default: any", read=port_range
+    )
     masquerade_address: str = setting(
         "",
         "address or host name that PASV tells clients, looked up now and then; default: where they connected to",

@@ -298,10 +298,11 @@ class Control(Protocol):
         else:
             unknown = Refused(500, "Unknown command.")
         command = self.commands.get(name)
+        row = command or self.commands.get(name.partition(" ")[0])
+        if row is not None and row.kind.login and self.context.login.session is None:
+            raise Refused(530, "Please log in with USER and PASS.")
         if command is None:
             raise unknown
-        if command.kind.login and self.context.login.session is None:
-            raise Refused(530, "Please log in with USER and PASS.")
         given = bool(argument.strip())
         if (command.argument is Argument.REQUIRED and not given) or (command.argument is Argument.NONE and given):
             raise Refused(501, f"{name} takes {command.argument.value}.")

@@ -14,7 +14,7 @@ from swftp.ftp.reply import Refused, Reply, reply
 TIMED = re.compile(rb"(\d{14}(?:\.\d+)?) (.+)", re.DOTALL)
 MINUTES = re.compile(rb"(\d{12}|\d{14}) (.+)", re.DOTALL)
 THREE_TIMES = re.compile(rb"(.+) (\d{14}) (\d{14}) (\d{14}) UTC", re.DOTALL | re.IGNORECASE)
-WORD = re.compile(rb'\s*(?:"((?:[^"]|"")*)"|(\S+))(?=\s|\Z)')
+WORD = re.compile(rb'\s*(?:"((?:[^"]|"")*)"|([^"\s]\S*))(?=\s|\Z)')
 WORDS = 1024
 """Names of one COMB."""
 
