@@ -9,7 +9,10 @@ producer is paused as soon as anything has to wait.
 from __future__ import annotations
 
 import socket
+from fcntl import ioctl
 from functools import partial
+from struct import unpack
+from termios import TIOCOUTQ
 from typing import Any
 
 from twisted.internet.tcp import Connection
@@ -72,3 +75,15 @@ def hurry(transport: Any) -> None:
     """Make `write` what others call when they write to *transport*."""
     if isinstance(transport, Connection):
         transport.write = partial(write, transport)  # type: ignore[method-assign]
+
+
+def unsent(transport: Any) -> int:
+    """Bytes written to *transport* that its peer has not acknowledged; 0 where that cannot be told."""
+    if not isinstance(transport, Connection) or not transport.connected:
+        return 0
+    held = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
+    try:
+        (queued,) = unpack("i", ioctl(transport.fileno(), TIOCOUTQ, bytes(4)))
+    except OSError:
+        queued = 0
+    return held + int(queued)

@@ -1,0 +1,199 @@
+"""
+Certificates, and the TLS context of each control connection.
+
+The law: a data connection belongs to the control connection whose session it resumes (RFC 4217 section 10).  Every
+control connection gets a context of its own, and with it keys for tickets that no other has: what its data
+connections resume can only be a session of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any
+
+from swftp.ftp.secure import Secured
+
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""Of TLS 1.2; all of TLS 1.3 are AEAD with forward secrecy."""
+TICKETS = 8
+"""Of TLS 1.3, to a control connection: clients use each once (RFC 8446 appendix C.4), uploads bring no new ones."""
+LOOK = 10.0
+"""Seconds between looks at the files."""
+
+
+class TlsProblem(Exception):
+    """Certificate, key or authorities cannot be used.
+
+    :ivar option: the field of `TlsFiles` it is about.
+    """
+
+    def __init__(self, option: str, reason: str) -> None:
+        super().__init__(reason)
+        self.option = option
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsFiles:
+    """Where things are, and how they are used."""
+
+    certificate: str
+    """PEM file of the certificate and those that lead to its authority, perhaps of the key, too."""
+    key: str = ""
+    """PEM file of the key; empty: it is in *certificate*."""
+    client_ca: str = ""
+    """PEM file of the authorities of client certificates; empty: clients are not asked for one."""
+    require_client: bool = False
+    """Refuse a control connection without a client certificate."""
+    minimum: str = "1.2"
+    """Lowest version of TLS: ``1.2`` or ``1.3``."""
+    resume: bool = True
+    """Whether data connections may resume the session of their control connection."""
+
+
+class Tls:
+    """The process's: what all contexts are made of."""
+
+    def __init__(self, files: TlsFiles, clock: Any, tell: Callable[[str], None] = lambda text: None) -> None:
+        """
+        :param clock: an `IReactorTime`.
+        :param tell: told what is wrong with changed files, which are then not used.
+        :raises TlsProblem: they cannot be used.
+        """
+        self._files = files
+        self._clock = clock
+        self._tell = tell
+        self._stamp = self._stat()
+        self._looked = clock.seconds()
+        self._material = _Material(files)
+
+    def reload(self) -> None:
+        """
+        Use the files as they are now for connections to come.
+
+        :raises TlsProblem: they cannot be used, and those of before are.
+        """
+        stamp = self._stat()
+        self._material = _Material(self._files)
+        self._stamp = stamp
+
+    def session(self) -> TlsSession:
+        """For one control connection; files that have changed are used from then on, if they can be."""
+        now = self._clock.seconds()
+        if now - self._looked >= LOOK:
+            self._looked = now
+            if self._stat() != self._stamp:
+                try:
+                    self.reload()
+                except TlsProblem as problem:
+                    self._tell(f"{problem.option}: {problem.reason}")
+        return TlsSession(self._material.context, self._files.resume)
+
+    def _stat(self) -> tuple[object, ...]:
+        stamp: list[object] = []
+        for name in (self._files.certificate, self._files.key, self._files.client_ca):
+            try:
+                status = FilePath(name).expanduser().stat() if name else None
+            except OSError:
+                status = None
+            stamp.append(status and (status.st_mtime_ns, status.st_size, status.st_ino))
+        return tuple(stamp)
+
+
+class TlsSession:
+    """One control connection's."""
+
+    def __init__(self, make: Callable[[], ssl.SSLContext], resume: bool) -> None:
+        self._make = make
+        self._resume = resume
+        self._context = make()
+
+    def protect(self, protocol: Any) -> Secured:
+        """
+        Speak TLS from now on over ``protocol.transport``, which becomes what is returned.
+
+        A *protocol* that provides `IHandshakeListener` is told when the handshake is over.
+        """
+        return Secured(protocol, self._context)
+
+    def protect_data(self, protocol: Any, *, receiving: bool) -> Secured:
+        """
+        As `protect`, for a data connection of this control connection.
+
+        :param receiving: the client only writes.  It gets no tickets: those that it never reads would turn its close
+            into a reset, which takes with it what we have not read yet (seen with rclone and ftplib).
+        """
+        context = self._context if self._resume else self._make()  # a context that is new resumes nothing
+        context.num_tickets = 0 if receiving or not self._resume else 1
+        context.verify_mode = min(context.verify_mode, ssl.CERT_OPTIONAL)  # the control connection's is what counts
+        return Secured(protocol, context, half=not receiving)
+
+
+class _Material:
+    """What was in the files."""
+
+    def __init__(self, files: TlsFiles) -> None:
+        self._files = files
+        self._certificate = _read("certificate", files.certificate)
+        self._key = _read("key", files.key) if files.key else b""
+        try:
+            self._authorities = _read("client_ca", files.client_ca).decode("ascii") if files.client_ca else ""
+        except UnicodeDecodeError:
+            raise TlsProblem("client_ca", f"{files.client_ca}: no PEM file") from None
+        self.context()
+
+    def context(self) -> ssl.SSLContext:
+        """A new one."""
+        files = self._files
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3 if files.minimum == "1.3" else ssl.TLSVersion.TLSv1_2
+        context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+        context.set_ciphers(CIPHERS)
+        context.set_alpn_protocols(["ftp"])
+        context.num_tickets = TICKETS if files.resume else 0
+        self._load(context)
+        if self._authorities:
+            try:
+                context.load_verify_locations(cadata=self._authorities)
+            except (ssl.SSLError, ValueError) as error:
+                raise TlsProblem("client_ca", f"{files.client_ca}: {_reason(error)}") from error
+            context.verify_mode = ssl.CERT_REQUIRED if files.require_client else ssl.CERT_OPTIONAL
+        return context
+
+    def _load(self, context: ssl.SSLContext) -> None:
+        """
+        The certificate and its key.
+
+        The standard library takes them from files alone; ours may be gone or changed by half, or no longer ours to
+        read, so it gets what we have read.
+        """
+        option = "key" if self._files.key else "certificate"
+        descriptor = os.memfd_create("certificate", os.MFD_CLOEXEC)
+        try:
+            os.write(descriptor, self._key + b"\n" + self._certificate)
+            context.load_cert_chain(f"/proc/self/fd/{descriptor}", password=_no_password)
+        except (ssl.SSLError, ValueError) as error:
+            raise TlsProblem(option, f"{self._files.key or self._files.certificate}: {_reason(error)}") from error
+        finally:
+            os.close(descriptor)
+
+
+def _no_password() -> str:
+    """Rather than ask for one at the terminal."""
+    raise ValueError("the key is encrypted")
+
+
+def _reason(error: Exception) -> str:
+    reason = getattr(error, "reason", None)
+    return str(reason).replace("_", " ").lower() if reason else str(error) or "cannot be used"
+
+
+def _read(option: str, name: str) -> bytes:
+    try:
+        return FilePath(name).expanduser().read_bytes()
+    except OSError as error:
+        raise TlsProblem(option, f"{name}: {error.strerror}") from error
