@@ -28,8 +28,8 @@ from tests.functional.gateway import Gateway, gateway
 from tests.functional.processes import free_port, scratch
 from tests.functional.swift import PASSWORD, USER
 
-CLOSING = (221, 226, 250)
-"""Replies that end a transfer well."""
+BEGUN = (125, 150)
+"""Replies with which a transfer begins (RFC 959 section 4.2.1)."""
 
 
 @functools.cache
@@ -210,6 +210,13 @@ class Talk:
                     break
                 text.append(line)
         return int(code), b"\n".join(text).decode("utf-8", "replace")
+
+    def both(self) -> int:
+        """The code of the final reply of a transfer, the preliminary one before it."""
+        code, text = self.reply()
+        if code not in BEGUN:
+            raise AssertionError(f"{code} {text}")
+        return self.reply()[0]
 
     def ask(self, line: str | bytes) -> tuple[int, str]:
         """A command and its reply."""

@@ -17,7 +17,7 @@ from enum import Enum
 
 from tests.functional.case import MIB, content
 from tests.functional.clients import reset
-from tests.functional.ftp import FtpGateway, Talk
+from tests.functional.ftp import BEGUN, FtpGateway, Talk
 from tests.functional.lost import Said
 from tests.functional.swift import Account
 
@@ -147,7 +147,7 @@ class Upload:
         wire = talk.passive()
         talk.send(f"{plan.command} {plan.name}")
         code, text = talk.reply()
-        if code != 150:
+        if code not in BEGUN:
             raise AssertionError(f"{plan}: {code} {text}")
         if context is None:
             return wire
