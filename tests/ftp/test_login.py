@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.cred.error import UnauthorizedLogin
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail, succeed
 
 from swftp.auth.attempts import PASSWORD_LIMIT, USER_LIMIT
-from swftp.auth.refusals import LoginUnavailable
+from swftp.auth.certificates import ICertificate
+from swftp.auth.login import Login, SessionCounter
+from swftp.auth.refusals import LoginRefused, LoginUnavailable
 from swftp.ftp.context import Type
 from swftp.paths import ROOT
 from tests.ftp.case import PASSWORD, PEER, USER, ControlCase
@@ -295,3 +297,73 @@ class RequiredTests(TlsCase):
         client.type("PBSZ 0")
         client.hear()
         self.assertEqual(client.codes("PROT C"), [534])
+
+
+class CertificateTests(TlsCase):
+    """Client certificates (RFC 4217 section 12)."""
+
+    def setUp(self) -> None:
+        """One that is good for two names, and a store of credentials that knows one of them."""
+        super().setUp()
+        self.known = Certificates(self.checker)
+        self.factory.portal.registerChecker(self.known)
+        self.client = self.connect()
+        self.client.type("AUTH TLS")
+        self.client.tcp.certified = (USER, "other")
+        self.client.hear()
+
+    def test_login(self) -> None:
+        """USER with a name of the certificate is logged in without a password."""
+        self.assertEqual(self.client.codes(f"USER {USER}", "PWD", "PASS x"), [232, 257, 503])
+
+    def test_nothing_stored(self) -> None:
+        """Where nothing is stored for it, the password is asked for."""
+        self.assertEqual(self.client.codes("USER other", f"PASS {PASSWORD}"), [331, 230])
+        self.assertEqual(self.known.asked, [b"other"])
+
+    def test_another_name(self) -> None:
+        """Another name is not even asked about, and the certificate is nobody's business then."""
+        self.assertEqual(self.client.codes("USER third"), [331])
+        self.assertEqual(self.known.asked, [])
+
+    def test_too_many_sessions(self) -> None:
+        """Limits are the same for everybody."""
+        self.factory.portal.realm._counter = SessionCounter(1)  # type: ignore[attr-defined]
+        self.assertEqual(self.client.codes(f"USER {USER}", f"USER {USER}"), [232, 232])
+        other = self.connect()
+        other.type("AUTH TLS")
+        other.tcp.certified = (USER,)
+        other.hear()
+        self.assertEqual(other.codes(f"USER {USER}"), [421])
+
+    def test_gone_while_checked(self) -> None:
+        """A login that succeeds when the client is gone ends at once."""
+        self.known.wait = Deferred()
+        self.client.type(f"USER {USER}")
+        self.client.tcp.end()
+        self.known.wait.callback(None)
+        self.assertEqual(self.accounts[0].ended, 1)
+
+    def test_without_credentials(self) -> None:
+        """Without a file of credentials, certificates are no login."""
+        del self.factory.portal.checkers[ICertificate]
+        self.assertEqual(self.client.codes(f"USER {USER}", f"PASS {PASSWORD}"), [331, 230])
+
+
+class Certificates:
+    """Knows the credential of `USER` alone."""
+
+    credentialInterfaces = (ICertificate,)
+
+    def __init__(self, checker: Any) -> None:
+        self.checker = checker
+        self.asked: list[bytes] = []
+        self.wait: Deferred[None] | None = None
+
+    def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
+        """As of `ICredentialsChecker`."""
+        self.asked.append(credentials.username)
+        if credentials.username != USER.encode():
+            return fail(LoginRefused())
+        found = Login(name=USER, user=USER, access=self.checker.access, peer=credentials.peer)
+        return succeed(found) if self.wait is None else self.wait.addCallback(lambda _: found)
