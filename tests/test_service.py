@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from twisted.conch.interfaces import IConchUser
 from twisted.conch.ssh.keys import Key
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
@@ -17,9 +18,12 @@ from swftp import hostkeys, service, wiring
 from swftp.auth.access import CredentialAccess
 from swftp.auth.login import Login
 from swftp.auth.logins import Identity
+from swftp.auth.throttle import Offence
 from swftp.auth.tokens import Credential
 from swftp.config import AuthConfig, Config, ConfigError, LimitsConfig, SftpConfig, StorageConfig, ThrottleConfig
+from swftp.errors import Busy
 from swftp.ftp.command import Command, Kind
+from swftp.ftp.interfaces import IFtpAccount
 from swftp.sftp.wire import string
 from swftp.ssh.gate import Phase
 from swftp.ssh.transport import Transport
@@ -90,6 +94,7 @@ class GatewayCase(SynchronousTestCase):
         settings = wiring.auth_settings(config, {})
         auth = wiring.authentication(config, settings, self.reactor, at_once)
         self.shared = wiring.shared(config, settings, self.reactor, at_once)
+        self.throttle = auth.throttle
         parts = wiring.common(config, auth, self.shared, self.reactor)
         self.door = wiring.ssh_door(config, [HOST_KEY], parts)
         self.ftp, _ = wiring.ftp_doors(config, parts)
@@ -177,6 +182,45 @@ class StartTests(GatewayCase):
         """A port that somebody else has is an error at the start, not a service that serves nobody."""
         self.reactor.taken = True
         self.assertRaises(CannotListenError, self.gateway.privilegedStartService)
+
+
+class TogetherTests(GatewayCase):
+    """What both protocols of a process have in common."""
+
+    def login(self) -> Any:
+        """One of the user ``me``, as a checker gives it."""
+        access = CredentialAccess(lambda credential: at_once(lambda: None), self.reactor)
+        access.hold(Credential(Identity("v1password", ()), "secret"))
+        return Login(name="me", user="me", access=access)
+
+    def enter(self, realm: Any, interface: Any) -> Any:
+        """A login by way of *realm*; what ends it."""
+        return self.successResultOf(maybeDeferred(realm.requestAvatar, self.login(), self.store, interface))[2]
+
+    def test_sessions_of_a_user(self) -> None:
+        """A user's sessions are counted together, whatever he speaks."""
+        ssh, ftp = (door.portal.realm._realm for door in (self.door, self.ftp))
+        ends = [self.enter(realm, kind) for _ in range(5) for realm, kind in ((ssh, IConchUser), (ftp, IFtpAccount))]
+        for realm, kind in ((ssh, IConchUser), (ftp, IFtpAccount)):
+            self.assertRaises(Busy, realm.requestAvatar, self.login(), self.store, kind)
+        ends[0]()
+        self.enter(ftp, IFtpAccount)
+        self.assertRaises(Busy, ssh.requestAvatar, self.login(), self.store, IConchUser)
+
+    def test_limits_before_login(self) -> None:
+        """Connections and penalties are counted together."""
+        self.assertIs(self.door.admission, self.ftp.admission)
+        self.assertIs(self.door.timer, self.ftp.timer)
+        self.assertEqual(self.door.portal.checkers, self.ftp.portal.checkers)
+
+    def test_penalties(self) -> None:
+        """Who failed to log in here is turned away there."""
+        for _ in range(5):
+            self.throttle.failed("192.0.2.1", Offence.BAD_LOGIN)
+        client = Client(self.ftp, "192.0.2.1", self.reactor)
+        self.assertEqual(client.hear(), [(421, ["Too many connections."])])
+        _, tcp = self.connect()
+        self.assertTrue(tcp.lost)
 
 
 class StopTests(GatewayCase):
