@@ -13,8 +13,8 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall, IHandshakeListener, IListeningPort
-from twisted.internet.protocol import ClientFactory, Factory, Protocol, connectionDone
+from twisted.internet.interfaces import IAddress, IDelayedCall, IHandshakeListener
+from twisted.internet.protocol import ClientFactory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -84,18 +84,6 @@ class DataConnection(Protocol):
             user.ended(reason)
 
 
-class _Listener(Factory):
-    """Lets in the right one."""
-
-    noisy = False
-
-    def __init__(self, channel: DataChannel) -> None:
-        self._channel = channel
-
-    def buildProtocol(self, addr: IAddress | None) -> DataConnection | None:
-        return self._channel.admit(str(getattr(addr, "host", "")))
-
-
 class _Caller(ClientFactory):
     """Of active mode."""
 
@@ -154,7 +142,7 @@ class DataChannel:
         self._ports = ports
         self._public = public
         self.phase = Phase.NOTHING
-        self._port: IListeningPort | None = None
+        self._listener: Any = None
         self._target = ("", 0)
         self._connector: Any = None
         self._connection: DataConnection | None = None
@@ -170,13 +158,13 @@ class DataChannel:
         """
         self._drop()
         try:
-            self._port = self._ports.listen(self._host, _Listener(self))
+            self._listener = self._ports.listen(self._host, self.admit)
         except NoPort as error:
             log.warn("{peer}: {error}", event="ftp_no_port", peer=self._peer, error=str(error))
             raise Refused(425, "No port is free for a data connection, try again later.") from error
         self._advance("listen")
         self._await()
-        return self._host, self._port.getHost().port  # type: ignore[attr-defined]
+        return self._host, self._listener.number
 
     def active(self, context: Context, host: str, port: int) -> None:
         """
@@ -184,7 +172,7 @@ class DataChannel:
 
         :raises Refused: that is not the client, or a port that no client has.
         """
-        if self._settings.check_peer and plain(host) != self._peer:
+        if plain(host) != self._peer:  # whatever `check_peer` says: nobody is attacked in a client's name
             log.warn("{peer}: bounce to {host}", event="ftp_refused", peer=self._peer, host=host)
             raise Refused(504, "That is not your address.")
         if not LOW_PORT <= port <= 65535:
@@ -220,9 +208,9 @@ class DataChannel:
         return waiter
 
     @property
-    def connected(self) -> bool:
-        """Whether the connection is there."""
-        return self.phase is Phase.CONNECTED
+    def prepared(self) -> bool:
+        """Whether there is a connection, or there may yet be one."""
+        return self.phase is not Phase.NOTHING
 
     def close(self) -> None:
         """Forget what was prepared."""
@@ -291,9 +279,9 @@ class DataChannel:
         self._timer = None
 
     def _stop_listening(self) -> None:
-        port, self._port = self._port, None
-        if port is not None:
-            self._ports.release(port)
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.stop()
 
     def _drop(self) -> None:
         self._advance("drop")

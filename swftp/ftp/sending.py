@@ -34,15 +34,24 @@ class Sending(Pipe):
     """One download or listing."""
 
     def __init__(
-        self, terms: Terms, read: Read, offset: int = 0, *, text: bool = False, deflated: bool = False
+        self,
+        terms: Terms,
+        read: Read,
+        offset: int = 0,
+        first: bytes | memoryview = b"",
+        *,
+        text: bool = False,
+        deflated: bool = False,
     ) -> None:
         """
+        :param first: what was read at *offset* already.
         :param text: lines are to end in CRLF (TYPE A).
         :param deflated: it is to be compressed (MODE Z).
         """
         super().__init__(terms)
         self._read = read
-        self._offset = offset
+        self._offset = offset + len(first)
+        self._first = first
         self._text = ToNetwork() if text else None
         self._deflater = Deflater() if deflated else None
         self._plain = self._text is None and self._deflater is None
@@ -72,6 +81,9 @@ class Sending(Pipe):
             return
         self._pumping = True
         try:
+            if self._first and self.phase is Phase.MOVING:
+                first, self._first = self._first, b""
+                self._take(first)
             while self.phase is Phase.MOVING and not self._paused:
                 data = self._read(self._offset, self._slice)
                 if data is None:
@@ -80,12 +92,15 @@ class Sending(Pipe):
                     self._end()
                     break
                 self._offset += len(data)
-                self.moved += len(data)
-                self._send(data if self._plain else self._packed(data))
+                self._take(data)
         except errors.StorageError as error:
             self.fail(error)
         finally:
             self._pumping = False
+
+    def _take(self, data: bytes | memoryview) -> None:
+        self.moved += len(data)
+        self._send(data if self._plain else self._packed(data))
 
     def _packed(self, data: bytes | memoryview) -> bytes:
         packed = bytes(data) if self._text is None else self._text.feed(bytes(data))

@@ -52,11 +52,13 @@ class Transfer:
     def __init__(self, context: Context, what: str) -> None:
         """
         :param what: for STAT, as ``/box/file to client``.
-        :raises Refused: data connections have to be protected, and this one would not be.
+        :raises Refused: there is no data connection, or it would not be protected and has to be.
         """
         control, settings = context.control, context.settings
         if settings.require_tls_data and not (context.protected and control.tls is not None):
             raise Refused(522, "Data connections have to be protected: PROT P.")
+        if not context.data.prepared:
+            raise Refused(425, "Use PASV or EPSV first.")
         self.phase = Phase.OPENING
         self._context = context
         self._what = what
@@ -110,7 +112,7 @@ class Transfer:
         """
         self.check()
         self._advance("connect")
-        self._announce(what)
+        self._context.control.say(reply(150, what or "Opening the data connection."))
         connection = await self._until(self._context.data.take())
         self._advance("move")
         self._pipe = pipe
@@ -123,11 +125,6 @@ class Transfer:
         # a client that is killed loses both connections at once, and which of the two we see first is chance
         await deferLater(self._context.clock, 0)
         self.check()
-
-    def _announce(self, what: str) -> None:
-        there = self._context.data.connected
-        state = "The data connection is open" if there else "Opening the data connection"
-        self._context.control.say(reply(125 if there else 150, what or f"{state}."))
 
     async def _until(self, waiting: Deferred[DataConnection]) -> DataConnection:
         self._interrupt = lambda error: waiting.cancel()

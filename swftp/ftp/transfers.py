@@ -25,6 +25,8 @@ APPEND = OpenMode(create=True, append=True)
 UNIQUE = OpenMode(create=True, exclusive=True)
 TRIES = 100
 """Names that STOU tries."""
+FIRST = 64 << 10
+"""Bytes read before the data connection is."""
 
 
 async def stor(context: Context, argument: bytes) -> Reply:
@@ -113,9 +115,9 @@ async def retr(context: Context, argument: bytes) -> Reply:
         reader = await context.session.open_reader(path, bell.ring)
         try:
             offset, text, deflated = _restart(context), context.type is Type.ASCII, context.mode is Mode.DEFLATE
-            await _first(transfer, reader, bell, offset)
+            first = await _first(transfer, reader, bell, offset)
             _check_offset(offset, reader.entry.size)
-            pipe = Sending(transfer.terms(), reader.read, offset, text=text, deflated=deflated)
+            pipe = Sending(transfer.terms(), reader.read, offset, first, text=text, deflated=deflated)
             bell.rings = pipe.pump
             # clients show how far they are by the number in brackets
             await transfer.move(pipe, "" if text else f"Sending the file ({reader.entry.size - offset} bytes).")
@@ -134,9 +136,9 @@ class _Bell:
         self.rings()
 
 
-async def _first(transfer: Transfer, reader: Reader, bell: _Bell, offset: int) -> None:
-    """Wait for the first byte: from then on it is certain what will be sent, and no error comes too late for 550."""
-    while reader.read(offset, 1) is None:
+async def _first(transfer: Transfer, reader: Reader, bell: _Bell, offset: int) -> bytes | memoryview:
+    """The first bytes: with them it is certain what will be sent, and no error comes too late for 550."""
+    while (data := reader.read(offset, FIRST)) is None:
         heard: Deferred[None] = Deferred()
 
         def ring(heard: Deferred[None] = heard) -> None:
@@ -145,7 +147,9 @@ async def _first(transfer: Transfer, reader: Reader, bell: _Bell, offset: int) -
 
         bell.rings = ring
         await transfer.wait(heard)
+    bell.rings = _nothing
     transfer.check()
+    return data
 
 
 async def send(context: Context, pieces: AsyncIterator[bytes], what: str) -> Reply:
