@@ -99,8 +99,10 @@ class Plan:
 
     def new(self) -> bytes:
         """What the file is then."""
-        old = self.old() or b""
-        return (old if self.command == "APPE" else old[: self.rest]) + self.sent()
+        old, sent = self.old() or b"", self.sent()
+        if self.command == "APPE":
+            return old + sent
+        return old[: self.rest] + sent + (old[self.rest + len(sent) :] if self.rest else b"")
 
     def __str__(self) -> str:
         old = "new name" if self.old_size is None else f"over {self.old_size} bytes"
