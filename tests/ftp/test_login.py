@@ -223,6 +223,14 @@ class AuthTests(TlsCase):
         self.assertEqual([code for code, _ in client.hear()], [200, 234])
         self.assertEqual((self.tls.began, client.tcp.disconnecting), ([], True))
 
+    def test_injection_behind_a_transfer(self) -> None:
+        """Nor what waits behind a transfer."""
+        client = self.log_in()
+        client.type("MOVE", "AUTH TLS", "USER x")
+        self.move.end(226)
+        self.assertEqual([code for code, _ in client.hear()], [226, 234])
+        self.assertEqual((self.tls.began, client.tcp.disconnecting), ([], True))
+
     def test_in_two_pieces(self) -> None:
         """AUTH cut anywhere is AUTH."""
         for cut in range(1, 10):
