@@ -117,21 +117,22 @@ def _matching(listing: Listing, pattern: str, hidden: bool) -> Listing:
 
 
 async def lines(listing: Listing, render: Render) -> AsyncIterator[bytes]:
-    """The lines of *listing*, about `BLOCK` bytes at a time."""
+    """The lines of *listing*, about `BLOCK` bytes at a time; whoever stops early closes it."""
     found: list[bytes] = []
     size = 0
-    while page := await listing.next():
-        for entry in page:
-            if not nameable(entry):
-                continue
-            line = render(entry) + b"\r\n"
-            found.append(line)
-            size += len(line)
-            if size >= BLOCK:
-                yield b"".join(found)
-                found, size = [], 0
-    if found:
-        yield b"".join(found)
+    try:
+        while page := await listing.next():
+            for entry in filter(nameable, page):
+                line = render(entry) + b"\r\n"
+                found.append(line)
+                size += len(line)
+                if size >= BLOCK:
+                    yield b"".join(found)
+                    found, size = [], 0
+        if found:
+            yield b"".join(found)
+    finally:
+        listing.close()
 
 
 def long_line(entry: Entry, at: Path, now: float) -> bytes:
