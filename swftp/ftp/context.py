@@ -76,7 +76,7 @@ class Context:
     control: IControl
     settings: Settings
     clock: IReactorTime
-    """Its seconds are those since the epoch."""
+    """For what lasts; what o'clock it is, `Session.wall` says."""
     data: DataChannel
     """What PASV, EPSV, PORT and EPRT prepare and the next transfer uses."""
     login: Login

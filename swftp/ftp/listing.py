@@ -153,7 +153,7 @@ def long_line(entry: Entry, at: Path, now: float) -> bytes:
 
 def renderer(context: Context, wanted: Wanted, at: Path, prefix: bytes) -> Render:
     """What makes lines of `entries`."""
-    now = context.clock.seconds()
+    now = context.session.wall()
     if wanted.long:
         return lambda entry: long_line(entry, at, now)
     return lambda entry: prefix + entry.name.encode()

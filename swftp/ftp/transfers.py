@@ -48,7 +48,7 @@ async def appe(context: Context, argument: bytes) -> Reply:
 
 async def stou(context: Context, argument: bytes) -> Reply:
     """STOU: as STOR, under a name that nothing has; the argument is how it may begin."""
-    name = argument.strip() or strftime("upload-%Y%m%d-%H%M%S", gmtime(context.clock.seconds())).encode("ascii")
+    name = argument.strip() or strftime("upload-%Y%m%d-%H%M%S", gmtime(context.session.wall())).encode("ascii")
     wanted = context.path(name)
     with Transfer(context, f"{wanted} from client") as transfer:
         path, writer = await _unique(context.session, wanted)

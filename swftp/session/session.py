@@ -310,7 +310,7 @@ class Session:
             if any(map(self._files.writing, (inside, *parts))):
                 raise errors.Busy("one of the files is being written")
             try:
-                return self._lookup.shown(await combine(self._storage, inside, parts, self.clock.seconds()), target)
+                return self._lookup.shown(await combine(self._storage, inside, parts, self.wall()), target)
             finally:
                 self._known.changed(inside)
 

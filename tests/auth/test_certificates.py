@@ -39,6 +39,7 @@ class CertificateCheckerTests(SynchronousTestCase):
             self.clock,
             at_once,
             random=b"k" * 32,
+            wall=self.clock.seconds,
             throttle=ThrottleSettings(),
             files=KeyFiles(**files),
             adapter=self.fake,
