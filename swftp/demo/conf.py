@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 BACKENDS = ("account", "container", "object")
@@ -42,6 +43,7 @@ pipeline = {pipeline} proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
+expose_info = {expose_info}
 allow_account_management = true
 object_chunk_size = 262144
 [filter:cache]
@@ -88,7 +90,6 @@ PLAIN_FILTERS = {
     "copy": "copy",
     "container-quotas": "container_quotas",
     "account-quotas": "account_quotas",
-    "slo": "slo",
     "dlo": "dlo",
     "symlink": "symlink",
 }
@@ -104,19 +105,41 @@ def write_swift(etc: Path, max_file_size: int, listing_limit: int = 10_000) -> N
     (etc / "swift.conf").write_text(SWIFT.format(max_file_size=max_file_size, listing_limit=listing_limit))
 
 
-def write_server(etc: Path, kind: str, port: int, data: Path, users: Sequence[str], keystone: str = "") -> Path:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """What the proxy is to be like."""
+
+    users: Sequence[str]
+    """``account:user:key:groups``."""
+    keystone: str = ""
+    """URL of a Keystone whose tokens it takes, too."""
+    max_segments: int = 1000
+    """Of a static large object."""
+    without: Sequence[str] = ()
+    """Filters that it does not have, as ``slo``."""
+    expose_info: bool = True
+    """Whether it tells its limits."""
+
+    def text(self) -> str:
+        """Of its file, as far as it is the proxy's alone."""
+        pipeline = " ".join(name for name in PIPELINE.split() if name not in self.without)
+        if self.keystone:
+            pipeline = pipeline.replace("tempauth", "authtoken keystoneauth tempauth")
+        users = "\n".join(map(_user, self.users))
+        text = PROXY.format(pipeline=pipeline, users=users, expose_info=self.expose_info)
+        text += _filters({**PLAIN_FILTERS, "slo": "slo"}) + f"max_manifest_segments = {self.max_segments}\n"
+        return text + (KEYSTONE.format(url=self.keystone) if self.keystone else "")
+
+
+def write_server(etc: Path, kind: str, port: int, data: Path, proxy: Proxy) -> Path:
     """
     The file of one server.
 
-    :param kind: one of `BACKENDS`, or ``proxy``.
-    :param users: ``account:user:key:groups``, for the proxy.
-    :param keystone: URL of a Keystone whose tokens the proxy takes, too.
+    :param kind: one of `BACKENDS`, or ``proxy``, which is like *proxy*.
     """
     text = SERVER.format(port=port, etc=etc)
     if kind == "proxy":
-        pipeline = PIPELINE.replace("tempauth", "authtoken keystoneauth tempauth") if keystone else PIPELINE
-        text += PROXY.format(pipeline=pipeline, users="\n".join(map(_user, users))) + _filters(PLAIN_FILTERS)
-        text += KEYSTONE.format(url=keystone) if keystone else ""
+        text += proxy.text()
     else:
         text += BACKEND.format(kind=kind, data=data)
     path = etc / f"{kind}-server.conf"

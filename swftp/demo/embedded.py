@@ -44,6 +44,9 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--user", action="append", help=f"account:user:key:groups ({DEFAULT_USER})")
     parser.add_argument("--max-file-size", type=int, default=5368709122, help="largest object in bytes (5 GiB + 2)")
     parser.add_argument("--listing-limit", type=int, default=10_000, help="names in one listing (10,000)")
+    parser.add_argument("--max-segments", type=int, default=1000, help="of one large object (1000)")
+    parser.add_argument("--without", action="append", default=[], help="a filter to leave out, as slo (none)")
+    parser.add_argument("--no-info", action="store_true", help="do not tell limits at /info")
     parser.add_argument("--keystone", default="", help="URL of a Keystone whose tokens are taken, too (none)")
     parser.add_argument("--until-eof", action="store_true", help="end when standard input does")
     return parser.parse_args(argv)
@@ -196,10 +199,16 @@ def run(options: argparse.Namespace) -> None:
         eventlet.spawn(end_with_stdin)
     sockets = listen(options.port)
     make_rings(etc, sockets)
-    users = options.user or [DEFAULT_USER]
+    proxy = conf.Proxy(
+        users=options.user or [DEFAULT_USER],
+        keystone=options.keystone,
+        max_segments=options.max_segments,
+        without=options.without,
+        expose_info=not options.no_info,
+    )
     servers = []
     for kind, socket in sockets.items():
-        path = conf.write_server(etc, kind, socket.getsockname()[1], data, users, options.keystone)
+        path = conf.write_server(etc, kind, socket.getsockname()[1], data, proxy)
         servers.append(serve(kind, path, socket))
     port = sockets["proxy"].getsockname()[1]
     ready = {

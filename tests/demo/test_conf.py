@@ -15,7 +15,8 @@ class ServerTests(SynchronousTestCase):
         """What the file of the server *kind* says."""
         etc = Path(self.mktemp())
         etc.mkdir(parents=True)
-        path = conf.write_server(etc, kind, 8080, Path("/data"), ["a:u:k:.admin", "b:v:with:colon"], **options)
+        proxy = conf.Proxy(users=["a:u:k:.admin", "b:v:with:colon"], **options)
+        path = conf.write_server(etc, kind, 8080, Path("/data"), proxy)
         self.assertEqual(path.stat().st_mode & 0o777, 0o600)
         parser = configparser.RawConfigParser()
         parser.read(path)
@@ -29,6 +30,13 @@ class ServerTests(SynchronousTestCase):
             for name in names:
                 self.assertIn(f"filter:{name}", proxy.sections())
             self.assertIn(f"app:{app}", proxy.sections())
+
+    def test_small_stores(self) -> None:
+        """A store can be made that lists few segments, lacks a filter, or does not tell its limits."""
+        proxy = self.written("proxy", max_segments=4, without=("slo", "symlink"), expose_info=False)
+        self.assertEqual(proxy["filter:slo"]["max_manifest_segments"], "4")
+        self.assertEqual({"slo", "symlink"} & set(proxy["pipeline:main"]["pipeline"].split()), set())
+        self.assertEqual(proxy["app:proxy-server"]["expose_info"], "False")
 
     def test_users(self) -> None:
         """Users are TempAuth's; what follows the key is groups."""

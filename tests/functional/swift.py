@@ -124,6 +124,15 @@ class Account:
             manifest.append({"path": f"/{container}_segments/{segment}", "etag": etag, "size_bytes": len(part)})
         self.connection.put_object(container, name, json.dumps(manifest), query_string="multipart-manifest=put")
 
+    def manifest(self, container: str, name: str) -> list[dict[str, Any]]:
+        """The rows of a large object's manifest; none of any other object."""
+        if "x-static-large-object" not in (self.head(container, name) or {}):
+            return []
+        rows: list[dict[str, Any]] = json.loads(
+            self.connection.get_object(container, name, query_string="multipart-manifest=get")[1]
+        )
+        return rows
+
     def fill(self, container: str, names: Iterable[str]) -> None:
         """
         Put *names* into the listing of *container*, at once and without objects behind them.
