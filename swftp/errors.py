@@ -108,6 +108,12 @@ class Corrupt(StorageError):
     default = "checksum mismatch"
 
 
+class Damaged(Corrupt):
+    """The store got other bytes than were sent; it said so and stored nothing."""
+
+    default = "damaged on the way to storage"
+
+
 class Unavailable(StorageError):
     """Storage is down, throttled or too slow; the same request may work later."""
 
@@ -130,3 +136,9 @@ class Busy(StorageError):
     """A limit of this server (handles, requests, sessions) is reached."""
 
     default = "too many open files or requests"
+
+
+def published_nothing(error: BaseException) -> bool:
+    """Whether *error*, of a publishing request, leaves no doubt: no object uses what was staged for it."""
+    unsettled = isinstance(error, StateUnknown | Corrupt) and not isinstance(error, Damaged)
+    return isinstance(error, StorageError) and not unsettled

@@ -50,6 +50,7 @@ OUTCOMES: dict[type[errors.StorageError], Outcome] = {
     errors.Unsupported: Outcome(Status.OP_UNSUPPORTED, 504),
     errors.Changed: Outcome(Status.FAILURE, 451),
     errors.Corrupt: Outcome(Status.FAILURE, 451),
+    errors.Damaged: Outcome(Status.FAILURE, 451),
     errors.Unavailable: Outcome(Status.FAILURE, 450),
     errors.StateUnknown: Outcome(Status.FAILURE, 451),
     errors.Interrupted: Outcome(Status.FAILURE, 426),

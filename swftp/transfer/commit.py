@@ -30,10 +30,6 @@ if TYPE_CHECKING:
     from swftp.transfer.upload import Upload
 
 
-_UNSETTLED = (errors.StateUnknown, errors.Corrupt)
-"""After these an object may stand there that uses what was staged."""
-
-
 async def commit(upload: Upload) -> Entry:
     """
     Make the content of *upload* that of its path.
@@ -159,7 +155,7 @@ class _Composition:
                 self._path, parts, upload.attributes, upload.exclusive, upload.replaces()
             )
         except BaseException as error:
-            if not isinstance(error, errors.StorageError) or isinstance(error, _UNSETTLED):
+            if not errors.published_nothing(error):
                 self._stager.leave()
             raise
 

@@ -440,11 +440,12 @@ class LargeFileTests(TransferCase):
             self.run_into(type(error), upload.close())
             self.assertEqual(self.storage.staged, 150 * KIB)
             self.storage._staged.clear()
-        upload = self.upload()
-        self._write(upload, pattern(150 * KIB))
-        self.refusals["publish"] = [errors.QuotaExceeded()]
-        self.run_into(errors.QuotaExceeded, upload.close())
-        self.settle(lambda: self.storage.staged == 0)
+        for error in (errors.QuotaExceeded(), errors.Damaged()):
+            upload = self.upload()
+            self._write(upload, pattern(150 * KIB))
+            self.refusals["publish"] = [error]
+            self.run_into(type(error), upload.close())
+            self.settle(lambda: self.storage.staged == 0)
 
     def test_stalled_client(self) -> None:
         """What a client sent who then says nothing does not stay in memory, if it makes a decent part."""

@@ -104,10 +104,9 @@ class ComposingStorage(SwiftStorage):
         same.pop("x-object-manifest", None)
         try:
             await self._segments.publish(target, parts, same, {})
-        except errors.StateUnknown:
-            raise  # *target* may be made of them
-        except errors.StorageError:
-            await self._segments.discard(parts)
+        except errors.StorageError as error:
+            if errors.published_nothing(error):  # else *target* may be made of them
+                await self._segments.discard(parts)
             raise
 
     async def sweep(self, container: str, age: float = AGE) -> int:

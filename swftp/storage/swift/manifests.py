@@ -147,13 +147,13 @@ def small(segments: Iterable[Segment]) -> int:
     return sum(segment.size < MIN_SIZE for segment in segments)
 
 
-def grouped(segments: Sequence[Segment], limit: int = MANY_SMALL) -> list[list[Segment]]:
+def grouped(segments: Sequence[Segment], limit: int = MANY_SMALL, most: int = GROUP_LIMIT) -> list[list[Segment]]:
     """
     *segments* in groups to be joined by the store, so that fewer are small; a group of one stays as it is.
 
-    No group has more than *limit*, which is `MANY_SMALL` at most: the store slows its own copying down, too.  A
-    small one takes what it lacks from the edge of a large neighbour: patches all over a large file cost copies of
-    a MiB, never of the file.
+    No group has more than *most* bytes, nor more than *limit* segments, which is `MANY_SMALL` at most: the store
+    slows its own copying down, too.  A small one takes what it lacks from the edge of a large neighbour: patches all
+    over a large file cost copies of a MiB, never of the file.
     """
     groups: list[list[Segment]] = []
     for segment in segments:
@@ -166,7 +166,7 @@ def grouped(segments: Sequence[Segment], limit: int = MANY_SMALL) -> list[list[S
         elif len(last) == 1 and segment.size < MIN_SIZE and before.size >= 2 * MIN_SIZE:
             last[0] = before.slice(0, before.size - MIN_SIZE)
             groups.append([before.slice(before.size - MIN_SIZE, MIN_SIZE), segment])
-        elif room and min(_size(last), segment.size) < MIN_SIZE and _size(last) < GROUP_LIMIT:
+        elif room and min(_size(last), segment.size) < MIN_SIZE and _size(last) + segment.size <= most:
             last.append(segment)
         else:
             groups.append([segment])

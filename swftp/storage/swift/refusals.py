@@ -44,7 +44,7 @@ REFUSALS: dict[int, tuple[type[errors.StorageError], str]] = {
     413: (errors.TooLarge, ""),
     414: (errors.InvalidName, "file name too long"),
     416: (errors.InvalidRequest, "offset beyond the end"),
-    422: (errors.Corrupt, ""),
+    422: (errors.Damaged, ""),
     497: (errors.PermissionDenied, "account is blocked"),
     507: (errors.QuotaExceeded, "storage is full"),
 }

@@ -21,6 +21,7 @@ from swftp.storage.swift.client import Request
 from swftp.storage.swift.describe import etag, quoted_name
 from swftp.storage.swift.ledger import Ledger
 from swftp.storage.swift.manifests import (
+    GROUP_LIMIT,
     MANY_SMALL,
     Segment,
     grouped,
@@ -142,8 +143,9 @@ class Segments(Ledger):
 
     async def copies(self, source: Path, target: Path, entry: Entry) -> list[Segment]:
         """The object *source*, which is *entry*, copied by the store into segments for *target*."""
-        starts = range(0, entry.size, COPY_SIZE)
-        work = [self._copied(source, target, entry, start, min(COPY_SIZE, entry.size - start)) for start in starts]
+        most = min(COPY_SIZE, self.max_file_size)
+        starts = range(0, entry.size, most)
+        work = [self._copied(source, target, entry, start, min(most, entry.size - start)) for start in starts]
         return await in_parallel(work, limit=2)
 
     async def _copied(self, source: Path, target: Path, entry: Entry, start: int, size: int) -> Segment:
@@ -229,6 +231,8 @@ class Segments(Ledger):
             return await self._objects.publish(request, expected)
         except errors.InvalidName as error:  # 400: a segment is missing, or is not what it was
             raise errors.Changed("storage no longer has all parts of the file") from error
+        except errors.Damaged as error:  # or the list was taken for the file itself
+            raise errors.Damaged("storage did not take the list of segments: has it large objects?") from error
 
     async def _nested(self, path: Path, segments: Sequence[Segment]) -> list[Segment]:
         """Manifests, each of as many of *segments* as one may have."""
@@ -247,7 +251,7 @@ class Segments(Ledger):
         """*segments* without many small ones, with which Swift slows a download down."""
         made: set[Names] = set()
         while small(segments) > MANY_SMALL:
-            groups = grouped(segments, min(MANY_SMALL, self._max_segments))
+            groups = grouped(segments, min(MANY_SMALL, self._max_segments), min(GROUP_LIMIT, self.max_file_size))
             if all(len(group) == 1 for group in groups):
                 break
             segments = await in_parallel([self._join(path, group) for group in groups], limit=4)

@@ -249,7 +249,7 @@ class PublishTests(ScriptedCase):
         self.done(self.store())
         self.swift.expect(THE_PUT, 422)
         self.swift.expect(THE_PUT, 422)
-        self.fails(errors.Corrupt, self.store())
+        self.fails(errors.Damaged, self.store())
 
     def test_throttled(self) -> None:
         """What was certainly not stored is sent again without looking."""

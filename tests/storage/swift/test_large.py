@@ -357,7 +357,7 @@ class StrangerTests(LargeCase):
         name = self.segments()[1]
         self.account.connection.delete_object(f"{self.box}_segments", name)
         sink = Sink()
-        await raises((errors.Unavailable,), self.storage.fetch(self.at("f"), sink))
+        await raises((errors.Corrupt,), self.storage.fetch(self.at("f"), sink))
         self.assertLess(len(sink.data), 600_000)
         self.assertTrue(sink.finished)
 

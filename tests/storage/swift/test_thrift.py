@@ -101,7 +101,11 @@ class NewDirectoryTests(ScriptedCase):
     def setUp(self) -> None:
         super().setUp()
         self.session = Session(
-            self.storage, budget=Budget(1 << 24, self.clock), clock=self.clock, offload=maybeDeferred
+            self.storage,
+            budget=Budget(1 << 24, self.clock),
+            clock=self.clock,
+            wall=self.clock.seconds,
+            offload=maybeDeferred,
         )
         self.swift.expect("GET /c?format=json&limit=1&prefix=d/", body=b"[]")
         self.swift.expect("PUT /c/d", 201, headers={"Etag": md5(b"")})

@@ -1,0 +1,54 @@
+"""A copy that is larger than an object may be: made in pieces, which stay wherever the copy may use them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from swftp import errors
+from swftp.paths import resolve
+from swftp.storage.swift import Limits
+from tests.storage.bytes import md5
+from tests.storage.swift.scripted import ScriptedCase
+
+FILE, OTHER = resolve("/c/f"), resolve("/c/g")
+LARGE = {
+    "X-Static-Large-Object": "True",
+    "Content-Type": "text/plain",
+    "X-Timestamp": "1600000000.00000",
+    "Etag": '"whole"',
+}
+
+
+class CopyTests(ScriptedCase):
+    """``/c/f`` has six bytes, an object four at most."""
+
+    limits = Limits(bulk_delete=True, symlink=True, max_file_size=4)
+
+    def copied_to(self, **answer: Any) -> None:
+        """The script of a copy whose manifest is answered with *answer*."""
+        self.swift.expect("HEAD /c/f", 200, headers=LARGE, length=6)
+        self.swift.expect("HEAD /c/g?symlink=get", 404)
+        self.swift.expect("GET /c?format=json&limit=1&prefix=g/", body=b"[]")
+        self.swift.expect("HEAD /c/f", 200, headers=LARGE, length=6)
+        for data in (b"abcd", b"ef"):
+            self.swift.expect(None, 201, headers={"Etag": md5(data)})
+        for data in (b"abcd", b"ef"):
+            self.swift.expect(None, 200, headers={"Etag": md5(data)}, length=len(data))
+        self.swift.expect("PUT /c/g?multipart-manifest=put&heartbeat=on", **answer)
+
+    def test_pieces(self) -> None:
+        """No piece is larger than an object may be."""
+        self.copied_to(status=400)
+        self.swift.expect(None, 204)
+        self.swift.expect(None, 204)
+        self.fails(errors.Changed, self.storage.copy(FILE, OTHER))
+        ranges = [seen.headers["range"] for seen in self.swift.requests if "range" in seen.headers]
+        self.assertEqual(ranges, ["bytes=0-3", "bytes=4-5"])
+        self.assertEqual([line.split()[0] for line in self.lines()[-2:]], ["DELETE", "DELETE"])
+
+    def test_doubtful(self) -> None:
+        """What was confirmed with another checksum may stand there: its pieces are left alone."""
+        self.copied_to(status=201, headers={"Etag": md5(b"other")})
+        self.fails(errors.Corrupt, self.storage.copy(FILE, OTHER))
+        self.turn(60)
+        self.check_script()
