@@ -212,8 +212,8 @@ class ISubsystem(Interface):
     def connected(channel: ISessionChannel) -> None:
         """The channel is open; called once, before anything else."""
 
-    def received(data: bytes, start: int, end: int) -> None:
-        """The client sent ``data[start:end]``, never nothing.  *data* is immutable and may be kept (in views)."""
+    def received(pieces: Sequence[memoryview]) -> None:
+        """The client sent *pieces*, one after the other, none of them empty.  They are immutable and may be kept."""
 
     def drained() -> None:
         """Output that was above `ISessionChannel.high_water` fell below it again."""

@@ -8,7 +8,7 @@ said that it was well, and no name from the client leads out of the directory it
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,16 +92,16 @@ class ScpIO:
         self.bell = Bell()
         self.listening = False
 
-    def received(self, data: bytes, start: int, end: int) -> None:
+    def received(self, pieces: Sequence[memoryview]) -> None:
         """See `ISubsystem.received`."""
-        view = memoryview(data)[start:end]
-        last = self._input[-1] if self._input else None
-        if len(view) >= CRUMB:
-            self._input.append(view)
-        elif isinstance(last, bytearray):
-            last += view
-        elif view:
-            self._input.append(bytearray(view))
+        for piece in pieces:
+            last = self._input[-1] if self._input else None
+            if len(piece) >= CRUMB:
+                self._input.append(piece)
+            elif isinstance(last, bytearray):
+                last += piece
+            else:
+                self._input.append(bytearray(piece))
         self.bell.ring()
 
     def end(self) -> None:
@@ -236,10 +236,10 @@ class ScpServer:
             channel.error(b"scp: internal error\n")
         channel.finish(status)
 
-    def received(self, data: bytes, start: int, end: int) -> None:
+    def received(self, pieces: Sequence[memoryview]) -> None:
         """See `ISubsystem.received`."""
         if self._io is not None:
-            self._io.received(data, start, end)
+            self._io.received(pieces)
 
     def drained(self) -> None:
         """See `ISubsystem.drained`."""
@@ -270,7 +270,7 @@ class Refusal:
         channel.error(b"scp: " + _one_line(self._message) + b"\n")
         channel.finish(self._status)
 
-    def received(self, data: bytes, start: int, end: int) -> None:
+    def received(self, pieces: Sequence[memoryview]) -> None:
         """Whatever it is."""
 
     def drained(self) -> None:

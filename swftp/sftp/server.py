@@ -8,7 +8,7 @@ slow store, a client that does not read) holds up what does not depend on it, no
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -105,7 +105,7 @@ class SFTPServer:
         self._channel = channel
         self._context.link_first = any(name in channel.client for name in LINK_FIRST)
 
-    def received(self, data: bytes, start: int, end: int) -> None:
+    def received(self, pieces: Sequence[memoryview]) -> None:
         """See `ISubsystem.received`."""
         if self._phase is Phase.OVER or self._phase is Phase.ENDING:
             return
@@ -113,7 +113,7 @@ class SFTPServer:
             self.full = True
         self._busy = True
         try:
-            self._owed += self._stream.feed(data, start, end)
+            self._owed += self._stream.feed(pieces)
         except BadStream as error:
             self._break_off(str(error))
         finally:

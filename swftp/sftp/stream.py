@@ -9,6 +9,7 @@ has arrived; it waits unparsed, and uncredited, so a client's requests cost no m
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Protocol
 
 from swftp.sftp.wire import HANDLE_SIZE, IO_HEAD, PACKET_LIMIT, PACKET_MINIMUM, U32, Packet
@@ -59,7 +60,7 @@ class RequestStream:
 
     def __init__(self, requests: IRequests) -> None:
         self._requests = requests
-        self._held: deque[tuple[bytes | bytearray, int, int]] = deque()
+        self._held: deque[memoryview | bytearray] = deque()
         self._partial = bytearray()
         """Beginning of a packet, or of the head of a WRITE, whose rest has not come."""
         self._parts: list[memoryview] = []
@@ -83,52 +84,53 @@ class RequestStream:
         self._crumbs.clear()
         self._left = 0
 
-    def feed(self, data: bytes, start: int, end: int) -> int:
+    def feed(self, pieces: Sequence[memoryview]) -> int:
         """
-        Take ``data[start:end]``; returns how many bytes were parsed, the rest is held.
+        Take *pieces*; returns how many bytes were parsed, the rest is held.
 
         :raises BadStream: nothing more can be made of this stream.
         """
-        if self._held:
-            self._hold(data, start, end)
-            return 0
-        stop = self._parse(data, start, end)
-        if stop < end:
-            self._hold(data, stop, end)
-        return stop - start
+        taken = 0
+        for piece in pieces:
+            size = len(piece)
+            if CRUMB <= size < self._left and not self._held and not self._crumbs and not self._requests.full:
+                self._parts.append(piece)  # amid a WRITE: seven of eight pieces of an upload
+                self._left -= size
+                taken += size
+                continue
+            stop = 0 if self._held else self._parse(piece, 0, size)
+            taken += stop
+            if stop < size:
+                self._hold(piece[stop:])
+        return taken
 
-    def _hold(self, data: bytes, start: int, end: int) -> None:
+    def _hold(self, piece: memoryview) -> None:
         held = self._held
-        if end - start >= CRUMB:
-            held.append((data, start, end))
-            return
-        crumbs = held[-1][0] if held else None
-        if isinstance(crumbs, bytearray):
-            held.pop()
+        if len(piece) >= CRUMB:
+            held.append(piece)
+        elif held and isinstance(held[-1], bytearray):
+            held[-1] += piece
         else:
-            crumbs = bytearray()
-        crumbs += memoryview(data)[start:end]
-        held.append((crumbs, 0, len(crumbs)))
+            held.append(bytearray(piece))
 
     def resume(self) -> int:
         """Parse what is held while there is room; returns how many bytes that took."""
         taken = 0
         held = self._held
         while held and not self._requests.full:
-            data, start, end = held[0]
-            data = bytes(data)  # no copy, unless it is of crumbs
-            stop = self._parse(data, start, end)
-            taken += stop - start
-            if stop < end:
-                held[0] = (data, stop, end)
+            first = held[0]
+            piece = memoryview(bytes(first)) if isinstance(first, bytearray) else first
+            stop = self._parse(piece, 0, len(piece))
+            taken += stop
+            if stop < len(piece):
+                held[0] = piece[stop:]
             else:
                 held.popleft()
         return taken
 
-    def _parse(self, data: bytes, position: int, end: int) -> int:
-        """Parse until the end of *data* or until there is no room; returns where it stopped."""
+    def _parse(self, view: memoryview, position: int, end: int) -> int:
+        """Parse until the end of *view* or until there is no room; returns where it stopped."""
         requests = self._requests
-        view = memoryview(data)
         while position < end and not requests.full:
             if self._left:
                 position = self._write_data(view, position, end)
@@ -138,7 +140,7 @@ class RequestStream:
                 continue
             available = end - position
             if available >= _HEAD_SIZE:
-                length, kind, request, four, handle, offset, size = IO_HEAD.unpack_from(data, position)
+                length, kind, request, four, handle, offset, size = IO_HEAD.unpack_from(view, position)
                 if four == HANDLE_SIZE:
                     if kind == _WRITE and length == _READ_LENGTH + size and length <= PACKET_LIMIT:
                         position += _HEAD_SIZE
@@ -152,12 +154,12 @@ class RequestStream:
                         position += _HEAD_SIZE
                         requests.read(request, handle, offset, size)
                         continue
-            length = _checked(U32.unpack_from(data, position)[0]) if available >= 4 else PACKET_LIMIT
+            length = _checked(U32.unpack_from(view, position)[0]) if available >= 4 else PACKET_LIMIT
             if available < 4 + length:
                 self._partial += view[position:end]
                 return end
             position += 4 + length
-            requests.packet(data[position - length : position])
+            requests.packet(bytes(view[position - length : position]))
         return position
 
     def _begin_write(self, request: int, handle: bytes, offset: int, size: int) -> None:

@@ -97,18 +97,19 @@ class SessionChannel(SSHChannel):
 
     # -- in ----------------------------------------------------------------------------------------------------
 
-    def arrived(self, data: bytes, start: int, end: int) -> None:
-        """The client sent ``data[start:end]``."""
-        size = end - start
-        if size > self.localWindowLeft or size > self.localMaxPacket or self._ended:
+    def arrived(self, pieces: list[memoryview]) -> None:
+        """The client sent *pieces*, each in a message of its own; at least one."""
+        sizes = [len(piece) for piece in pieces]
+        size = sum(sizes)
+        if size > self.localWindowLeft or max(sizes) > self.localMaxPacket or self._ended:
             raise ProtocolError("channel data beyond the window")
         self.localWindowLeft -= size
-        if not size:
-            return  # no window bounds how often: nobody shall keep it
-        if self.state is State.RUNNING:
-            self._subsystem.received(data, start, end)  # type: ignore[union-attr]
-        else:
+        if not min(sizes):  # no window bounds how often: nobody shall keep it
+            pieces = [piece for piece in pieces if piece]
+        if self.state is not State.RUNNING:
             self.credit(size)
+        elif pieces:
+            self._subsystem.received(pieces)  # type: ignore[union-attr]
 
     def dropped(self, size: int) -> None:
         """The client sent *size* bytes that nobody looks at."""

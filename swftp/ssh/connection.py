@@ -78,19 +78,29 @@ class Connection(SSHConnection):
 
     # -- channel data --------------------------------------------------------------------------------------
 
-    def channel_data(self, packet: bytes) -> None:
-        """A whole CHANNEL_DATA packet, from its padding length on."""
-        if len(packet) < _DATA_OVERHEAD:
-            raise ProtocolError("message too short")
-        number, size = _DATA_HEAD.unpack_from(packet, 2)
-        end = _DATA_OVERHEAD + size
-        if end + packet[0] != len(packet):
-            raise ProtocolError("bad channel data")
-        channel = self.channels.get(number)
-        if channel is None:
-            raise ProtocolError("no such channel")
+    def channel_data(self, packets: list[bytes]) -> None:
+        """Whole CHANNEL_DATA packets, each from its padding length on."""
         self.stirred = True
-        channel.arrived(packet, _DATA_OVERHEAD, end)
+        unpack = _DATA_HEAD.unpack_from
+        pieces: list[memoryview] = []
+        channel, last = None, -1
+        for packet in packets:
+            if len(packet) < _DATA_OVERHEAD:
+                raise ProtocolError("message too short")
+            number, size = unpack(packet, 2)
+            end = _DATA_OVERHEAD + size
+            if end + packet[0] != len(packet):
+                raise ProtocolError("bad channel data")
+            if number != last:
+                if channel is not None:
+                    channel.arrived(pieces)
+                    pieces = []
+                channel, last = self.channels.get(number), number
+                if channel is None:
+                    raise ProtocolError("no such channel")
+            pieces.append(memoryview(packet)[_DATA_OVERHEAD:end])
+        if channel is not None:
+            channel.arrived(pieces)
 
     def ssh_CHANNEL_EXTENDED_DATA(self, packet: bytes) -> None:
         """A client has no use for it (RFC 4254 section 5.2): it counts against the window and is dropped."""

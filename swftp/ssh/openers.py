@@ -2,9 +2,9 @@
 Encrypted bytes -> packets, in one pass: one object per direction, key and cipher.
 
 ``open(sink, data, at, end)`` takes every whole packet of ``data[at:end]`` off it, checks it, and hands it decrypted
-(padding length, payload, padding) to ``sink.packet``, CHANNEL_DATA to ``sink.data``; it returns where it
-stopped.  ``need`` then says how many bytes, from there on, are worth trying again with.  It stops as soon as
-the sink reads with another opener.
+(padding length, payload, padding) to ``sink.packet``; CHANNEL_DATA packets that follow each other go to ``sink.data``
+together, since there are 32,768 of them in a GiB.  It returns where it stopped.  ``need`` then says how many bytes,
+from there on, are worth trying again with.  It stops as soon as the sink reads with another opener.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Sink(Protocol):
     def packet(self, packet: bytes) -> None:
         """Any packet but CHANNEL_DATA."""
 
-    def data(self, packet: bytes) -> None:
-        """A CHANNEL_DATA packet."""
+    def data(self, packets: list[bytes]) -> None:
+        """CHANNEL_DATA packets, at least one."""
 
 
 class Opener(Protocol):
@@ -50,12 +50,39 @@ class Opener(Protocol):
         """See the module."""
 
 
-def _bad_length() -> ProtocolError:
-    return ProtocolError("bad packet length")
+class _Run:
+    """What came before the packet at hand, in one call of ``open``, and was not handed on yet."""
 
+    __slots__ = ("_opener", "_sink", "data")
 
-def _bad_mac() -> ProtocolError:
-    return ProtocolError("bad MAC", Reason.MAC_ERROR)
+    def __init__(self, opener: Opener, sink: Sink) -> None:
+        self._opener = opener
+        self._sink = sink
+        self.data: list[bytes] = []
+
+    def end(self) -> bool:
+        """Hand on what there is; whether the sink goes on with the same opener."""
+        if self.data:
+            data, self.data = self.data, []
+            self._sink.data(data)
+        return self._sink.opener is self._opener
+
+    def packet(self, packet: bytes) -> bool:
+        """Hand on *packet*, after what came before it; whether the sink goes on with the same opener."""
+        if not self.end():
+            return False
+        self._sink.packet(packet)
+        return self._sink.opener is self._opener
+
+    def bad_length(self) -> ProtocolError:
+        """What to raise; what came before it was good."""
+        self.end()
+        return ProtocolError("bad packet length")
+
+    def bad_mac(self) -> ProtocolError:
+        """As `bad_length`."""
+        self.end()
+        return ProtocolError("bad MAC", Reason.MAC_ERROR)
 
 
 class PlainOpener:
@@ -70,7 +97,7 @@ class PlainOpener:
         while end - at >= 16 and sink.opener is self:
             length = _length(data, at)[0]
             if length > PACKET_LIMIT or length < 12 or (length + 4) & 7:
-                raise _bad_length()
+                raise ProtocolError("bad packet length")
             stop = at + 4 + length
             if stop > end:
                 self.need = stop - at
@@ -107,31 +134,29 @@ class GcmOpener:
 
     def open(self, sink: Sink, data: memoryview, at: int, end: int) -> int:
         """See `Opener`."""
-        decrypt, fixed, pack = self._decrypt, self._fixed, U64.pack
-        deliver = sink.data
+        decrypt, fixed, pack, unpack = self._decrypt, self._fixed, U64.pack, _length
+        run, need = _Run(self, sink), 36
         while end - at >= 36:
-            length = _length(data, at)[0]
+            (length,) = unpack(data, at)
             if length > PACKET_LIMIT or length & 15 or not length:
-                raise _bad_length()
+                raise run.bad_length()
             stop = at + length + 20
             if stop > end:
-                self.need = stop - at
-                return at
-            nonce = fixed + pack(self._counter)
+                need = stop - at
+                break
             try:
-                packet = decrypt(nonce, data[at + 4 : stop], data[at : at + 4])
+                packet = decrypt(fixed + pack(self._counter), data[at + 4 : stop], data[at : at + 4])
             except InvalidTag:
-                raise _bad_mac() from None
+                raise run.bad_mac() from None
             at = stop
             self._counter = (self._counter + 1) & _WRAP64
             self.sequence = (self.sequence + 1) & _WRAP32
             if packet[1] == _DATA:
-                deliver(packet)
-            else:
-                sink.packet(packet)
-            if sink.opener is not self:
+                run.data.append(packet)
+            elif not run.packet(packet):
                 break
-        self.need = 36
+        run.end()
+        self.need = need
         return at
 
 
@@ -148,40 +173,37 @@ class ChachaOpener:
     def open(self, sink: Sink, data: memoryview, at: int, end: int) -> int:
         """See `Opener`."""
         main = self._main
+        run, need = _Run(self, sink), 28
         while end - at >= 28:
             nonce = bytes(8) + U64.pack(self.sequence)
             length = self._length
             if length is None:
-                length = self._length = self._peek(nonce, data[at : at + 4])
+                self._head.reset_nonce(nonce)
+                (length,) = _length(self._head.update(data[at : at + 4]))
+                if length > PACKET_LIMIT or length & 7 or not length:
+                    raise run.bad_length()
+                self._length = length
             stop = at + length + 20
             if stop > end:
-                self.need = stop - at
-                return at
+                need = stop - at
+                break
             main.reset_nonce(nonce)
             mac_key = main.update(bytes(64))[:32]
             try:
                 Poly1305.verify_tag(mac_key, data[at : stop - 16], bytes(data[stop - 16 : stop]))
             except InvalidSignature:
-                raise _bad_mac() from None
+                raise run.bad_mac() from None
             packet = main.update(data[at + 4 : stop - 16])
             at = stop
             self._length = None
             self.sequence = (self.sequence + 1) & _WRAP32
             if packet[1] == _DATA:
-                sink.data(packet)
-            else:
-                sink.packet(packet)
-            if sink.opener is not self:
+                run.data.append(packet)
+            elif not run.packet(packet):
                 break
-        self.need = 28
+        run.end()
+        self.need = need
         return at
-
-    def _peek(self, nonce: bytes, encrypted: memoryview) -> int:
-        self._head.reset_nonce(nonce)
-        length: int = _length(self._head.update(encrypted))[0]
-        if length > PACKET_LIMIT or length & 7 or not length:
-            raise _bad_length()
-        return length
 
 
 class EtmOpener:
@@ -197,29 +219,29 @@ class EtmOpener:
         """See `Opener`."""
         update = self._update
         size = self._mac.digest_size
+        run, need = _Run(self, sink), 20 + size
         while end - at >= 20 + size:
             length = _length(data, at)[0]
             if length > PACKET_LIMIT or length & 15 or not length:
-                raise _bad_length()
+                raise run.bad_length()
             stop = at + 4 + length
             if stop + size > end:
-                self.need = stop + size - at
-                return at
+                need = stop + size - at
+                break
             mac = self._mac.copy()
             mac.update(U32.pack(self.sequence))
             mac.update(data[at:stop])
             if not hmac.compare_digest(mac.digest(), data[stop : stop + size]):
-                raise _bad_mac()
+                raise run.bad_mac()
             packet = update(data[at + 4 : stop])
             at = stop + size
             self.sequence = (self.sequence + 1) & _WRAP32
             if packet[1] == _DATA:
-                sink.data(packet)
-            else:
-                sink.packet(packet)
-            if sink.opener is not self:
+                run.data.append(packet)
+            elif not run.packet(packet):
                 break
-        self.need = 20 + size
+        run.end()
+        self.need = need
         return at
 
 
@@ -237,32 +259,32 @@ class CtrOpener:
         """See `Opener`."""
         update = self._update
         size = self._mac.digest_size
+        run, need = _Run(self, sink), 16
         while end - at >= 16:
             first = self._first
             if first is None:
                 first = self._first = update(data[at : at + 16])
             length = _length(first)[0]
             if length > PACKET_LIMIT or (length + 4) & 15 or length < 12:
-                raise _bad_length()
+                raise run.bad_length()
             stop = at + 4 + length
             if stop + size > end:
-                self.need = stop + size - at
-                return at
+                need = stop + size - at
+                break
             plain = first + update(data[at + 16 : stop])
             mac = self._mac.copy()
             mac.update(U32.pack(self.sequence))
             mac.update(plain)
             if not hmac.compare_digest(mac.digest(), data[stop : stop + size]):
-                raise _bad_mac()
+                raise run.bad_mac()
             at = stop + size
             self._first = None
             self.sequence = (self.sequence + 1) & _WRAP32
             packet = plain[4:]
             if packet[1] == _DATA:
-                sink.data(packet)
-            else:
-                sink.packet(packet)
-            if sink.opener is not self:
+                run.data.append(packet)
+            elif not run.packet(packet):
                 break
-        self.need = 16
+        run.end()
+        self.need = need
         return at

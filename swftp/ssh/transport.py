@@ -253,12 +253,13 @@ class Transport(SSHServerTransport):
         self._rest = bytearray()
         return end + 1 - before
 
-    def data(self, packet: bytes) -> None:
-        """CHANNEL_DATA, decrypted: padding length, payload, padding."""
+    def data(self, packets: list[bytes]) -> None:
+        """CHANNEL_DATA, decrypted: padding length, payload, padding of each."""
         if self.connection is not None and self.exchange.open and self.phase is Phase.OPEN:
-            self.connection.channel_data(packet)
+            self.connection.channel_data(packets)
         else:
-            self.packet(packet)
+            for packet in packets:
+                self.packet(packet)
 
     def packet(self, packet: bytes) -> None:
         """Any packet, decrypted: padding length, payload, padding."""

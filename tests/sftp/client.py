@@ -143,7 +143,7 @@ class FakeClient:
     def send(self, data: bytes) -> None:
         """Send raw bytes, in one piece."""
         self.sent += len(data)
-        self.server.received(b"#" + data + b"#", 1, 1 + len(data))  # type: ignore[attr-defined]
+        self.server.received([memoryview(b"#" + data + b"#")[1:-1]])  # type: ignore[attr-defined]
 
     def ask(self, kind: int, *fields: bytes) -> int:
         """Send a request; returns its number."""

@@ -40,7 +40,8 @@ class Scp:
         """Send, and hear what comes."""
         assert self.server is not None
         self.sent += len(data)
-        self.server.received(b"#" + data, 1, 1 + len(data))
+        if data:
+            self.server.received([memoryview(b"#" + data)[1:]])
         self.settle()
         return self.hear()
 
@@ -198,10 +199,9 @@ class SinkTests(ScpTestCase):
         tracemalloc.start()
         self.addCleanup(tracemalloc.stop)
         for number in range(len(data)):
-            scp.received(b"\0" * 10 + data[number : number + 1], 10, 11)
+            scp.received([memoryview(b"\0" * 10 + data[number : number + 1])[10:]])
         self.assertLess(tracemalloc.get_traced_memory()[0], 3 * len(data))
-        scp.received(data, 0, len(data))
-        scp.received(b"end", 0, 3)
+        scp.received([memoryview(data), memoryview(b"end")])
         scp.end()
         self.assertTrue(self.successResultOf(Deferred.fromCoroutine(everything(scp))) == data * 2 + b"end")
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from swftp.sftp.stream import BadStream, RequestStream
+from swftp.sftp.stream import CRUMB, BadStream, RequestStream
 from swftp.sftp.wire import PACKET_LIMIT, Packet, string
 from tests.sftp.client import packet, u32, u64
 
@@ -48,7 +48,7 @@ offsets = st.integers(0, 2**64 - 1)
 numbers = st.integers(0, 2**32 - 1)
 writes = st.builds(
     lambda r, h, o, d: packet(Packet.WRITE, u32(r), string(h), u64(o), string(d)),
-    numbers, handles, offsets, st.binary(max_size=100),
+    numbers, handles, offsets, st.binary(max_size=100) | st.sampled_from((bytes(CRUMB), bytes(range(256)) * 9)),
 )  # fmt: skip
 reads = st.builds(
     lambda r, h, o, n: packet(Packet.READ, u32(r), string(h), u64(o), u32(n)), numbers, handles, offsets, numbers
@@ -60,7 +60,7 @@ packets = st.lists(writes | reads | others, max_size=12)
 def whole(stream: bytes) -> list[Request]:
     """The requests in *stream* when it comes in one piece."""
     recorder = Recorder()
-    RequestStream(recorder).feed(stream, 0, len(stream))
+    RequestStream(recorder).feed([memoryview(stream)])
     return normal(recorder.requests)
 
 
@@ -95,9 +95,12 @@ class SplitTests(SynchronousTestCase):
         cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=20)))
         recorder = Recorder(room=data.draw(st.integers(0, 5)))
         requests = RequestStream(recorder)
+        pieces = [memoryview(stream)[start:end] for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
         taken = 0
-        for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
-            taken += requests.feed(b"." + stream[start:end] + b".", 1, 1 + end - start)
+        while pieces:
+            together = data.draw(st.integers(1, 6))
+            taken += requests.feed(pieces[:together])
+            del pieces[:together]
         while requests.holding:
             self.assertTrue(recorder.full)
             recorder.room += data.draw(st.integers(1, 3))
@@ -110,7 +113,7 @@ class SplitTests(SynchronousTestCase):
         recorder = Recorder()
         requests = RequestStream(recorder)
         for byte in packet(Packet.WRITE, u32(1), string(b"\0\0\0\1"), u64(5), string(b"abcdef")):
-            requests.feed(bytes([byte]), 0, 1)
+            requests.feed([memoryview(bytes([byte]))])
         self.assertEqual(recorder.requests, [(Packet.WRITE, 1, b"\0\0\0\1", 5, b"abcdef")])
 
     @settings(max_examples=200)
@@ -120,7 +123,7 @@ class SplitTests(SynchronousTestCase):
         requests = RequestStream(Recorder())
         try:
             for piece in pieces:
-                self.assertEqual(requests.feed(piece, 0, len(piece)), len(piece))
+                self.assertEqual(requests.feed([memoryview(piece)]), len(piece))
         except BadStream:
             pass
 
@@ -131,7 +134,7 @@ class LengthTests(SynchronousTestCase):
     def feed(self, data: bytes) -> Recorder:
         """What comes of *data*."""
         recorder = Recorder()
-        RequestStream(recorder).feed(data, 0, len(data))
+        RequestStream(recorder).feed([memoryview(data)])
         return recorder
 
     def test_too_long(self) -> None:
@@ -162,7 +165,7 @@ class LengthTests(SynchronousTestCase):
                 seen.extend(parts)
 
         arrived = packet(Packet.WRITE, u32(1), string(b"\0\0\0\1"), u64(0), string(b"abc"))
-        RequestStream(Keeper()).feed(arrived, 0, len(arrived))
+        RequestStream(Keeper()).feed([memoryview(arrived)])
         self.assertIs(seen[0].obj, arrived)
 
 
@@ -175,7 +178,7 @@ class CrumbTests(SynchronousTestCase):
         self.addCleanup(tracemalloc.stop)
         before, _ = tracemalloc.get_traced_memory()
         for number in range(len(data)):
-            stream.feed(b"\0" * 10 + data[number : number + 1], 10, 11)
+            stream.feed([memoryview(b"\0" * 10 + data[number : number + 1])[10:]])
         return tracemalloc.get_traced_memory()[0] - before
 
     def test_data_of_a_write(self) -> None:
@@ -185,7 +188,7 @@ class CrumbTests(SynchronousTestCase):
         recorder = Recorder()
         stream = RequestStream(recorder)
         self.assertLess(self.crumble(stream, sent[:-1]), 3 * len(sent))
-        stream.feed(sent, len(sent) - 1, len(sent))
+        stream.feed([memoryview(sent)[-1:]])
         self.assertTrue(normal(recorder.requests) == whole(sent))  # no comparison in words: it would take minutes
 
     def test_held(self) -> None:
@@ -194,7 +197,7 @@ class CrumbTests(SynchronousTestCase):
         recorder = Recorder(room=1)
         stream = RequestStream(recorder)
         self.assertLess(self.crumble(stream, sent), 3 * len(sent))
-        stream.feed(sent, 0, len(sent))  # one large piece between short ones
+        stream.feed([memoryview(sent)])  # one large piece between short ones
         self.crumble(stream, sent)
         recorder.room = 1000
         stream.resume()

@@ -5,7 +5,7 @@ A small SSH client that does exactly what a test says, and a server to say it to
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,12 +56,13 @@ class Recorder:
         self.channel = channel
         self.events.append("connected")
 
-    def received(self, data: bytes, start: int, end: int) -> None:
-        self.got += data[start:end]
-        if self.echo:
-            self.channel.put(memoryview(data)[start:end])
-        if self.credits:
-            self.channel.credit(end - start)
+    def received(self, pieces: Sequence[memoryview]) -> None:
+        for piece in pieces:
+            self.got += piece
+            if self.echo:
+                self.channel.put(piece)
+            if self.credits:
+                self.channel.credit(len(piece))
 
     def drained(self) -> None:
         self.events.append("drained")
@@ -217,7 +218,9 @@ class Client:
             self._new_keys()
         self.messages.append((number, payload))
 
-    data = packet
+    def data(self, packets: list[bytes]) -> None:
+        for packet in packets:
+            self.packet(packet)
 
     def send(self, number: int, payload: bytes = b"") -> None:
         """Send one message."""

@@ -31,13 +31,18 @@ class Sink:
         self.opener = opener
         self.packets: list[bytes] = []
         self.channel_data: list[bytes] = []
+        self.runs: list[int] = []
+        self.order: list[object] = []
         self.rest = b""
 
     def packet(self, packet: bytes) -> None:
+        self.order.append("packet")
         self.packets.append(packet[1 : len(packet) - packet[0]])
 
-    def data(self, packet: bytes) -> None:
-        self.channel_data.append(packet[1 : len(packet) - packet[0]])
+    def data(self, packets: list[bytes]) -> None:
+        self.runs.append(len(packets))
+        self.order.append(len(packets))
+        self.channel_data += [packet[1 : len(packet) - packet[0]] for packet in packets]
 
     def feed(self, data: bytes) -> None:
         data = self.rest + data
@@ -101,6 +106,41 @@ class EverySuite(SynchronousTestCase):
                 self.assertEqual(b"".join(data), whole)
                 self.assertEqual([len(piece) for piece in data[:-1]], [limit] * len(data[:-1]))
                 self.assertEqual(opener.sequence, sealer.sequence)
+
+    def test_run(self) -> None:
+        """CHANNEL_DATA that comes in one piece is handed on together, and in order with what is between it."""
+        for cipher, mac in SUITES:
+            sealer, opener = pair(cipher, mac)
+            sink = Sink(opener)
+            data = bytes(sealer.seal_data(9, [bytes(3000)], 3000, 1000))
+            sink.feed(data + sealer.seal(bytes((Msg.IGNORE,))) + bytes(sealer.seal_data(9, [b"abc"], 3, 1000)))
+            self.assertEqual((sink.runs, len(sink.packets)), ([3, 1], 1))
+            self.assertEqual(sink.order, [3, "packet", 1])
+
+    def test_good_before_bad(self) -> None:
+        """What came whole before a packet that was tampered with is handed on; nothing from there on is."""
+        for cipher, mac in SUITES:
+            sealer, opener = pair(cipher, mac)
+            sink = Sink(opener)
+            sealed = bytearray(sealer.seal_data(9, [b"abc" * 100], 300, 100))
+            size = len(sealed) // 3
+            sealed[size + 40] ^= 1
+            self.assertRaises(ProtocolError, sink.feed, bytes(sealed))
+            self.assertEqual([data[-100:] for data in sink.channel_data], [b"abc" * 33 + b"a"])
+
+    def test_hung_up_amid_a_run(self) -> None:
+        """A packet behind data that made the sink stop reading is not handed on."""
+
+        class Leaver(Sink):
+            def data(self, packets: list[bytes]) -> None:
+                super().data(packets)
+                self.opener = DiscardOpener()
+
+        for cipher, mac in SUITES:
+            sealer, opener = pair(cipher, mac)
+            sink = Leaver(opener)
+            sink.feed(bytes(sealer.seal_data(9, [b"abc"], 3, 100)) + sealer.seal(bytes((Msg.IGNORE,))))
+            self.assertEqual((len(sink.channel_data), sink.packets), (1, []))
 
     def test_bit_flips(self) -> None:
         """One bit changed anywhere in a packet is noticed, and nothing of it delivered."""

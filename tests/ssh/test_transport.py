@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from swftp.ssh.algorithms import COMPAT, GCM, MODERN, Offer
@@ -343,7 +345,7 @@ class Ending(SynchronousTestCase):
         """A subsystem that fails takes its own connection with it, and is logged."""
 
         class Failing(Recorder):
-            def received(self, data: bytes, start: int, end: int) -> None:
+            def received(self, pieces: Sequence[memoryview]) -> None:
                 raise ZeroDivisionError
 
         client = Client(Server()).login()
