@@ -27,6 +27,7 @@ class IByteSource(IBodyProducer):
     """
 
     digest: str | None = Attribute("""Hex MD5 of all bytes where it is known before the first, else None.""")
+    hashes: bool = Attribute("""Whether `digest` will be known when it ends well.""")
     replayable: bool = Attribute("""Whether ``startProducing`` may be called again after an attempt failed.""")
 
 

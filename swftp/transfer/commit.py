@@ -20,9 +20,9 @@ from swftp.transfer import base
 from swftp.transfer.budget import LEAST_PART, STUCK, TICK
 from swftp.transfer.collecting import collect
 from swftp.transfer.extents import Remote, zeros
-from swftp.transfer.hashing import digest
+from swftp.transfer.hashing import Block, digest
 from swftp.transfer.plan import Group, Sort, Stretch, plan
-from swftp.transfer.sources import Block, MemorySource
+from swftp.transfer.sources import MemorySource
 from swftp.transfer.staging import Segment, Stager
 from swftp.transfer.streaming import Stream
 

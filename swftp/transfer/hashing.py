@@ -14,10 +14,12 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from swftp.transfer.sources import Block
+Block = bytes | memoryview
 
 BATCH = 2 << 20
 """Bytes hashed in one go in a thread."""
+BEHIND = 2 * BATCH
+"""Bytes that may wait for a thread before whoever can wait is told to."""
 INLINE = 128 << 10
 """Up to so many bytes are hashed in the reactor's thread: under 0.2 ms, and less than a wake-up costs."""
 
@@ -80,6 +82,10 @@ class RunningDigest:
         busy, self._busy = self._busy, None
         if busy is not None:
             busy.callback(None)
+
+    def caught_up(self) -> Deferred[None] | None:
+        """None where more may be fed; else a Deferred that fires when it is worth asking again."""
+        return _wait(self._busy) if self._waiting >= BEHIND and self._busy is not None else None
 
     async def finish(self) -> str:
         """Hex MD5 of all that was fed."""

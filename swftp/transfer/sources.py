@@ -8,21 +8,23 @@ is never ended as if it were whole.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IConsumer
 from twisted.web.iweb import UNKNOWN_LENGTH
 from zope.interface import implementer
 
-from swftp.errors import Interrupted, StorageError
+from swftp.errors import Interrupted, StorageError, Unavailable
 from swftp.interfaces import IByteSource
-
-Block = bytes | memoryview
+from swftp.transfer.hashing import Block, Offload, RunningDigest
 
 
 class _Source:
     """What the sources share: a consumer, a pause and an end."""
+
+    hashes = False
 
     def __init__(self, length: int | str, digest: str | None) -> None:
         self.length = length
@@ -120,16 +122,29 @@ class StreamSource(_Source):
     """
     Bytes of unknown number, in order, each sent once: for a store that cannot put objects together.
 
+    What is sent is hashed beside the reactor; the last byte is out when its hash is known, and where hashing is
+    slower than the store, the store waits.
+
     :ivar queued: bytes not yet sent.
     """
 
     replayable = False
+    hashes = True
 
-    def __init__(self, sent: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        sent: Callable[[int], None],
+        offload: Offload,
+        background: Callable[[Coroutine[Any, Any, object]], None],
+    ) -> None:
         """
         :param sent: called with the cost of what left the queue, as `put` was told.
+        :param background: runs what nobody waits for.
         """
         super().__init__(UNKNOWN_LENGTH, None)
+        self._running = RunningDigest(offload)
+        self._background = background
+        self._concluding = False
         self.queued = 0
         self._sent = sent
         self._blocks: deque[tuple[Block, int]] = deque()
@@ -161,13 +176,30 @@ class StreamSource(_Source):
 
     def _pump(self) -> None:
         while not self._paused and self._consumer is not None:
-            if self._blocks:
-                block, cost = self._blocks.popleft()
-                self.queued -= len(block)
-                self._consumer.write(bytes(block))
-                self._sent(cost)
-            elif self._ended:
-                self._finish()
+            caught_up = self._running.caught_up()
+            if caught_up is not None:
+                caught_up.addCallback(self._go_on)
                 return
-            else:
+            if not self._blocks:
+                if self._ended and not self._concluding:
+                    self._concluding = True
+                    self._background(self._conclude())
                 return
+            block, cost = self._blocks.popleft()
+            data = bytes(block)
+            self.queued -= len(data)
+            self._running.feed(data)
+            self._consumer.write(data)
+            self._sent(cost)
+
+    def _go_on(self, _: None) -> None:
+        if not self._paused:
+            self.resumeProducing()
+
+    async def _conclude(self) -> None:
+        try:
+            self.digest = await self._running.finish()
+        except Exception:
+            self.abort(Unavailable("internal error"))
+            raise
+        self._finish()

@@ -16,8 +16,8 @@ from swftp.paths import Path
 from swftp.transfer.budget import Share
 from swftp.transfer.engine import Engine
 from swftp.transfer.extents import Extents
-from swftp.transfer.hashing import RunningDigest, digest
-from swftp.transfer.sources import Block, MemorySource
+from swftp.transfer.hashing import Block, RunningDigest, digest
+from swftp.transfer.sources import MemorySource
 
 
 class Segment:

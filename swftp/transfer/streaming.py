@@ -31,7 +31,7 @@ class Stream:
 
     def __init__(self, upload: Upload) -> None:
         self._upload = upload
-        self._source = StreamSource(upload.streamed)
+        self._source = StreamSource(upload.streamed, upload.engine.offload, upload.engine.background)
         self._result: Entry | None = None
         self._error: BaseException | None = None
         self._ended: Deferred[None] = Deferred()
@@ -57,7 +57,7 @@ class Stream:
     def begin(cls, upload: Upload) -> Stream:
         """Open the request; nothing is handed to it yet."""
         stream = cls(upload)
-        upload.front.hashed = False  # the driver does: only it knows which bytes went out
+        upload.front.hashed = False  # its source is
         upload.engine.background(stream._run())
         return stream
 

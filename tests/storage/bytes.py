@@ -24,6 +24,8 @@ def md5(data: bytes) -> str:
 class Source:
     """Gives *data* in chunks, all at once, and then ends well or with *error*."""
 
+    hashes = False
+
     def __init__(
         self,
         data: bytes,

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
+from collections.abc import Callable, Coroutine
+from hashlib import md5
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IConsumer
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.iweb import UNKNOWN_LENGTH
@@ -12,6 +16,8 @@ from zope.interface.verify import verifyObject
 from swftp import errors
 from swftp.interfaces import IByteSource
 from swftp.transfer.sources import MemorySource, StreamSource
+
+MIB = 1 << 20
 
 
 @implementer(IConsumer)
@@ -110,7 +116,19 @@ class StreamSourceTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.sent: list[int] = []
-        self.source = StreamSource(self.sent.append)
+        self.held: list[Deferred[None]] | None = None
+        self.source = StreamSource(self.sent.append, self.offload, self.run_in_background)
+
+    def run_in_background(self, work: Coroutine[Any, Any, object]) -> None:
+        self.background = Deferred.fromCoroutine(work)
+
+    def offload(self, function: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        """At once, or when the test fires what is in `self.held`."""
+        if self.held is None:
+            return maybeDeferred(function, *args)
+        held: Deferred[None] = Deferred()
+        self.held.append(held)
+        return held.addCallback(lambda _: function(*args))
 
     def test_interface(self) -> None:
         """Of unknown length, and not to be repeated."""
@@ -149,3 +167,53 @@ class StreamSourceTests(SynchronousTestCase):
         self.source.resumeProducing()
         self.successResultOf(done)
         self.assertEqual(consumer.chunks, [b"a", b"b", b"c"])
+
+    def test_hashed_beside_the_reactor(self) -> None:
+        """Its MD5 is known at the end, and not computed where it would hold up everybody."""
+        self.held = []
+        done = sent_by(self.source, Consumer(self.source))
+        data = [bytes([n]) * MIB for n in range(3)]
+        for block in data:
+            self.source.put(block)
+        self.source.end()
+        self.assertNoResult(done)
+        while self.held:
+            self.held.pop().callback(None)
+        self.successResultOf(done)
+        self.assertEqual(self.source.digest, md5(b"".join(data)).hexdigest())
+
+    def test_slow_hashing(self) -> None:
+        """Where hashing is slower than the store, no more is sent than waits for it; it goes on from there."""
+        self.held = []
+        consumer = Consumer(self.source)
+        done = sent_by(self.source, consumer)
+        for _ in range(20):
+            self.source.put(bytes(MIB))
+        self.source.end()
+        self.assertLess(len(consumer.chunks), 10)
+        self.assertEqual(self.source.queued, (20 - len(consumer.chunks)) * MIB)
+        while self.held:
+            self.held.pop().callback(None)
+        self.successResultOf(done)
+        self.assertEqual(len(consumer.chunks), 20)
+        self.assertEqual(self.source.digest, md5(bytes(20 * MIB)).hexdigest())
+
+    def test_aborted_while_hashing(self) -> None:
+        """A client that goes while the last bytes are hashed has not sent a file."""
+        self.held = []
+        done = sent_by(self.source, Consumer(self.source))
+        self.source.put(bytes(3 * MIB))
+        self.source.end()
+        self.source.abort(errors.Interrupted())
+        self.failureResultOf(done, errors.Interrupted)
+        self.held.pop().callback(None)
+
+    def test_no_thread(self) -> None:
+        """A thread pool that is shut down is an error, not a file."""
+        self.held = []
+        done = sent_by(self.source, Consumer(self.source))
+        self.source.put(bytes(3 * MIB))
+        self.source.end()
+        self.held.pop().errback(RuntimeError("shut down"))
+        self.failureResultOf(done, errors.Unavailable)
+        self.failureResultOf(self.background, RuntimeError)  # which a session logs

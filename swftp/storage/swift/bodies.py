@@ -73,7 +73,7 @@ class Upload:
 
     def __init__(self, source: IByteSource) -> None:
         self._source: Any = source
-        self._md5 = None if source.digest else hashlib.md5(usedforsecurity=False)
+        self._md5 = None if source.digest or source.hashes else hashlib.md5(usedforsecurity=False)
         self._consumer: Any = None
         self._paused = False
         self._done: Deferred[None] | None = None
@@ -176,6 +176,7 @@ class Bytes:
     """A small body that is in memory: a source that never fails."""
 
     replayable = True
+    hashes = False
 
     def __init__(self, data: bytes) -> None:
         self.data = data
