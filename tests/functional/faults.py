@@ -76,6 +76,9 @@ class Request:
     headers: dict[str, str]
     status: int | None = None
     received: int = 0
+    """Bytes of its body."""
+    sent: int = 0
+    """Bytes of the answer's body."""
 
 
 @dataclass
@@ -270,6 +273,7 @@ class FaultProxy:
                     reset(writer)
                 raise Hangup
             sent += len(data)
+            request.sent = sent
             writer.write(framing)
             await writer.drain()
         if fault.drop_response:
