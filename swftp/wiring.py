@@ -54,6 +54,11 @@ OLD_KEY = FilePath("/etc/swftp/id_rsa")
 """Where the host key of 2014 was: clients of such a server know it."""
 POLICIES = {"modern": algorithms.MODERN, "compat": algorithms.COMPAT}
 
+CONTENT = 9 / 16
+"""Of ``transfer_memory``, what files may hold of content: allocators and packets on their way take the rest."""
+WINDOWS = 1 / 4
+"""Of ``transfer_memory``, what all clients may send without being told to."""
+
 
 def chosen(section: Any, kind: Callable[..., T], **others: Any) -> T:
     """A settings value of *kind* from the options of *section* that have the names of its fields, and *others*."""
@@ -151,7 +156,8 @@ def state_dir(config: Config, environ: Mapping[str, str]) -> FilePath:
 
 def ssh_settings(config: Config) -> Settings:
     """``[ssh]``."""
-    return chosen(config.ssh, Settings, policy=POLICIES[config.ssh.policy])
+    windows = int(config.transfer.transfer_memory * WINDOWS)
+    return chosen(config.ssh, Settings, policy=POLICIES[config.ssh.policy], windows=windows)
 
 
 def shared(config: Config, auth: AuthSettings, reactor: Any, offload: Offload) -> Shared:
@@ -183,7 +189,7 @@ def shared(config: Config, auth: AuthSettings, reactor: Any, offload: Offload) -
             log_requests=any(getattr(config, name).verbose for name in config.protocols),
         ),
         options=chosen(storage, Options),
-        budget=Budget(transfer.transfer_memory, reactor),
+        budget=Budget(int(transfer.transfer_memory * CONTENT), reactor),
         offload=offload,
         sessions=SessionLimits(
             open_files=config.limits.handles,

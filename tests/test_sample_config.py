@@ -48,6 +48,8 @@ OTHERWISE = {
     *(("storage", name) for name in STORAGE),
     ("ssh", "policy"),
     ("ssh", "version"),
+    ("ssh", "first_window"),
+    ("ssh", "windows"),
     ("auth", "options"),
     ("auth", "auth_url"),
     ("auth", "interface"),

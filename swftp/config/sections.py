@@ -273,7 +273,11 @@ class SshConfig:
     banner: str = setting("", "text that clients show before login")
     prefer_fast_ciphers: bool = setting(True, "offer only AES-GCM to clients that have it")
     window: int = setting(
-        2 * MIB, "what a client may send on a channel before we dealt with it", unit="bytes", least=64 * KIB, most=GIB
+        2 * MIB,
+        "what a client may send on a channel before we dealt with it, at most; many share",
+        unit="bytes",
+        least=64 * KIB,
+        most=GIB,
     )
     login_grace: float = setting(120.0, "how long a client may take to log in", unit="seconds")
     max_failures: int = setting(6, "failed logins on one connection", least=1)

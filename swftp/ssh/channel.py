@@ -17,6 +17,7 @@ from zope.interface import implementer
 
 from swftp.interfaces import ISessionChannel, ISubsystem
 from swftp.ssh.settings import HIGH_WATER, MAX_DATA, REQUESTS_BEFORE_SUBSYSTEM
+from swftp.ssh.windows import Windows
 from swftp.ssh.wire import U32, Buffer, Msg, ProtocolError, Reader, string
 
 if TYPE_CHECKING:
@@ -67,9 +68,11 @@ class SessionChannel(SSHChannel):
     id: int  # type: ignore[assignment]
 
     def __init__(
-        self, conn: Connection, number: int, remote: int, window: int, remote_window: int, limit: int
+        self, conn: Connection, number: int, remote: int, windows: Windows, remote_window: int, limit: int
     ) -> None:
-        super().__init__(window, MAX_DATA, remote_window, limit)
+        windows.open += 1
+        super().__init__(windows.start, MAX_DATA, remote_window, limit)
+        self._windows = windows
         self.conn = conn
         self.id = number
         self.remote = remote
@@ -122,9 +125,16 @@ class SessionChannel(SSHChannel):
         """See `ISessionChannel`; told to the client when it is worth a message."""
         self._owed += count
         if self._owed >= self.localWindowSize >> 2 and not self.localClosed and not self._ended:
-            owed, self._owed = self._owed, 0
-            self.localWindowLeft += owed
-            self.conn.transport.sendPacket(Msg.CHANNEL_WINDOW_ADJUST, U32.pack(self.remote) + U32.pack(owed))
+            owed, self._owed = self._owed + self._resized(), 0
+            if owed:
+                self.localWindowLeft += owed
+                self.conn.transport.sendPacket(Msg.CHANNEL_WINDOW_ADJUST, U32.pack(self.remote) + U32.pack(owed))
+
+    def _resized(self) -> int:
+        """How much more, or less, than what is owed the client is given: his share changes with their number."""
+        change = max(min(self._windows.share - self.localWindowSize, self.localWindowSize), -self._owed)
+        self.localWindowSize += change
+        return change
 
     def eofReceived(self) -> None:
         """The client will send no more."""
@@ -137,7 +147,8 @@ class SessionChannel(SSHChannel):
             self.finish(1)
 
     def closed(self) -> None:
-        """The channel is gone."""
+        """The channel is gone; called once."""
+        self._windows.open -= 1
         self._advance("gone")
         self.localClosed = self.remoteClosed = True
         self._pending, self._errors, self.backlog = [], bytearray(), 0

@@ -20,7 +20,8 @@ from twisted.logger import Logger
 
 from swftp.ssh.channel import SessionChannel
 from swftp.ssh.interfaces import ISessions
-from swftp.ssh.settings import CHANNELS, MAX_DATA, MAX_REMOTE_DATA, MIN_REMOTE_DATA, Settings
+from swftp.ssh.settings import CHANNELS, MAX_DATA, MAX_REMOTE_DATA, MIN_REMOTE_DATA
+from swftp.ssh.windows import Windows
 from swftp.ssh.wire import U32, Msg, ProtocolError, Reader, string
 
 if TYPE_CHECKING:
@@ -50,13 +51,13 @@ class Connection(SSHConnection):
     transport: Transport
     channels: dict[int, SessionChannel]
 
-    def __init__(self, avatar: object, settings: Settings) -> None:
+    def __init__(self, avatar: object, windows: Windows) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.avatar = avatar
         self.sessions = ISessions(avatar)
         self.stirred = True
         self.unanswered = 0
-        self._settings = settings
+        self._windows = windows
 
     def serviceStarted(self) -> None:
         """Nothing to do before the client opens a channel."""
@@ -134,7 +135,7 @@ class Connection(SSHConnection):
     def _open(self, sender: int, window: int, limit: int) -> None:
         number = self.localChannelID
         self.localChannelID += 1
-        channel = SessionChannel(self, number, sender, self._settings.window, window, limit)
+        channel = SessionChannel(self, number, sender, self._windows, window, limit)
         self.channels[number] = channel
         self.channelsToRemoteChannel[channel] = sender
         self.localToRemoteChannel[number] = sender

@@ -16,6 +16,7 @@ from swftp.auth.limits import Admission, AdmissionLimits
 from swftp.ssh.algorithms import RSA_MINIMUM
 from swftp.ssh.settings import Settings
 from swftp.ssh.transport import Transport
+from swftp.ssh.windows import Windows
 from swftp.timers import Timer, batched_timer
 
 
@@ -24,6 +25,7 @@ class Factory(SSHFactory):
     Makes a `Transport` for each client.
 
     :ivar host_keys: signature algorithm -> private key.
+    :ivar windows: of all channels.
     :ivar settings: with the policy cut down to what the host keys can sign.
     """
 
@@ -55,6 +57,7 @@ class Factory(SSHFactory):
         offered = tuple(name for name in policy.host_keys if name in self.host_keys)
         if not offered:
             raise ValueError("no host key that the algorithm policy allows")
+        self.windows = Windows(settings.first_window, settings.window, settings.windows)
         self.settings = replace(settings, policy=replace(policy, host_keys=offered))
 
     def startFactory(self) -> None:

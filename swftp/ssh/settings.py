@@ -50,7 +50,11 @@ class Settings:
     prefer_fast_ciphers: bool = True
     """Offer only AES-GCM to clients that have it."""
     window: int = 2 << 20
-    """What a client may send on a channel before we dealt with it."""
+    """What a client may send on a channel before we dealt with it, at most."""
+    first_window: int = 128 << 10
+    """What it may send on a new one."""
+    windows: int = 64 << 20
+    """What all clients may send together: with more channels than that is enough for each has less."""
     login_grace: float = 120.0
     """From accept to login."""
     max_failures: int = 6

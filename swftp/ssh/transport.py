@@ -108,7 +108,7 @@ class Transport(SSHServerTransport):
         if self._place is not None and self._watch is not None:
             self._place.settle()
             self._watch.logged_in()
-        self.connection = Connection(avatar, self.factory.settings)
+        self.connection = Connection(avatar, self.factory.windows)
         self.setService(self.connection)
 
     def setService(self, service: SSHService) -> None:

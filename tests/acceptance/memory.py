@@ -2,7 +2,8 @@
 Memory of the gateway's process at its worst moments.
 
 Bars: 50 uploads of 100 MB against a store held to 1 MB/s each: RSS <= base + transfer_memory (256 MiB); 50 readers
-that stop reading with 2,000 READs outstanding each: <= +64 MiB; 10 GiB through one handle, up and down: flat
+that stop reading with 2,000 READs outstanding each: <= +64 MiB; 1,000 uploads at once that need four times the memory
+there is: all arrive, within it; 10 GiB through one handle, up and down: flat
 (<= +32 MiB over the first GiB).
 """
 
@@ -15,6 +16,7 @@ from tests.functional.faults import FaultProxy
 from tests.functional.gateway import Gateway
 
 MIB, MB = 1 << 20, 1_000_000
+MANY = {"sessions_per_user": 0, "limits.startups_start": 2000, "limits.startups_full": 4000}
 WRITE = Flag.WRITE | Flag.CREATE | Flag.TRUNCATE
 
 
@@ -27,7 +29,7 @@ def slow_store(house: rig.House, bars: rig.Bars, sessions: int, size: int) -> No
     """Many uploads while the store takes 1 MB/s of each."""
     proxy = FaultProxy(house.swift.url)
     proxy.rate = 1.0 * MB
-    gateway = Gateway(proxy.url, {"sessions_per_user": 0, "limits.startups_start": 200, "limits.startups_full": 400})
+    gateway = Gateway(proxy.url, MANY)
     Speaker(gateway.port).close()
     before = gateway.child.memory()
     gateway.child.forget_peak()
@@ -58,6 +60,46 @@ def slow_store(house: rig.House, bars: rig.Bars, sessions: int, size: int) -> No
     bars.at_most(f"{sessions} uploads against a slow store, memory", peak(gateway, before), 256, "MiB")
     gateway.kill()
     proxy.close()
+
+
+def many_uploads(house: rig.House, bars: rig.Bars, uploads: int, size: int) -> None:
+    """Far more uploads at once than memory has room for; ten of them share a connection."""
+    gateway = Gateway(house.swift.url, MANY)
+    Speaker(gateway.port).close()
+    before = gateway.child.memory()
+    gateway.child.forget_peak()
+    first = [Speaker(gateway.port) for _ in range((uploads + 9) // 10)]
+    speakers = [other for speaker in first for other in (speaker, *(speaker.another() for _ in range(9)))][:uploads]
+    print(f"      {uploads} sessions hold {peak(gateway, before):.0f} MiB")
+    finished: list[float] = []
+    failures: list[BaseException] = []
+    start = time.monotonic()
+
+    def upload(number: int, speaker: Speaker) -> None:
+        try:
+            speaker.channel.settimeout(900)
+            handle = speaker.open(f"/{rig.CONTAINER}/many-{number}", WRITE)
+            for _ in speaker.write_all(handle, bytes(size)):
+                pass
+            speaker.ask(Packet.CLOSE, handle)
+            finished.append(time.monotonic() - start)
+        except BaseException as error:  # a figure too
+            failures.append(error)
+
+    threads = [threading.Thread(target=upload, args=item) for item in enumerate(speakers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for speaker in first:
+        speaker.close()
+    seconds = finished[-1] if finished else 0.0
+    print(f"      {len(finished)} uploads of {size / MIB:.3g} MiB in {seconds:.0f} s; the first after {finished[:1]}")
+    for failure in failures[:3]:
+        print(f"      {failure!r}")
+    bars.at_most(f"{uploads} uploads at once, errors", len(failures), 0)
+    bars.at_most(f"{uploads} uploads at once, memory", peak(gateway, before), 256, "MiB")
+    gateway.kill()
 
 
 def still_readers(house: rig.House, bars: rig.Bars, sessions: int) -> None:
@@ -111,10 +153,11 @@ def long_file(house: rig.House, bars: rig.Bars, gibibytes: int) -> None:
 
 
 def main() -> None:
-    given = rig.options(__doc__, sessions=50, megabytes=100, gibibytes=10)
+    given = rig.options(__doc__, sessions=50, megabytes=100, uploads=1000, mebibytes=1.0, gibibytes=10)
     house, bars = rig.House(), rig.Bars()
     still_readers(house, bars, given.sessions)
     slow_store(house, bars, given.sessions, given.megabytes * MB)
+    many_uploads(house, bars, given.uploads, int(given.mebibytes * MIB))
     house.gateway.stop()
     house.gateway.start()
     long_file(house, bars, given.gibibytes)

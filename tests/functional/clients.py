@@ -5,6 +5,7 @@ Clients in the test process: paramiko, and a bare SFTP v3 speaker for what param
 from __future__ import annotations
 
 import contextlib
+import copy
 import ctypes
 import socket
 import struct
@@ -110,6 +111,16 @@ class Speaker:
         channel.invoke_subsystem("sftp")
         channel.settimeout(60)
         return channel
+
+    def another(self) -> Speaker:
+        """One more session, on a channel of its own in the same connection."""
+        other = copy.copy(self)
+        other.channel = other.subsystem()
+        other._buffer = bytearray()
+        other._next = 0
+        other.send_raw(struct.pack(">BI", Packet.INIT, 3))
+        other.version = other.receive_raw()
+        return other
 
     def close(self) -> None:
         """End the connection."""

@@ -44,6 +44,39 @@ class Incoming(SynchronousTestCase):
         client.write(channel, b"abc")
         self.assertEqual((recorder.got, recorder.events[1:]), (b"abc", ["bytes 32"]))
 
+    def test_windows_of_many(self) -> None:
+        """The more channels there are the less each client may send; all go on, and get it back when others go."""
+        server = Server(Settings(window=1 << 20, windows=1 << 20))
+        clients = [Client(server).login() for _ in range(8)]
+        channels = [(client, *client.subsystem(Recorder())) for client in clients]
+        for _ in range(200):
+            for client, channel, _ in channels:
+                client.write(channel, bytes(8192))
+        held = [recorder.channel.localWindowLeft + recorder.channel._owed for _, _, recorder in channels]
+        self.assertEqual(held, [1 << 17] * 8)
+        for client, channel, recorder in channels:
+            for _ in range(100):
+                client.write(channel, bytes(8192))
+            self.assertEqual((len(recorder.got), client.closed), (300 * 8192, False))
+        for client, channel, _ in channels[1:]:
+            client.send(Msg.CHANNEL_CLOSE, U32.pack(channel))
+        client, channel, recorder = channels[0]
+        for _ in range(200):
+            client.write(channel, bytes(8192))
+        self.assertGreater(recorder.channel.localWindowLeft, 900_000)
+
+    def test_begins_small(self) -> None:
+        """Who uses his window gets a larger one with every message, up to what is configured."""
+        client = logged_in(window=1 << 20)
+        channel, recorder = client.subsystem(Recorder())
+        sizes = [recorder.channel.localWindowSize]
+        for _ in range(200):
+            client.write(channel, bytes(8192))
+            if recorder.channel.localWindowSize != sizes[-1]:
+                sizes.append(recorder.channel.localWindowSize)
+        self.assertEqual(sizes, [1 << 17, 1 << 18, 1 << 19, 1 << 20])
+        self.assertLessEqual(recorder.channel.localWindowLeft + recorder.channel._owed, 1 << 20)
+
     def test_window_is_not_given_back_early(self) -> None:
         """A client may send its window, and gets more only for what the subsystem has dealt with."""
         client = logged_in(window=100000)
@@ -69,7 +102,7 @@ class Incoming(SynchronousTestCase):
 
     def test_large_packet(self) -> None:
         """A packet with as much data as we said is taken; one byte more ends the connection."""
-        client = logged_in()
+        client = logged_in(first_window=1 << 20)
         channel, recorder = client.subsystem(Recorder())
         client.raw(bytes(client.sealer.seal_data(channel, [bytes(MAX_DATA)], MAX_DATA, MAX_DATA)))
         self.assertEqual(len(recorder.got), MAX_DATA)

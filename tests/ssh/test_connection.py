@@ -33,7 +33,7 @@ class Opening(SynchronousTestCase):
         """The answer says our number of the channel, our window and the largest packet we take."""
         client = Client(Server()).login()
         client.send(Msg.CHANNEL_OPEN, opening(b"session"))
-        words = b"".join(U32.pack(word) for word in (7, 0, client.server.settings.window, MAX_DATA))
+        words = b"".join(U32.pack(word) for word in (7, 0, client.server.settings.first_window, MAX_DATA))
         self.assertEqual(client.take(Msg.CHANNEL_OPEN_CONFIRMATION), [words])
 
     def test_forwarding(self) -> None:
@@ -84,7 +84,7 @@ class Independence(SynchronousTestCase):
         client = Client(Server()).login()
         stuck, silent = client.subsystem(Recorder(credits=False), window=0, sender=1)
         silent.channel.put(bytes(1 << 20))
-        client.write(stuck, bytes(client.server.settings.window))
+        client.write(stuck, bytes(client.server.settings.first_window))
         free, _ = client.subsystem(sender=2)
         client.write(free, b"through")
         self.assertEqual(client.output(), b"through")

@@ -50,7 +50,7 @@ class ClientAsks(SynchronousTestCase):
 
     def test_messages_wait(self) -> None:
         """So do our answers and window adjustments; they arrive in order (RFC 4253 section 7.1)."""
-        client = Client(Server()).login()
+        client = Client(Server(Settings(first_window=1 << 20))).login()
         channel, recorder = client.subsystem(Recorder(credits=False))
         client.write(channel, bytes(1 << 20))
         client._rest_of_kex = True
@@ -159,7 +159,7 @@ class WeAsk(SynchronousTestCase):
 
     def test_data_under_way(self) -> None:
         """What the client sent before it saw our KEXINIT is still taken, and counts against the window."""
-        client = Client(Server()).login()
+        client = Client(Server(Settings(first_window=1 << 21))).login()
         client.answers_rekey = False
         channel, recorder = client.subsystem(Recorder())
         client.transport.rekey()
@@ -173,7 +173,7 @@ class WeAsk(SynchronousTestCase):
 
     def test_both_ask(self) -> None:
         """KEXINITs that cross are one exchange."""
-        client = Client(Server()).login()
+        client = Client(Server(Settings(first_window=1 << 21))).login()
         channel, _ = client.subsystem()
         client.answers_rekey = False
         client.transport.rekey()
