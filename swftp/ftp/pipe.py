@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from swftp import errors
 from swftp.ftp.data import DataConnection
 from swftp.ftp.reply import Refused
-from swftp.ftp.secure import Secured, TlsFailed, Truncated
+from swftp.ftp.secure import NotResumed, Secured, TlsFailed, Truncated
 from swftp.ftp.tls import TlsSession
 
 LOOKS = 4
@@ -93,7 +93,9 @@ class Pipe(ABC):
             self.ended(connection.over)
         elif self._terms.tls is not None:
             self._advance("agree")
-            self.transport = self._terms.tls.protect_data(connection, receiving=self.receiving)
+            self.transport = self._terms.tls.protect_data(
+                connection, receiving=self.receiving, tied=self._terms.resumed
+            )
             self._tcp.resumeProducing()
         else:
             self._advance("move")
@@ -104,7 +106,7 @@ class Pipe(ABC):
         if self.phase is not Phase.AGREEING:
             return
         if self._terms.resumed and isinstance(self.transport, Secured) and not self.transport.resumed:
-            self.fail(Refused(522, "The data connection has to resume the TLS session of the control connection."))
+            self.fail(_not_resumed())
         else:
             self._advance("move")
             self.opened()
@@ -125,7 +127,9 @@ class Pipe(ABC):
         """The connection is gone."""
         error = reason.value
         well = isinstance(error, ConnectionDone) or (isinstance(error, Truncated) and self._terms.unconfirmed_end)
-        if self.phase is Phase.AGREEING:
+        if self.phase is Phase.AGREEING and isinstance(error, NotResumed):
+            self.fail(_not_resumed())
+        elif self.phase is Phase.AGREEING:
             self.fail(Refused(425, f"{error}." if isinstance(error, TlsFailed) else "No TLS on the data connection."))
         elif well and self.phase in (Phase.MOVING, Phase.ENDING):
             self.finished()
@@ -181,3 +185,7 @@ class Pipe(ABC):
             self.fail(errors.Interrupted("transfer stalled"))
         else:
             self._watch()
+
+
+def _not_resumed() -> Refused:
+    return Refused(522, "The data connection has to resume the TLS session of the control connection.")

@@ -31,6 +31,10 @@ SLICE = 128 << 10
 """Bytes encrypted at once: more would not stay in the processor's cache."""
 
 
+REFUSED = "CALLBACK_FAILED"
+"""What OpenSSL calls it where the context, asked about a new session, does not want it; see `TlsSession`."""
+
+
 class Truncated(ConnectionLost):
     """TCP ended in order, TLS did not: no close_notify came."""
 
@@ -40,6 +44,10 @@ class Truncated(ConnectionLost):
 
 class TlsFailed(ConnectionLost):
     """The peer does not speak TLS as it should, or nothing that we can agree on."""
+
+
+class NotResumed(TlsFailed):
+    """The peer began a session of its own where it has to resume an earlier one."""
 
 
 class Phase(Enum):
@@ -164,7 +172,7 @@ class Secured(Protocol):
         if self.phase is Phase.ENDED:
             reason = Failure(CONNECTION_DONE)  # type: ignore[no-untyped-call]
         elif self._error is not None:
-            reason = Failure(TlsFailed(_reason(self._error)))  # type: ignore[no-untyped-call]
+            reason = Failure(_failure(self._error))  # type: ignore[no-untyped-call]
         elif self.phase is not Phase.CLOSING and isinstance(reason.value, ConnectionDone):
             reason = Failure(Truncated())  # type: ignore[no-untyped-call]
         self._advance("fail")
@@ -267,5 +275,8 @@ class Secured(Protocol):
         self.loseConnection()
 
 
-def _reason(error: Exception) -> str:
-    return f"TLS failed: {(getattr(error, 'reason', None) or 'protocol error').replace('_', ' ').lower()}"
+def _failure(error: Exception) -> TlsFailed:
+    reason = getattr(error, "reason", None) or "protocol error"
+    if reason == REFUSED:
+        return NotResumed()
+    return TlsFailed(f"TLS failed: {reason.replace('_', ' ').lower()}")

@@ -120,17 +120,25 @@ class TlsSession:
         """
         return Secured(protocol, self._context)
 
-    def protect_data(self, protocol: Any, *, receiving: bool) -> Secured:
+    def protect_data(self, protocol: Any, *, receiving: bool, tied: bool = False) -> Secured:
         """
         As `protect`, for a data connection of this control connection.
 
+        :param tied: it fails with `NotResumed` unless it resumes the session of this control connection.  That is
+            said before anything is agreed: a stranger who got as far as a session would resume that one next time.
         :param receiving: the client only writes.  It gets no tickets: those that it never reads would turn its close
             into a reset, which takes with it what we have not read yet (seen with rclone and ftplib).
         """
         context = self._context if self._resume else self._make()  # a context that is new resumes nothing
         context.num_tickets = 0 if receiving or not self._resume else 1
+        context.sni_callback = _refuse_new if tied else None
         context.verify_mode = min(context.verify_mode, ssl.CERT_OPTIONAL)  # the control connection's is what counts
         return Secured(protocol, context, half=not receiving)
+
+
+def _refuse_new(tls: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> int | None:
+    """Called when a client's hello was read, whether or not it names a server; gives the alert to fail with."""
+    return None if tls.session_reused else ssl.ALERT_DESCRIPTION_ACCESS_DENIED
 
 
 class _Material:
