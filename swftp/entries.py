@@ -44,6 +44,10 @@ UNSEEN = Entry(name="", kind=Kind.FILE)
 UNLIKELY = Entry(name="", kind=Kind.FILE)
 """Stands for "nobody looked, but most likely nothing is there"; compare by identity."""
 
+Pair = tuple[Entry | None, Entry | None]
+"""What is known of two names."""
+UNKNOWN: Pair = (UNSEEN, UNSEEN)
+
 
 @dataclass(frozen=True, slots=True)
 class Page:

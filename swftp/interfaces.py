@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IConsumer
 from twisted.web.iweb import IBodyProducer
 from zope.interface import Attribute, Interface
 
-from swftp.entries import UNSEEN, Attributes, Entry, Page, Usage
+from swftp.entries import UNKNOWN, UNSEEN, Attributes, Entry, Page, Pair, Usage
 from swftp.paths import Path
 
 
@@ -99,12 +99,14 @@ class IStorage(Interface):
     async def copy(source: Path, target: Path, exclusive: bool = False) -> Entry:
         """Make *target* an independent copy of the file *source* without moving bytes through us."""
 
-    async def rename(source: Path, target: Path, exclusive: bool = False) -> Entry:
+    async def rename(source: Path, target: Path, exclusive: bool = False, known: Pair = UNKNOWN) -> Entry:
         """
         Give the file or directory *source* the name *target*; *source* stays whole until *target* is.
 
         :param exclusive: fail with `AlreadyExists` where something stands at *target*; otherwise a file
             replaces a file, and a directory an empty directory.
+        :param known: what `stat` with ``follow=False`` said of *source* a moment ago, and `UNLIKELY` where most
+            likely nothing is at *target*; saves the driver requests.
         """
 
     async def remove(path: Path, seen: Entry | None = UNSEEN) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from twisted.conch.avatar import ConchUser
 from twisted.cred.portal import IRealm
@@ -25,7 +25,7 @@ from swftp.errors import StorageError
 from swftp.ftp.interfaces import IFtpAccount
 from swftp.interfaces import IAccess, ISubsystem
 from swftp.paths import ROOT, Path
-from swftp.session import Changes, Session, SessionLimits
+from swftp.session import Changes, Known, Session, SessionLimits
 from swftp.sftp.factories import open_command, open_subsystem
 from swftp.sftp.server import Limits as ChannelLimits
 from swftp.ssh.interfaces import ISessions
@@ -59,6 +59,8 @@ class Shared:
     channels: ChannelLimits
     changes: Changes = field(default_factory=Changes)
     """What any session has just changed."""
+    memories: WeakKeyDictionary[IAccess, Known] = field(default_factory=WeakKeyDictionary)
+    """What the sessions of each credential remember."""
     accounts: set[Account] = field(default_factory=set)
     """Logins that may still use the store."""
 
@@ -147,6 +149,7 @@ class Account:
             offload=shared.offload,
             limits=shared.sessions,
             changes=shared.changes,
+            known=shared.memories.setdefault(login.access, Known(shared.clock, shared.changes)),
             root=self._root,
             user=login.name,
             peer=login.peer,

@@ -1,5 +1,5 @@
 """
-What a session saw or did a moment ago: short-lived, its own, written through.
+What the sessions of one credential saw or did a moment ago: short-lived, their own, written through.
 
 The law: it may save a request, never change a result.  What rests on it is pinned to a version (a download),
 checked by the store (an exclusive create), or no more than early notice of an error.
@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Self, TypeVar
+from weakref import WeakSet
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
@@ -39,7 +40,7 @@ class _Sight:
 
 
 class Known:
-    """The memory of one session."""
+    """The memory of one session, or of all with the same rights: rclone has a connection for each file under way."""
 
     def __init__(self, clock: IReactorTime, changes: Changes) -> None:
         self._clock = clock
@@ -47,10 +48,22 @@ class Known:
         self._entries: OrderedDict[Path, _Sight] = OrderedDict()
         """What stands at a path itself; where a link leads is not remembered: that changes under another name."""
         self._directories: OrderedDict[Path, float] = OrderedDict()
+        self._users: WeakSet[object] = WeakSet()
         self._made: dict[Path, _Sight] = {}
         """Directories that were made here, and have what their makers put there."""
         self._pages = Pages(CAPACITY)
         self._timer: IDelayedCall | None = None
+
+    def joined(self, user: object) -> Self:
+        """This memory, which is used by *user* too, until he leaves."""
+        self._users.add(user)
+        return self
+
+    def leave(self, user: object) -> None:
+        """*user* uses it no more; after the last one nothing is left of it."""
+        self._users.discard(user)
+        if not self._users:
+            self.clear()
 
     @property
     def mark(self) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from swftp import errors
-from swftp.entries import UNLIKELY, UNSEEN, Entry, Kind, Page
+from swftp.entries import UNLIKELY, UNSEEN, Entry, Kind, Page, Pair
 from swftp.interfaces import IStorage
 from swftp.paths import Path, check_new, resolve
 from swftp.session.files import OpenMode
@@ -173,6 +173,16 @@ class Lookup:
         """What a file that is stored at *inside* replaces, as far as it is known: see `IStorage.store`."""
         known = self.known.get(inside, follow=False)
         return UNLIKELY if known is UNSEEN and self.known.unlikely(inside) else known
+
+    def pair(self, old: Path, new: Path) -> Pair:
+        """What is known of two names: see `IStorage.rename`."""
+        seen = self.known.get(old, follow=False)
+        return (UNSEEN if seen is None else seen), self.replaced(new)
+
+    def renamed(self, inside: Path, entry: Entry) -> None:
+        """*entry* was renamed to *inside*; its time is still its own if we gave it one."""
+        if entry.version is not None and entry.digest is not None and "timed" in entry.detail:
+            self.known.learn(inside, entry, self.known.mark)
 
     def _linked(self, entry: Entry) -> Path:
         """Where the symbolic link *entry* leads."""

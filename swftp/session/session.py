@@ -54,6 +54,7 @@ class Session:
         offload: Offload,
         limits: SessionLimits | None = None,
         changes: Changes | None = None,
+        known: Known | None = None,
         root: Path = ROOT,
         user: str = "",
         peer: str = "",
@@ -62,17 +63,16 @@ class Session:
         :param budget: memory of all transfers of the process.
         :param clock: for what lasts; *wall*: seconds since the epoch.
         :param offload: runs what would hold up the reactor; see `swftp.transfer.hashing.Offload`.
-        :param changes: those of all sessions of the process.
+        :param changes: those of all sessions of the process; *known*: what those of this credential remember of them.
         :param root: what the client sees as ``/``.
         """
         self.user, self.peer, self.clock, self.wall, self.offload = user, peer, clock, wall, offload
         self._storage, self._root = storage, root
         self._limits = limits or SessionLimits()
-        self._known = Known(clock, changes or Changes())
+        self._known = (known or Known(clock, changes or Changes())).joined(self)
         self._lookup = Lookup(storage, self._known, root)
-        self._order = Order()
+        self._order, self._background = Order(), Background()
         self._files = OpenFiles(self._limits.open_files)
-        self._background = Background()
         self._engine = Engine(
             storage=storage,
             composes=IComposes(storage, None),
@@ -107,7 +107,7 @@ class Session:
     def lost(self) -> None:
         """The client is gone: what is open is aborted, what was closed lands."""
         self._files.lost()
-        self._known.clear()
+        self._known.leave(self)
 
     def _inside(self, path: Path) -> Path:
         return self._root.join(path)
@@ -284,11 +284,12 @@ class Session:
                     await self._lookup.check_target(new, exclusive)  # it is where it will be that is renamed
                     entry = replace(writer.entry, name=new.name)
                 else:
-                    entry = await self._storage.rename(old, new, exclusive)
+                    entry = await self._storage.rename(old, new, exclusive, self._lookup.pair(old, new))
             finally:
                 self._known.changed(old)
                 self._known.changed(new)
             self._files.move(old, new)
+            self._lookup.renamed(new, entry)
         return entry
 
     async def copy(self, source: Path, target: Path, exclusive: bool = False) -> Entry:

@@ -16,7 +16,7 @@ from twisted.internet.task import deferLater
 from zope.interface import implementer
 
 from swftp import errors
-from swftp.entries import UNSEEN, Attributes, Entry, Kind, Page, Usage
+from swftp.entries import UNKNOWN, UNSEEN, Attributes, Entry, Kind, Page, Pair, Usage
 from swftp.interfaces import IByteSink, IByteSource, IComposes, ILinks, IPart, IQuota, IStorage
 from swftp.paths import ROOT, Path, is_plain, resolve
 from swftp.storage.memory_bytes import HOPS, Hook, MemoryObject, MemoryPart, collect, push
@@ -235,7 +235,7 @@ class MemoryStorage:
             return found.entry(target.name)
         return self._put(target, replace(found, keys=frozenset()), exclusive)
 
-    async def rename(self, source: Path, target: Path, exclusive: bool = False) -> Entry:
+    async def rename(self, source: Path, target: Path, exclusive: bool = False, known: Pair = UNKNOWN) -> Entry:
         """See `IStorage.rename`."""
         await self._turn("rename", source)
         entry = self._stat(source, follow=False)

@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from twisted.internet.defer import maybeDeferred
+
 from swftp import errors
 from swftp.entries import Attributes, Entry
 from swftp.paths import Path, resolve
-from swftp.session import Listing
+from swftp.session import Known, Listing, Session
 from swftp.session.known import CAPACITY
 from tests.session.case import NEW, SessionCase, nothing
 
@@ -212,4 +214,34 @@ class RememberedTests(SessionCase):
         self.stat("other")
         self.assertEqual(len(self.requests), 1)
         self.clock.advance(60)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class SharedTests(SessionCase):
+    """Sessions of one credential, as rclone opens one for each transfer."""
+
+    def make_session(self) -> Session:
+        """One that shares what it remembers."""
+        self.known = getattr(self, "known", None) or Known(self.clock, self.changes)
+        return Session(
+            self.storage,
+            budget=self.budget,
+            clock=self.clock,
+            wall=self.clock.seconds,
+            offload=maybeDeferred,
+            changes=self.changes,
+            known=self.known,
+        )
+
+    def test_shared(self) -> None:
+        """What one wrote the other knows, until the last of them is gone."""
+        other = self.make_session()
+        self.put(BOX.child("f"), b"12345")
+        self.requests.clear()
+        self.assertEqual(self.do(other.stat(BOX.child("f"))).size, 5)
+        self.session.lost()
+        self.session.lost()
+        self.assertEqual(self.do(other.stat(BOX.child("f"))).size, 5)
+        self.assertEqual(self.requests, [])
+        other.lost()
         self.assertEqual(self.clock.getDelayedCalls(), [])

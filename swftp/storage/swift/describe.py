@@ -166,7 +166,7 @@ def entry_of(name: str, headers: Mapping[str, str]) -> Entry:
         version=version_of(headers) if kind is Kind.FILE else None,
         digest=etag(headers) or None if kind is Kind.FILE and not large else None,
         content_type=content_type,
-        detail=large_detail(headers),
+        detail=large_detail(headers) or (TIMED if "mtime" in ours else _UNTIMED),
     )
 
 

@@ -16,7 +16,7 @@ from twisted.web.iweb import UNKNOWN_LENGTH
 from zope.interface import implementer
 
 from swftp import errors
-from swftp.entries import UNLIKELY, UNSEEN, Attributes, Entry, Kind, Page, Usage
+from swftp.entries import UNKNOWN, UNLIKELY, UNSEEN, Attributes, Entry, Kind, Page, Pair, Usage
 from swftp.interfaces import IByteSink, IByteSource, IQuota, IStorage
 from swftp.paths import Path
 from swftp.storage.swift import describe
@@ -27,6 +27,7 @@ from swftp.storage.swift.listing import Lister
 from swftp.storage.swift.manifests import Segment
 from swftp.storage.swift.objects import Names, Objects, in_parallel
 from swftp.storage.swift.options import Options
+from swftp.storage.swift.renaming import Renaming
 from swftp.storage.swift.replacing import Replacing
 from swftp.storage.swift.segments import Segments, copy_patience
 from swftp.storage.swift.trees import Trees
@@ -70,6 +71,9 @@ class SwiftStorage:
         )
         self._replacing = Replacing(self._objects, self._segments)
         self._replaced = self._replacing.segments_of
+        self._renaming = Renaming(
+            self._objects, self._trees, self._replacing, self.stat, lambda path, old: self._stored(path, old, set())
+        )
         self._background: set[Deferred[object]] = set()
 
     # What is there
@@ -260,50 +264,13 @@ class SwiftStorage:
         )
         await self._trees.patiently(target, request, expected)
 
-    async def rename(self, source: Path, target: Path, exclusive: bool = False) -> Entry:
-        """See `IStorage.rename`: not atomic; after a crash both names may be there, never neither."""
+    async def rename(self, source: Path, target: Path, exclusive: bool = False, known: Pair = UNKNOWN) -> Entry:
+        """See `IStorage.rename`."""
         if source.is_root or target.is_root:
             raise errors.PermissionDenied()
         if self.options.hide_segments and source.container.endswith(self.options.segments_suffix):
             raise errors.PermissionDenied("large files are made of this")
-        entry: Entry = await self.stat(source, follow=False)
-        if source == target:
-            return entry
-        standing = await self._standing(target)
-        if standing is not None and exclusive:
-            raise errors.AlreadyExists()
-        if entry.kind is Kind.DIRECTORY:
-            await self._rename_directory(source, target, standing)
-        else:
-            await self._rename_file(source, target, entry, standing)
-        return replace(entry, name=target.name)
-
-    async def _rename_directory(self, source: Path, target: Path, standing: Entry | None) -> None:
-        if source.covers(target):
-            raise errors.InvalidRequest("a directory cannot be moved into itself")
-        if standing is not None and standing.kind is not Kind.DIRECTORY:
-            raise errors.NotDirectory()
-        if standing is not None and not await self._trees.is_empty(target):
-            raise errors.NotEmpty()
-        if await self._trees.unlisted(target, []):
-            raise errors.NotEmpty()
-        await self._trees.move(source, target, standing is not None)
-
-    async def _rename_file(self, source: Path, target: Path, entry: Entry, standing: Entry | None) -> None:
-        old = await self._replaced(target, False, standing)
-        slo = entry.detail.get("large") == "slo"
-        version = entry.version if slo or entry.digest else None
-        names = names_of(source), names_of(target)
-        copied = await self._trees.copy_name(*names, size=entry.size, slo=slo, version=version)
-        if copied is None:
-            raise errors.NotFound()
-        try:
-            await self._objects.delete(names_of(source))
-        except errors.StorageError:
-            log.warn("{source} was copied to {target}, and stays", source=str(source), target=str(target))
-            raise
-        self._trees.removed(source)
-        self._stored(target, old, set())
+        return await self._renaming.rename(source, target, exclusive, known)
 
     async def remove(self, path: Path, seen: Entry | None = UNSEEN) -> None:
         """See `IStorage.remove`: one request where a plain file was seen, else two."""

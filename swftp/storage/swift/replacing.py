@@ -16,6 +16,9 @@ from swftp.storage.swift.manifests import Segment
 from swftp.storage.swift.objects import Names, Objects
 from swftp.storage.swift.segments import Segments
 
+Old = tuple[Sequence[Segment], Sequence[Names]]
+"""Segments, and nested manifests, of what is no more."""
+
 
 class Replacing:
     """Looks at what stands where something is to be stored."""
@@ -28,11 +31,9 @@ class Replacing:
         headers = await self._objects.head((path.container, path.object), follow=False)
         return None if headers is None else describe.entry_of(path.name, headers)
 
-    async def segments_of(
-        self, path: Path, exclusive: bool, replaces: Entry | None
-    ) -> tuple[Sequence[Segment], Sequence[Names]]:
+    async def segments_of(self, path: Path, exclusive: bool, replaces: Entry | None) -> Old:
         """
-        Segments, and nested manifests, of what stands at *path* and will be replaced.
+        What goes with what stands at *path* and will be replaced.
 
         :param replaces: see `IStorage.store`.
         :raises IsDirectory: it cannot be.

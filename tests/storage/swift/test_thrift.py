@@ -193,3 +193,55 @@ class NewDirectoryTests(ScriptedCase):
         self.swift.expect(self.PUT, 412)
         self.swift.expect(self.LOOK, headers=found, length=4)
         self.done(writer.close())
+
+    COPY = "PUT /c/d/g?multipart-manifest=get&symlink=get"
+
+    def written(self) -> None:
+        """The file, stored by this session."""
+        writer = self.opened()
+        self.stored()
+        self.done(writer.close())
+
+    def rename(self, exclusive: bool = False) -> Any:
+        """Of the file, in its directory."""
+        return self.session.rename(resolve("/c/d/f"), resolve("/c/d/g"), exclusive)
+
+    def test_rename(self) -> None:
+        """As rclone does with each file: a look at the new name, a copy, and the old name goes; STAT is free."""
+        self.written()
+        self.swift.expect("HEAD /c/d/g?symlink=get", 404)
+        self.stored(self.COPY)
+        self.swift.expect("DELETE /c/d/f", 204)
+        self.done(self.rename())
+        self.assertEqual(self.done(self.session.stat(resolve("/c/d/g"))).size, 4)
+
+    def test_rename_of_what_changed(self) -> None:
+        """What another gateway made of the file is what is renamed, and known by what it is."""
+        self.written()
+        other = {"headers": {**HEAD, "Etag": md5(b"other")}}
+        self.swift.expect("HEAD /c/d/g?symlink=get", 404)
+        self.swift.expect(self.COPY, 201, **other)
+        self.swift.expect(self.LOOK, **other, length=5)
+        self.swift.expect("HEAD /c/d/g?symlink=get", **other, length=5)
+        self.swift.expect(self.COPY, 201, **other)
+        self.swift.expect("DELETE /c/d/f", 204)
+        self.assertEqual(self.done(self.rename()).size, 5)
+
+    def test_rename_of_what_is_gone(self) -> None:
+        """It is not believed to be there."""
+        self.written()
+        self.swift.expect("HEAD /c/d/g?symlink=get", 404)
+        self.swift.expect(self.COPY, 404)
+        self.swift.expect(self.LOOK, 404)
+        self.swift.expect(self.LOOK, 404)
+        self.swift.expect("GET /c?format=json&limit=1&prefix=d/f/", body=b"[]")
+        self.fails(errors.NotFound, self.rename())
+
+    def test_rename_to_nothing_only(self) -> None:
+        """Where nothing may be replaced nothing is taken for granted of the old name."""
+        self.written()
+        self.swift.expect(self.LOOK, headers=HEAD, length=4)
+        self.swift.expect("HEAD /c/d/g?symlink=get", 404)
+        self.stored(self.COPY)
+        self.swift.expect("DELETE /c/d/f", 204)
+        self.done(self.rename(exclusive=True))
