@@ -170,7 +170,7 @@ class Control(Protocol):
         if self.context.transfer is not None:
             self.context.transfer.lost()
         self.context.data.close()
-        self.context.login.over()
+        self.context.login.forget()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """The client is gone, and with it all it had begun (RFC 959 section 3.2)."""

@@ -36,7 +36,6 @@ class Phase(Enum):
     NAMED = "USER was said"
     CHECKING = "PASS is being checked"
     IN = "logged in"
-    OVER = "the connection is gone"
 
 
 class Login:
@@ -151,16 +150,10 @@ class Login:
         return Refused(530, "Login incorrect.")
 
     def forget(self) -> None:
-        """Nobody is there any more (REIN, AUTH, another USER): the session's place is free at once."""
+        """Nobody is there any more (REIN, AUTH, another USER, hung up): the session's place is free at once."""
         logout, self._logout = self._logout, None
         self.session = self._avatar = None
         self._user = b""
-        if self.phase is not Phase.OVER:
-            self.phase = Phase.NAMELESS
+        self.phase = Phase.NAMELESS
         if logout is not None:
             logout()
-
-    def over(self) -> None:
-        """The connection is gone."""
-        self.phase = Phase.OVER
-        self.forget()

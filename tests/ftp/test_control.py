@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from twisted.internet.task import Clock
 from swftp.auth.attempts import ATTEMPTS
 from swftp.ftp.control import TRANSITIONS, Phase
 from swftp.ftp.settings import AHEAD_BYTES, AHEAD_LIMIT, LINE_LIMIT, LINGER
-from tests.ftp.case import USER, ControlCase
+from tests.ftp.case import USER, Client, ControlCase
 
 
 class CommandTests(ControlCase):
@@ -266,6 +267,38 @@ class LossTests(ControlCase):
         client.hear()
         self.assertEqual(client.codes("DELE /box/a"), [])
         self.assertIn("/box/a", self.storage)
+
+    def test_nothing_is_kept_after_hanging_up(self) -> None:
+        """Neither is it kept, however much it is."""
+        client = self.log_in()
+        client.control.hang_up("Goodbye.")
+        client.send(b"x" * 100_000)
+        self.assertEqual(client.control._lines.pending, 0)
+
+    def test_end_is_seen_after_hanging_up(self) -> None:
+        """A client that we did not read from is read from again: else we never saw that it has closed."""
+        client = self.log_in()
+        client.type("WAIT")
+        client.send(b"NOOP\r\n" * AHEAD_BYTES)
+        self.assertFalse(client.tcp.reading)
+        client.control.hang_up("Goodbye.")
+        self.assertTrue(client.tcp.reading)
+
+    def test_transfer_is_lost(self) -> None:
+        """A transfer that runs hears of it at once, before anything else could end it well."""
+        for end in ("tcp", "hang_up"):
+            client = self.log_in()
+            lost: list[int] = []
+            transfer: Any = SimpleNamespace(lost=lambda found=lost, client=client: found.append(self.ended(client)))
+            client.context.transfer = transfer
+            before = self.ended(client)
+            client.tcp.end() if end == "tcp" else client.control.hang_up("Goodbye.")
+            self.assertEqual(lost, [before], end)
+
+    def ended(self, client: Client) -> int:
+        """How often the data connection of *client* was closed."""
+        data: Any = client.context.data
+        return int(data.closed)
 
 
 class AdmissionTests(ControlCase):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
+from swftp import errors
 from swftp.entries import Entry, Usage
 from swftp.ftp.commands.files import words
 from swftp.ftp.reply import Refused
@@ -199,6 +200,19 @@ class CopyTests(FilesCase):
             self.assertGreaterEqual(code, 500, line)
             self.assertEqual((self.storage["/box/a"], self.storage["/box/1"]), (b"hello, world", b"!"))
             self.assertEqual(self.storage.staged, 0)
+
+    def test_combine_not_published(self) -> None:
+        """If the store does not make the file, what it copied for that goes, and the parts stay."""
+        self.storage["/box/1"] = b"!"
+
+        def refuse(verb: str, path: Path) -> None:
+            if verb == "publish":
+                raise errors.QuotaExceeded()
+
+        self.storage.hook = refuse
+        self.assertEqual(self.codes("COMB /box/a /box/1"), [552])
+        self.assertEqual((self.storage["/box/a"], self.storage["/box/1"]), (b"hello, world", b"!"))
+        self.assertEqual(self.storage.staged, 0)
 
     def test_words(self) -> None:
         """Quotes hold blanks and, doubled, themselves."""

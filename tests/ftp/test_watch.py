@@ -69,6 +69,16 @@ class NoTransferTests(WatchCase):
                 self.assertEqual([found for found, _ in client.hear()], [code])
         self.assertEqual(self.wait_for(client, 55), [421])
 
+    def test_counts_from_login(self) -> None:
+        """The time before the login is not counted."""
+        client = self.connect()
+        self.wait_for(client, 100)
+        client.type(f"USER {USER}", f"PASS {PASSWORD}")
+        client.hear()
+        for _ in range(3):
+            self.assertEqual(self.wait_for(client, 45), [])
+            self.assertEqual(client.codes("NOOP"), [200])
+
 
 class GraceTests(WatchCase):
     """``login_grace``."""
