@@ -261,6 +261,8 @@ def ftp_doors(config: Config, parts: Common) -> tuple[FtpDoor, FtpDoor]:
     """
     entrance = portal(config, "ftp", IFtpAccount, Account, parts)
     settings, tls = ftp_settings(config), ftp_tls(config, parts.reactor)
+    if not settings.require_tls_login and not config.ftp.host.startswith("127."):
+        log.warn("FTP passwords may come in the clear: see require_tls_login in [ftp]", event="configuration")
     make_data = data_maker(settings, parts.reactor)
 
     def door(implicit: bool) -> FtpDoor:
