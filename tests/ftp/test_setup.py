@@ -117,6 +117,15 @@ class PassiveTests(SetupCase):
         self.client.control.host = "::ffff:192.0.2.7"
         self.assertEqual(self.codes("PASV", "EPSV 1"), [227, 229])
 
+    def test_pasv_with_an_ipv6_address(self) -> None:
+        """Nor has it where the address that we are known by is one of IPv6."""
+
+        async def address() -> str:
+            return "2001:db8::1"
+
+        self.client.context.data.public_address = address  # type: ignore[method-assign]
+        self.assertEqual((self.codes("PASV"), self.prepared), ([425], []))
+
     def test_no_port(self) -> None:
         """Active mode is off unless it is configured, and FEAT does not speak of it."""
         self.assertEqual(self.codes("PORT 192,0,2,1,200,0", "EPRT |1|192.0.2.1|51200|"), [502, 502])

@@ -89,8 +89,10 @@ async def passive(context: Context, argument: bytes) -> Reply:
     _no_longer(context)
     if _version(context.control.host) != 4:
         raise Refused(425, "This connection is one of IPv6: EPSV, please.")
-    _, port = await context.data.passive(context, extended=False)
     address = await public_address(context)
+    if _version(address) != 4:
+        raise Refused(425, "We have no address of IPv4: EPSV, please.")
+    _, port = await context.data.passive(context, extended=False)
     numbers = ",".join([*address.split("."), str(port >> 8), str(port & 255)])
     return reply(227, f"Entering Passive Mode ({numbers}).")
 
