@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
 from swftp import errors
@@ -65,30 +65,44 @@ def nameable(entry: Entry) -> bool:
     return entry.name not in _DOTS and not _ODD.search(entry.name)
 
 
-async def entries(context: Context, wanted: Wanted) -> tuple[Listing, Path, bytes]:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a `Wanted` means."""
+
+    listing: Listing
+    at: Path
+    """Where the entries stand."""
+    prefix: bytes
+    """What stands before their names in NLST."""
+    keep: Callable[[Entry], bool] = nameable
+    """Those of them that are listed."""
+
+
+async def find(context: Context, wanted: Wanted) -> Found:
     """
-    What *wanted* means: entries, where they stand, and what stands before their names in NLST.
+    What *wanted* means.
 
     The names of NLST can be used as they are in other commands (RFC 1123 section 4.1.2.7), so those of another
     directory have its path, as the client said it, before them.
 
     :raises NotFound: the directory or file is not there; a pattern that nothing matches is no error, as with vsftpd.
+    :raises InvalidName: a pattern is too long.
     """
     head, slash, last = wanted.path.rpartition(b"/")
     path = context.path(wanted.path)
     if wanted.itself or _WILD.search(last.decode("utf-8", "replace")):
         try:
-            return _one(await context.session.stat(path, follow=False)), path.parent, head + slash
+            return Found(_one(await context.session.stat(path, follow=False)), path.parent, head + slash)
         except errors.NotFound:
             if wanted.itself:
                 raise
-        matching = _matching(await context.session.listing(path.parent), path.name, wanted.hidden)
-        return matching, path.parent, head + slash
+        keep = _matcher(path.name, wanted.hidden)
+        return Found(await context.session.listing(path.parent), path.parent, head + slash, keep)
     try:
         prefix = wanted.path.rstrip(b"/") + b"/" if wanted.path not in (b"", b".", b"./") else b""
-        return await context.session.listing(path), path, prefix
+        return Found(await context.session.listing(path), path, prefix)
     except errors.NotDirectory:
-        return _one(await context.session.stat(path, follow=False)), path.parent, head + slash
+        return Found(_one(await context.session.stat(path, follow=False)), path.parent, head + slash)
 
 
 def _one(entry: Entry) -> Listing:
@@ -98,31 +112,27 @@ def _one(entry: Entry) -> Listing:
     return Listing(Page((entry,), None), more)
 
 
-def _matching(listing: Listing, pattern: str, hidden: bool) -> Listing:
-    """Those of *listing* that match *pattern*.
-
-    :raises InvalidName: it is too long.
-    """
+def _matcher(pattern: str, hidden: bool) -> Callable[[Entry], bool]:
     if len(pattern) > PATTERN_LIMIT:
         raise errors.InvalidName("pattern is too long")
     match = re.compile(fnmatch.translate(pattern)).match
     hidden = hidden or pattern.startswith(".")
 
-    async def more(_: str) -> Page:
-        found = await listing.next()
-        kept = tuple(e for e in found if match(e.name) and (hidden or not e.name.startswith(".")))
-        return Page(kept, "more" if found else None)
+    def keep(entry: Entry) -> bool:
+        return bool(match(entry.name)) and (hidden or not entry.name.startswith(".")) and nameable(entry)
 
-    return Listing(Page((), "more"), more)
+    return keep
 
 
-async def lines(listing: Listing, render: Render) -> AsyncIterator[bytes]:
+async def lines(
+    listing: Listing, render: Render, keep: Callable[[Entry], bool] = nameable
+) -> AsyncGenerator[bytes, None]:
     """The lines of *listing*, about `BLOCK` bytes at a time; whoever stops early closes it."""
     found: list[bytes] = []
     size = 0
     try:
         while page := await listing.next():
-            for entry in filter(nameable, page):
+            for entry in filter(keep, page):
                 line = render(entry) + b"\r\n"
                 found.append(line)
                 size += len(line)
@@ -151,9 +161,14 @@ def long_line(entry: Entry, at: Path, now: float) -> bytes:
     return ls_line(TYPE_BITS[entry.kind] | mode(entry), size, seconds(entry.mtime), name, now)
 
 
-def renderer(context: Context, wanted: Wanted, at: Path, prefix: bytes) -> Render:
-    """What makes lines of `entries`."""
+def pieces(context: Context, wanted: Wanted, found: Found) -> AsyncGenerator[bytes, None]:
+    """The lines of *found*, as *wanted*."""
     now = context.session.wall()
-    if wanted.long:
-        return lambda entry: long_line(entry, at, now)
-    return lambda entry: prefix + entry.name.encode()
+
+    def long(entry: Entry) -> bytes:
+        return long_line(entry, found.at, now)
+
+    def short(entry: Entry) -> bytes:
+        return found.prefix + entry.name.encode()
+
+    return lines(found.listing, long if wanted.long else short, found.keep)

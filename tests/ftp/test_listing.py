@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from swftp import errors
 from swftp.entries import Entry, Kind, Page
-from swftp.ftp.listing import BLOCK, Wanted, entries, lines, long_line, nameable, parse_argument, renderer
+from swftp.ftp.listing import BLOCK, Found, Wanted, find, lines, long_line, nameable, parse_argument, pieces
 from swftp.paths import is_plain, resolve
 from swftp.session import Listing
 from tests.ftp.listcase import ContextCase
@@ -39,8 +39,8 @@ class ListCase(ContextCase):
 
         async def gather() -> bytes:
             wanted = parse_argument(argument, long=long)
-            listing, at, prefix = await entries(self.context, wanted)
-            return b"".join([b async for b in lines(listing, renderer(self.context, wanted, at, prefix))])
+            found = await find(self.context, wanted)
+            return b"".join([block async for block in pieces(self.context, wanted, found)])
 
         data = self.do(gather())
         self.assertTrue(data.endswith(b"\r\n") or not data)
@@ -188,7 +188,7 @@ class ListTests(ListCase):
         """``-d``: the directory, not what is in it."""
         self.assertEqual(self.names(b"-d sub"), ["sub"])
         self.assertTrue(self.lines(b"-d sub", long=True)[0].startswith(b"drwx"))
-        self.refused(errors.NotFound, entries(self.context, parse_argument(b"-d no*", long=True)))
+        self.refused(errors.NotFound, find(self.context, parse_argument(b"-d no*", long=True)))
 
     def test_patterns(self) -> None:
         """One level, as a shell: case counts, a leading dot is matched by a dot or with ``-a``."""
@@ -204,11 +204,11 @@ class ListTests(ListCase):
     def test_missing(self) -> None:
         """What is not there, is an error before anything is listed."""
         for argument in (b"none", b"none/", b"none/*", b"/none", b"*/deep.txt"):
-            self.refused(errors.NotFound, entries(self.context, parse_argument(argument, long=True)))
+            self.refused(errors.NotFound, find(self.context, parse_argument(argument, long=True)))
 
     def test_long_patterns(self) -> None:
         """Refused; a short one costs no more than its length says."""
-        self.refused(errors.InvalidName, entries(self.context, parse_argument(b"*" * 300, long=True)))
+        self.refused(errors.InvalidName, find(self.context, parse_argument(b"*" * 300, long=True)))
         begun = time.process_time()
         self.assertEqual(self.names(b"*a" * 120 + b"*b"), [])
         self.assertLess(time.process_time() - begun, 1.0)
@@ -241,8 +241,8 @@ class ListTests(ListCase):
             async def more(_: str) -> Page:
                 return Page((), None)
 
-            render = renderer(self.context, Wanted(b"", long=long), BOX, b"")
-            return b"".join([b async for b in lines(Listing(Page(tuple(page), None), more), render)])
+            found = Found(Listing(Page(tuple(page), None), more), BOX, b"")
+            return b"".join([block async for block in pieces(self.context, Wanted(b"", long=long), found)])
 
         return self.do(gather())
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
+
 from swftp import errors
 from swftp.entries import Entry
 from swftp.ftp.context import Context
 from swftp.ftp.facts import chosen, facts, listed
-from swftp.ftp.listing import entries, lines, parse_argument, renderer
+from swftp.ftp.listing import find, lines, parse_argument, pieces
 from swftp.ftp.reply import Refused, Reply, reply
 from swftp.ftp.transfers import send
 
@@ -16,8 +18,8 @@ STAT_LIMIT = 1 << 20
 
 async def _listed(context: Context, argument: bytes, long: bool) -> Reply:
     wanted = parse_argument(argument, long=long)
-    listing, at, prefix = await entries(context, wanted)
-    return await send(context, lines(listing, renderer(context, wanted, at, prefix)), "directory listing")
+    found = await find(context, wanted)
+    return await send(context, pieces(context, wanted, found), "directory listing")
 
 
 async def list_(context: Context, argument: bytes) -> Reply:
@@ -59,11 +61,11 @@ async def stat_path(context: Context, argument: bytes) -> Reply:
     :raises Refused: more entries than a reply may have.
     """
     wanted = parse_argument(argument, long=True)
-    listing, at, prefix = await entries(context, wanted)
     found, size = [], 0
-    async for block in lines(listing, renderer(context, wanted, at, prefix)):
-        size += len(block)
-        if size > STAT_LIMIT:
-            raise Refused(450, "Too many entries for STAT; use LIST or MLSD.")
-        found += block.decode().split("\r\n")[:-1]
+    async with aclosing(pieces(context, wanted, await find(context, wanted))) as blocks:
+        async for block in blocks:
+            size += len(block)
+            if size > STAT_LIMIT:
+                raise Refused(450, "Too many entries for STAT; use LIST or MLSD.")
+            found += block.decode().split("\r\n")[:-1]
     return reply(213, "Status follows:", *found, "End of status.")
