@@ -225,9 +225,9 @@ class ActiveTests(ChannelCase):
     def test_connects(self) -> None:
         """We connect when a transfer wants it, not before."""
         self.channel.active(NOBODY, PEER, 5000)
-        self.assertEqual(self.reactor.calls, [])
+        self.assertEqual(self.reactor.called, [])
         taken = self.channel.take()
-        [(host, port, factory)] = self.reactor.calls
+        [(host, port, factory)] = self.reactor.called
         self.assertEqual((host, port), (PEER, 5000))
         made = wire(factory.buildProtocol(made_of(PEER)))
         self.assertIs(self.successResultOf(taken), made.protocol)
@@ -236,7 +236,7 @@ class ActiveTests(ChannelCase):
         """A client that cannot be connected to is 425."""
         self.channel.active(NOBODY, PEER, 5000)
         taken = self.channel.take()
-        self.reactor.calls[0][2].clientConnectionFailed(None, NOBODY)
+        self.reactor.called[0][2].clientConnectionFailed(None, NOBODY)
         self.assertEqual(self.refused(taken), 425)
 
     def test_replaces_passive(self) -> None:
