@@ -65,13 +65,22 @@ class _TunedEndpoint:
 
 @implementer(IAgentEndpointFactory)
 class _Endpoints:
+    """The agent asks for one with each request, though it seldom has to connect: they are made once for a host."""
+
     def __init__(self, reactor: Any, policy: IPolicyForHTTPS, connect_timeout: float) -> None:
         self._reactor = reactor
         self._policy = policy
         self._connect_timeout = connect_timeout
+        self._made: dict[tuple[bytes, bytes, int], IStreamClientEndpoint] = {}
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
         """See `IAgentEndpointFactory`."""
+        key = uri.scheme, uri.host, uri.port
+        if key not in self._made:
+            self._made[key] = self._make(uri)
+        return self._made[key]
+
+    def _make(self, uri: URI) -> IStreamClientEndpoint:
         endpoint: Any = HostnameEndpoint(self._reactor, uri.host, uri.port, timeout=self._connect_timeout)
         if uri.scheme == b"https":
             endpoint = wrapClientTLS(self._policy.creatorForNetloc(uri.host, uri.port), endpoint)
