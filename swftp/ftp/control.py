@@ -208,16 +208,22 @@ class Control(Protocol):
             return
         self._taking = True
         try:
-            while self.phase is Phase.READY and not self._unread:
-                line = self._behind.popleft() if self._behind else self._lines.take()
-                if line is None:
-                    break
-                self._begin(line)
-            while self.phase is Phase.TRANSFER and (line := self._lines.take()) is not None:
-                self._overtake(line)
+            while (line := self._next()) is not None:  # what is done with one may be what others wait for
+                if self.phase is Phase.TRANSFER:
+                    self._overtake(line)
+                else:
+                    self._begin(line)
         finally:
             self._taking = False
         self._read_on()
+
+    def _next(self) -> bytes | Fault | None:
+        """The line whose turn it is; None: there is none, or it has to wait."""
+        if self.phase is Phase.TRANSFER:
+            return self._lines.take()
+        if self.phase is Phase.READY and not self._unread:
+            return self._behind.popleft() if self._behind else self._lines.take()
+        return None
 
     def _read_on(self) -> None:
         """A client that sends far ahead of our answers is not read from for a while."""
