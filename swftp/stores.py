@@ -23,6 +23,7 @@ from zope.interface import implementer
 from swftp.auth.login import Login
 from swftp.errors import StorageError
 from swftp.ftp.interfaces import IFtpAccount
+from swftp.housekeeping import Housekeeping
 from swftp.interfaces import IAccess, ISubsystem
 from swftp.paths import ROOT, Path
 from swftp.session import Changes, Known, Session, SessionLimits
@@ -57,6 +58,7 @@ class Shared:
     offload: Offload
     sessions: SessionLimits
     channels: ChannelLimits
+    housekeeping: Housekeeping
     changes: Changes = field(default_factory=Changes)
     """What any session has just changed."""
     memories: WeakKeyDictionary[IAccess, Known] = field(default_factory=WeakKeyDictionary)
@@ -137,6 +139,7 @@ class Account:
         self._storage = storage
         self._shared = shared
         self._sessions: WeakSet[Session] = WeakSet()
+        self._visit = shared.housekeeping.visit(storage)
 
     def session(self) -> Session:
         """See `IFtpAccount`."""
@@ -166,6 +169,8 @@ class Account:
         return Deferred.fromCoroutine(self._end())
 
     async def _end(self) -> None:
+        if self._visit is not None:
+            self._visit.stop()
         sessions = list(self._sessions)
         for session in sessions:
             session.lost()

@@ -35,6 +35,7 @@ from swftp.ftp.data import data_maker
 from swftp.ftp.interfaces import IFtpAccount
 from swftp.ftp.settings import Settings as FtpSettings
 from swftp.ftp.tls import Tls, TlsFiles, TlsProblem
+from swftp.housekeeping import Housekeeping, Sweeping
 from swftp.session import SessionLimits
 from swftp.sftp.server import Limits as ChannelLimits
 from swftp.ssh import algorithms
@@ -189,6 +190,7 @@ def shared(config: Config, auth: AuthSettings, reactor: Any, offload: Offload) -
             log_requests=any(getattr(config, name).verbose for name in config.protocols),
         ),
         options=chosen(storage, Options),
+        housekeeping=Housekeeping(reactor, chosen(storage, Sweeping)),
         budget=Budget(int(transfer.transfer_memory * CONTENT), reactor),
         offload=offload,
         sessions=SessionLimits(

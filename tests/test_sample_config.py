@@ -17,6 +17,7 @@ from swftp.config.document import as_file, table
 from swftp.config.fields import settings_of
 from swftp.config.sections import SECTIONS
 from swftp.ftp.settings import Settings as FtpSettings
+from swftp.housekeeping import Sweeping
 from swftp.sftp.server import Limits
 from swftp.ssh.settings import Settings
 from swftp.storage.swift import Options, Policy
@@ -33,7 +34,7 @@ SETTINGS = {
     "ssh": (Settings,),
     "ftp": (FtpSettings,),
     "transfer": (TransferLimits,),
-    "storage": (Options, Policy),
+    "storage": (Options, Policy, Sweeping),
 }
 """Section -> the values that the layers below take, and that it fills by name."""
 STORAGE = ("connections_per_session", "extra_headers", "storage_scheme", "storage_netloc", "log_requests")

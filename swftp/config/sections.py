@@ -241,6 +241,14 @@ class StorageConfig:
     page_size: int = setting(
         10000, "names asked for in one listing request at most; the first ones ask for fewer", least=1, most=10000
     )
+    sweep_every: float = setting(
+        86400.0,
+        "how often segments that dead gateways left are looked for, while their account is used; 0 is never",
+        unit="seconds",
+    )
+    sweep_age: float = setting(
+        604800.0, "silence of an upload after which its segments are taken for left over", unit="seconds", least=1
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -50,3 +50,31 @@ class SweepTests(GatewayCase):
     def test_wrong_password(self) -> None:
         """A login that is refused sweeps nothing."""
         self.assertEqual(self.sweep(USER, self.container, password="wrong"), (1, "swftp sweep: login refused\n"))
+
+
+class ByTheWayTests(GatewayCase):
+    """A gateway that looks every two seconds, and takes for abandoned what is three seconds old."""
+
+    gateway_options: ClassVar[dict[str, object]] = {
+        "transfer.segment_size": MIB,
+        "storage.sweep_every": 2,
+        "storage.sweep_age": 3,
+    }
+
+    def test_killed_gateway(self) -> None:
+        """What it left goes while somebody is logged in after its restart; what is whole stays."""
+        whole = content(3 * MIB)
+        self.login().put_bytes(self.path("whole"), whole)
+        speaker = Speaker(self.gateway.port)
+        self.addCleanup(speaker.close)
+        handle = speaker.open(self.path("lost"), Flag.WRITE | Flag.CREATE | Flag.TRUNCATE)
+        for _ in speaker.write_all(handle, content(4 * MIB, 1)):
+            pass
+        self.assertTrue(eventually(lambda: len(self.store.segments(self.container)) > 3, 20.0, 0.2))
+        self.gateway.kill()
+        self.gateway.start()
+        client = self.login()
+        client.stat("/")
+        self.assertSegments(3, 60)
+        self.assertStored("whole", whole)
+        self.assertIn("abandoned segments of lost/swftp-", self.gateway.log())

@@ -159,6 +159,10 @@ class SwiftClient:
         """
         return self.clock.seconds() + self._epoch
 
+    async def account(self) -> str:
+        """The account's URL."""
+        return self._base((await self._access.get()).url)
+
     async def request(self, request: Request, *accepted: int) -> Reply:
         """
         Send *request*, which may be repeated without harm, until it gets one of the *accepted* statuses.

@@ -19,8 +19,9 @@ from swftp.storage.swift.bodies import Bytes
 from swftp.storage.swift.client import Request, SwiftClient
 from swftp.storage.swift.driver import SwiftStorage, names_of
 from swftp.storage.swift.fetching import Fetch
-from swftp.storage.swift.janitor import AGE, Janitor
+from swftp.storage.swift.janitor import AGE, Janitor, Rest
 from swftp.storage.swift.limits import Limits, discover
+from swftp.storage.swift.listing import every_page
 from swftp.storage.swift.manifests import Segment
 from swftp.storage.swift.options import Options
 
@@ -109,15 +110,29 @@ class ComposingStorage(SwiftStorage):
                 await self._segments.discard(parts)
             raise
 
-    async def sweep(self, container: str, age: float = AGE) -> int:
+    async def account(self) -> str:
+        """Names the account: its URL."""
+        return await self.client.account()
+
+    async def swept_containers(self) -> list[str]:
+        """The containers whose large objects have, or had, segments."""
+        suffix = self.options.segments_suffix
+        names: list[str] = []
+        async for page in every_page(self.client, "", limit=self.page_size):
+            names += [str(row["name"]) for row in page]
+        return [name.removesuffix(suffix) for name in names if name.endswith(suffix) and name != suffix]
+
+    async def sweep(self, container: str, age: float = AGE, after: str = "", rest: Rest | None = None) -> int:
         """
         Remove what uploads into *container* left behind when a gateway died; how many objects that were.
 
         :param age: seconds since the last segment of an upload after which it is taken for abandoned.
+        :param after: *rest* was told this name last time; go on behind it.
+        :param rest: awaited, with its name, before each upload that may be abandoned is looked up.
         """
-        janitor = Janitor(self.client, self._segments, listing=self.page_size, age=age)
+        janitor = Janitor(self.client, self._segments, listing=self.page_size, age=age, rest=rest)
         try:
-            return await janitor.sweep(self._segments.container_for(Path((container,))))
+            return await janitor.sweep(self._segments.container_for(Path((container,))), after)
         except errors.NotFound:
             return 0
 

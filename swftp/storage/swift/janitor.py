@@ -8,6 +8,7 @@ manifest of any name they know of uses.  Anything that cannot be looked up stays
 from __future__ import annotations
 
 import math
+from collections.abc import Awaitable, Callable
 
 from twisted.logger import Logger
 
@@ -21,29 +22,41 @@ from swftp.storage.swift.objects import Names
 
 log = Logger()
 
+Rest = Callable[[str], Awaitable[None]]
+
 AGE = 48 * 3600.0
 """Seconds since the last segment of an upload after which it is taken for abandoned."""
+LAST = "~"
+"""Follows the last component of every object of an upload."""
 
 
 class Janitor:
     """Sweeps segments containers."""
 
-    def __init__(self, client: SwiftClient, segments: Ledger, *, listing: int, age: float = AGE) -> None:
-        """:param listing: rows of a page."""
+    def __init__(
+        self, client: SwiftClient, segments: Ledger, *, listing: int, age: float = AGE, rest: Rest | None = None
+    ) -> None:
+        """
+        :param listing: rows of a page.
+        :param rest: awaited, with its name, before each upload that may be abandoned is looked up.
+        """
+        self._rest = rest
         self._client = client
         self._segments = segments
         self._listing = listing
         self._age = age
 
-    async def sweep(self, container: str) -> int:
+    async def sweep(self, container: str, after: str = "") -> int:
         """
         Remove abandoned segments from *container*, one upload after the other; how many objects were removed.
 
+        :param after: leave alone what comes before this upload, and it.
         :raises StorageError: the container cannot be listed.
         """
         removed = 0
         upload, found = "", list[Row]()
-        async for page in every_page(self._client, container, limit=self._listing):
+        marker = f"{after}/{LAST}" if after else ""
+        async for page in every_page(self._client, container, limit=self._listing, marker=marker):
             for row in page:
                 of = _upload(str(row["name"]))
                 if of != upload:
@@ -62,6 +75,8 @@ class Janitor:
             return 0
         if not known and len(ours) == len(found):
             return 0  # its name was too long to tell, and no list tells it
+        if self._rest is not None:
+            await self._rest(upload)
         try:
             used, served = await self._segments.used_of([(container, upload)])
             doomed: set[Names] = {(container, name) for name in ours} - used

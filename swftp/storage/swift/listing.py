@@ -87,10 +87,14 @@ async def rows(
 
 
 async def every_page(
-    client: SwiftClient, container: str, *, limit: int, prefix: str = ""
+    client: SwiftClient, container: str, *, limit: int, prefix: str = "", marker: str = ""
 ) -> AsyncIterator[list[Row]]:
-    """All objects of *container* under *prefix*, in pages of *limit*."""
-    marker = ""
+    """
+    All objects of *container* under *prefix*, in pages of *limit*.
+
+    :param container: ``""``: all containers of the account.
+    :param marker: begin behind this name.
+    """
     while True:
         page = await rows(client, container, limit=limit, prefix=prefix, marker=marker)
         yield page

@@ -81,3 +81,25 @@ class JanitorTests(LargeCase):
     async def test_no_segments(self) -> None:
         """Where nothing large ever was, there is nothing to do."""
         self.assertEqual(await self.storage.sweep(self.box, age=-10.0), 0)
+
+    async def test_bit_by_bit(self) -> None:
+        """What was looked at before is passed over, and before each upload somebody may say when."""
+        for name in ("a", "b", "b/c", "d"):
+            await self.left(self.at(*name.split("/")), 2)
+        rested: list[str] = []
+
+        async def rest(upload: str) -> None:
+            rested.append(upload)
+
+        await self.storage.sweep(self.box, 3600.0, "", rest)
+        self.assertEqual(rested, [])  # who is young costs nothing
+        uploads = sorted({name.rpartition("/")[0] for name in self.segments()})
+        self.assertEqual(await self.storage.sweep(self.box, -10.0, uploads[1], rest), 4)
+        self.assertEqual(rested, uploads[2:])
+        self.assertEqual(sorted({name.rpartition("/")[0] for name in self.segments()}), uploads[:2])
+
+    async def test_containers(self) -> None:
+        """Those whose large objects had segments are known, whether they are hidden or not."""
+        await self.left(self.at("new"), 1)
+        self.assertIn(self.box, await self.storage.swept_containers())
+        self.assertNotIn(f"{self.box}_segments", await self.storage.swept_containers())
