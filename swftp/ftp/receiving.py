@@ -26,6 +26,7 @@ class Receiving(Pipe):
     One upload.
 
     :ivar offset: where its next byte goes.
+    :ivar came: bytes of the file as the client counts it: out of the compressed stream, with both ends of a line.
     """
 
     receiving = True
@@ -39,6 +40,7 @@ class Receiving(Pipe):
         """
         super().__init__(terms)
         self.offset = offset
+        self.came = 0
         self._write = write
         self._text = FromNetwork() if text else None
         self._inflater = Inflater() if inflated else None
@@ -62,6 +64,7 @@ class Receiving(Pipe):
             return
         self.moved += len(data)
         if self._plain:
+            self.came += len(data)
             self._put(data)
         else:
             self._work = self._unpacked(data)
@@ -69,14 +72,18 @@ class Receiving(Pipe):
 
     def _unpacked(self, data: bytes) -> Iterator[bytes]:
         for piece in self._inflater.feed(data) if self._inflater is not None else (data,):
-            yield self._text.feed(piece) if self._text is not None else piece
+            yield self._taken(piece)
 
     def _rest(self) -> Iterator[bytes]:
         if self._inflater is not None:
             for piece in self._inflater.end():
-                yield self._text.feed(piece) if self._text is not None else piece
+                yield self._taken(piece)
         if self._text is not None:
             yield self._text.end()
+
+    def _taken(self, piece: bytes) -> bytes:
+        self.came += len(piece)
+        return piece if self._text is None else self._text.feed(piece)
 
     def _put(self, data: bytes) -> None:
         try:

@@ -35,7 +35,7 @@ async def stor(context: Context, argument: bytes) -> Reply:
     with Transfer(context, f"{path} from client") as transfer:
         mode = RESUME if _restart(context) else REPLACE
         writer = await context.session.open_writer(path, mode, Attributes(), _nothing)
-        return await _receive(context, transfer, writer, context.restart)
+        return await _receive(context, transfer, writer, context.restart, counted=context.restart)
 
 
 async def appe(context: Context, argument: bytes) -> Reply:
@@ -84,9 +84,12 @@ def _check_offset(offset: int, size: int) -> None:
         raise Refused(554, f"The file has {size} bytes: nothing can go on at {offset}.")
 
 
-async def _receive(context: Context, transfer: Transfer, writer: Writer, offset: int, what: str = "") -> Reply:
+async def _receive(
+    context: Context, transfer: Transfer, writer: Writer, offset: int, what: str = "", *, counted: int = 0
+) -> Reply:
     """
     :param what: to tell the client, in place of what it is told of any other.
+    :param counted: bytes that are there already, and may be among those that ALLO announced: lftp does so.
     """
     try:
         _check_offset(offset, writer.entry.size)
@@ -99,8 +102,8 @@ async def _receive(context: Context, transfer: Transfer, writer: Writer, offset:
         )
         await transfer.move(pipe, what)
         allocated = context.allocated or 0
-        if max(pipe.offset, pipe.moved) < allocated:
-            raise errors.Interrupted(f"{allocated} bytes were announced and {pipe.moved} came: nothing was changed")
+        if counted + pipe.came < allocated:
+            raise errors.Interrupted(f"{allocated} bytes were announced and {pipe.came} came: nothing was changed")
         entry = await transfer.commit(writer.close)
         return reply(226, what or f"Stored, {entry.size} bytes.")
     finally:
