@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from swftp.ftp.tls import TlsSession
     from swftp.ftp.transfers import Transfer
 
+HASH = "SHA-256"
+"""What HASH computes unless OPTS HASH says otherwise."""
+
 
 class Type(Enum):
     """Representation of files on the data connection (RFC 959 section 3.1.1)."""
@@ -96,7 +99,7 @@ class Context:
     """Bytes that ALLO announced for the command behind it."""
     rename_from: Path | None = None
     """What RNFR named for the RNTO right behind it."""
-    hash_algorithm: str = "SHA-256"
+    hash_algorithm: str = HASH
     """What HASH computes; OPTS HASH changes it."""
     facts: tuple[str, ...] | None = None
     """What OPTS MLST chose; None: all."""

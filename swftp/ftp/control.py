@@ -84,6 +84,7 @@ class Control(Protocol):
         self._behind: deque[bytes | Fault] = deque()  # sent while a transfer runs, to be done after it
         self._waiting: list[Deferred[None]] = []
         self._early = 0  # commands without a login
+        self._aside = False  # a command is being done while a transfer runs
         self._taking = False
         self._unread = False  # the client does not take our replies
         self._paused = False
@@ -219,15 +220,16 @@ class Control(Protocol):
 
     def _next(self) -> bytes | Fault | None:
         """The line whose turn it is; None: there is none, or it has to wait."""
-        if self.phase is Phase.TRANSFER:
-            return self._lines.take()
-        if self.phase is Phase.READY and not self._unread:
-            return self._behind.popleft() if self._behind else self._lines.take()
-        return None
+        if self._unread or self.phase not in (Phase.READY, Phase.TRANSFER):
+            return None
+        ready = self.phase is Phase.READY
+        return self._behind.popleft() if ready and self._behind else self._lines.take()
 
     def _read_on(self) -> None:
-        """A client that sends far ahead of our answers is not read from for a while."""
+        """A client that sends far ahead of our answers is not read from for a while; in a transfer it is not kept."""
         wanted = self._lines.pending > limits.AHEAD_BYTES
+        if wanted and self.phase is Phase.TRANSFER:
+            self.hang_up("Too many commands sent ahead.")
         if self.phase in (Phase.ENDING, Phase.CLOSED) or wanted is self._paused:
             return
         self._paused = wanted
@@ -258,7 +260,7 @@ class Control(Protocol):
             if self._early > ATTEMPTS:
                 self.hang_up("Too many commands without a login.")
                 return
-        if self._early == 1 and isinstance(line, bytes) and line.startswith(HTTP):
+        if self._early == 1 and (line.startswith(HTTP) if isinstance(line, bytes) else line is Fault.TOO_LONG):
             log.info("{peer}: speaks HTTP", event="ftp_refused", peer=self.peer)
             self.hang_up()
             return
@@ -274,15 +276,20 @@ class Control(Protocol):
         done.addErrback(self._failed)
 
     def _overtake(self, line: bytes | Fault) -> None:
-        """Do what may be done while a transfer runs; keep the rest for later."""
+        """
+        Do what may be done while a transfer runs, one at a time; keep the rest for later.
+
+        What has an argument asks the store (STAT), and waits: there may be any number of it.
+        """
         try:
             _, command, argument = self._parse(line)
-            waits = not command.kind.during_transfer
+            waits = self._aside or bool(argument.strip()) or not command.kind.during_transfer
         except Refused:
             waits = True
         if not waits:
+            self._aside = True
             done = Deferred.fromCoroutine(self._run(command, argument))
-            done.addCallback(self.say).addErrback(self._failed)
+            done.addCallback(self._answered).addErrback(self._failed)
         elif len(self._behind) < limits.AHEAD_LIMIT:
             self._behind.append(line)
         else:
@@ -335,6 +342,10 @@ class Control(Protocol):
         elif answer.code == TLS_BEGINS:
             self._switch()
         self._take()
+
+    def _answered(self, answer: Reply) -> None:
+        self._aside = False
+        self.say(answer)
 
     def _failed(self, failure: Failure) -> None:
         log.failure("{peer}: internal error", failure, peer=self.peer)

@@ -172,9 +172,9 @@ async def send(context: Context, pieces: AsyncIterator[bytes], what: str) -> Rep
 async def abor(context: Context, argument: bytes) -> Reply:
     """ABOR: the transfer is answered first (RFC 959 section 4.1.3)."""
     transfer = context.transfer
-    if transfer is None:
-        context.data.close()
-        return reply(225, "No transfer was running.")
-    transfer.abort()
+    if transfer is not None:
+        transfer.abort()
+    else:
+        context.data.close()  # a listing that is still being asked for fails without it
     await context.control.idle()
-    return reply(226, "Abort done.")
+    return reply(225, "No transfer was running.") if transfer is None else reply(226, "Abort done.")

@@ -156,6 +156,12 @@ class CommandTests(ControlCase):
             self.assertEqual(client.codes(line, "Host: x", "", f"USER {USER}"), [])
             self.assertTrue(client.tcp.disconnecting)
 
+    def test_long_http(self) -> None:
+        """Nor who begins with a line so long that nobody can tell: what follows may be the text of a form."""
+        client = self.connect()
+        self.assertEqual(client.codes(f"GET /{'x' * LINE_LIMIT} HTTP/1.1", f"USER {USER}"), [])
+        self.assertTrue(client.tcp.disconnecting)
+
     def test_phases(self) -> None:
         """Every phase knows what becomes of it when the client goes, or we hang up."""
         self.assertEqual(set(TRANSITIONS), set(Phase))
@@ -194,6 +200,37 @@ class TransferTests(ControlCase):
         self.assertEqual(client.codes("SYST"), [421])
         self.move.end(226)
         self.assertEqual(client.hear(), [])
+
+    def test_not_read(self) -> None:
+        """A client that takes no replies is not answered either, and one that goes on sending is hung up on."""
+        client = self.log_in()
+        client.type("MOVE")
+        client.control.pauseProducing()
+        self.assertEqual(client.codes("NOOP", "NOOP"), [])
+        client.control.resumeProducing()
+        self.assertEqual([code for code, _ in client.hear()], [200, 200])
+        client.control.pauseProducing()
+        client.send(b"NOOP\r\n" * (AHEAD_BYTES // 6 + 1))
+        self.assertEqual([code for code, _ in client.hear()], [421])
+        self.assertTrue(client.tcp.disconnecting)
+
+    def test_work_waits(self) -> None:
+        """STAT of a path asks the store, and so is done in its turn: any number at once would be without bounds."""
+        client = self.log_in()
+        client.type("MOVE", "STAT /box/a", "STAT")
+        self.assertEqual([lines[0] for _, lines in client.hear()], ["SwFTP status:"])
+        self.move.end(226)
+        self.assertEqual([code for code, _ in client.hear()], [226, 213])
+
+    def test_behind_abor(self) -> None:
+        """ABOR is answered behind the transfer, and what comes behind ABOR behind that."""
+        client = self.log_in()
+        client.type("MOVE", "ABOR", "ABOR", "NOOP", "SYST")
+        self.assertEqual(client.hear(), [])
+        self.move.end(426)
+        self.assertEqual([code for code, _ in client.hear()], [426, 225, 225, 200, 215])
+        client.type("MOVE", "ABOR", *["ABOR"] * (AHEAD_LIMIT + 1))
+        self.assertEqual([code for code, _ in client.hear()], [421])
 
     def test_one_after_the_other(self) -> None:
         """A second transfer begins when the first has ended."""

@@ -11,7 +11,7 @@ from swftp.auth.attempts import PASSWORD_LIMIT, USER_LIMIT
 from swftp.auth.certificates import ICertificate
 from swftp.auth.login import Login, SessionCounter
 from swftp.auth.refusals import LoginRefused, LoginUnavailable
-from swftp.ftp.context import Type
+from swftp.ftp.context import HASH, Type
 from swftp.paths import ROOT
 from tests.ftp.case import PASSWORD, PEER, USER, ControlCase
 
@@ -139,11 +139,12 @@ class LoginTests(ControlCase):
     def test_rein(self) -> None:
         """REIN ends the session, and what was said goes with it."""
         client = self.log_in()
-        client.type("CWD /box", "TYPE A", "EPSV ALL", "RNFR /box/a", "REST 5")
+        client.type("CWD /box", "TYPE A", "EPSV ALL", "OPTS HASH MD5", "OPTS MLST type", "RNFR /box/a", "REST 5")
         client.hear()
         self.assertEqual(client.codes("REIN", "PWD"), [220, 530])
         context = client.context
         self.assertEqual((context.cwd, context.type, context.all_extended), (ROOT, Type.IMAGE, False))
+        self.assertEqual((context.facts, context.hash_algorithm), (None, HASH))
         self.assertEqual((context.rename_from, context.restart), (None, 0))
         self.assertEqual((self.accounts[0].ended, len(self.counter)), (1, 0))
 

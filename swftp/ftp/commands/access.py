@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swftp.ftp.context import Context, Mode, Type
+from swftp.ftp.context import HASH, Context, Mode, Type
 from swftp.ftp.reply import Refused, Reply, reply
 from swftp.paths import ROOT
 
@@ -106,5 +106,5 @@ def _needs_tls(context: Context) -> None:
 def _fresh(context: Context) -> None:
     """What was said before is said of somebody else."""
     context.cwd, context.type, context.mode, context.all_extended = ROOT, Type.IMAGE, Mode.STREAM, False
-    context.facts = None
+    context.facts, context.hash_algorithm = None, HASH
     context.data.close()
