@@ -125,6 +125,15 @@ class BudgetTests(TransferCase):
         self.clock.pump([1.0] * 3)
         self.assertIn("starve", large.log)
 
+    def test_nobody_is_given_up_while_something_leaves(self) -> None:
+        """However slow the store is: as long as it takes something, there will be room."""
+        large, waiting = Holder(self.budget), Holder(self.budget)
+        large.share.take(64 * MIB)
+        large.share.depart(1000)
+        waiting.share.wait()
+        self.clock.pump([1.0] * int(3 * STUCK))
+        self.assertNotIn("starve", large.log)
+
     def test_no_timer_when_idle(self) -> None:
         """Without transfers nothing ticks."""
         holder = Holder(self.budget)

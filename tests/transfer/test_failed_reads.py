@@ -84,3 +84,38 @@ class OutageTests(DownloadCase):
         self.assertIsNone(file.read(1000, MIB))
         self.store.flows[0].fail(errors.Unavailable("cut"))
         self.assertEqual(self.get(file, 1000, MIB), self.data[1000 : MIB + 1000])
+
+    def test_empty_answers(self) -> None:
+        """A store whose answers end well and bring nothing is given up, too."""
+        file = self.download()
+        self.assertIsNone(file.read(0, 1000))
+        for _ in range(5):
+            for flow in self.store.running:
+                flow.done.callback(None)
+            self.clock.advance(3)
+        self.assertRaises(errors.Unavailable, file.read, 0, 1000)
+        self.assertEqual(len(self.store.flows), 4)
+
+    def test_a_little_each_time(self) -> None:
+        """One that brings a little with each request, and then fails, is asked as often as it takes."""
+        file = self.download()
+        self.assertIsNone(file.read(0, 1 * MIB))
+        for _ in range(16):
+            self.store.step()
+            self.store.cut()
+            self.clock.advance(0.1)
+        self.assertEqual(file.read(0, 1 * MIB), self.data[: 1 * MIB])
+
+    def test_changed_after_a_byte(self) -> None:
+        """Once a byte was given out, another version is the end, even if somebody could look what stands there."""
+
+        async def look() -> object:
+            return self.store.entry
+
+        file = self.download(look=look)
+        self.get(file, 0, 1000)
+        self.store.cut()
+        self.store.version, self.store.data = "v2", self.data[::-1]
+        with self.assertRaises(errors.Changed):
+            self.get(file, 2 * MIB, 1000)
+        self.assertRaises(errors.Changed, file.read, 0, 1000)
