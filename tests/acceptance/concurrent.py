@@ -14,7 +14,8 @@ def main() -> None:
         (rig.OURS, rig.RCLONE), "conc", given.rounds, sessions=given.sessions, each=given.each, cipher=rig.FAST
     )
     ours, rclone = (rig.median(figures, name, "conc") for name in (rig.OURS, rig.RCLONE))
-    print(f"      {ours:.0f} MB/s; rclone {rclone:.0f}")
+    failed = sum(f.get("errors", 0) for f in figures if f["server"] == rig.RCLONE)
+    print(f"      {ours:.0f} MB/s; rclone {rclone:.0f}, with {failed} sessions refused or broken")
     bars.at_least("MB/s to rclone's", ours / rclone, 1.8)
     bars.at_most("errors", sum(f.get("errors", 0) for f in figures if f["server"] == rig.OURS), 0)
     house.close()

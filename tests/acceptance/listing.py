@@ -46,6 +46,7 @@ def main() -> None:
     figures = house.compare((rig.OURS, rig.SWIFT), "ls", given.rounds, ls_dir="/" + container)
     ours, swift = (rig.median(figures, name, "ls") for name in (rig.OURS, rig.SWIFT))
     print(f"      ls -l of 10,000: {ours:.2f} s; Swift {swift:.2f} s")
+    bars.at_least("entries of ls -l", min(f["entries"] for f in figures if f["test"] == "ls"), 10_000)
     bars.at_most("ls -l of 10,000 names to Swift's listing", ours / swift, 2.0)
     long_listing(house, given.count, bars)
     house.close()

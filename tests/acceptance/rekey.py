@@ -41,6 +41,7 @@ class Flipper:
 
     def __init__(self, port: int, offset: int, bit: int) -> None:
         self._target, self._offset, self._bit = port, offset, bit
+        self.flipped = False
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
@@ -58,6 +59,7 @@ class Flipper:
             while data := bytearray(source.recv(65536)):
                 if passed <= offset < passed + len(data):
                     data[offset - passed] ^= 1 << self._bit
+                    self.flipped = True
                 passed += len(data)
                 sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)
@@ -91,6 +93,7 @@ def main() -> None:
     pairs = [[f"-oCiphers={name}"] for name in AEAD]
     pairs += [[f"-oCiphers={name}", f"-oMACs={mac}"] for name in CTR for mac in MACS]
     pairs += [[f"-oKexAlgorithms={name}"] for name in EXCHANGES]
+    bars.at_least("combinations that the local ssh knows", len(pairs), 15)
     broken = [pair for pair in pairs if not rekeyed(house.gateway, str(source), data, *pair)]
     bars.at_most(f"failures of {len(pairs)} with new keys every 256 KiB {broken}", len(broken), 0)
 
@@ -98,12 +101,16 @@ def main() -> None:
     for pair in [[f"-oCiphers={name}"] for name in AEAD] + [
         ["-oCiphers=aes128-ctr", f"-oMACs={mac}"] for mac in MACS
     ]:
-        passed = 0
+        put = f"put {source} /{rig.CONTAINER}/flip\n"
+        bars.at_least("works without a flip", sftp(Flipper(house.gateway.port, -1, 0).port, put, *pair), 1)
+        passed = flipped = 0
         for _ in range(given.flips):
             house.store.put(rig.CONTAINER, "flip", b"old")
             flipper = Flipper(house.gateway.port, dice.randrange(HANDSHAKE, MIB), dice.randrange(8))
-            went = sftp(flipper.port, f"put {source} /{rig.CONTAINER}/flip\n", *pair)
+            went = sftp(flipper.port, put, *pair)
+            flipped += flipper.flipped
             passed += went or house.store.get(rig.CONTAINER, "flip") != b"old"
+        bars.at_least("bits flipped", flipped, given.flips)
         bars.at_most(f"flipped bits not noticed with {' '.join(pair)}", passed, 0)
     house.close()
     bars.finish()

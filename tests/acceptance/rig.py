@@ -151,8 +151,8 @@ def median(figures: Iterable[Figure], server: str, test: str, what: str = "value
     """The median of *what* over the rounds of *test* (by the beginning of its name) on *server*."""
     found = [f for f in figures if f["server"] == server and f["test"].startswith(test)]
     values = [f[what] for f in found if f.get("value") is not None]
-    if not values:
-        sys.exit(f"no figure of {test} on {server}: {[f.get('error') for f in found]}")
+    if not values or len(values) < len(found):  # a round that failed has no figure: the others would flatter
+        sys.exit(f"no figure of {test} on {server}: {[f['error'] for f in found if 'error' in f]}")
     return statistics.median(values)
 
 
@@ -171,7 +171,8 @@ class Bars:
         self._judge(what, value, limit, unit, "at least", right=value >= limit)
 
     def _judge(self, what: str, value: float, limit: float, unit: str, word: str, *, right: bool) -> None:
-        print(f"{'PASS' if right else 'FAIL'}  {what}: {value:.3g} {unit} ({word} {limit:g})".replace("  (", " ("))
+        told = f"{'PASS' if right else 'FAIL'}  {what}: {value:.3g} {unit} ({word} {limit:g})".replace("  (", " (")
+        print(f"{told}, load {os.getloadavg()[0]:.1f}", flush=True)
         if not right:
             self.failed.append(what)
 
