@@ -27,8 +27,8 @@ from swftp.ftp.identity import names
 
 RECORD = 16384
 """Bytes that one record holds at most (RFC 8446 section 5.1)."""
-SLICE = 128 << 10
-"""Bytes encrypted at once: more would not stay in the processor's cache."""
+SLICE = 256 << 10
+"""Bytes encrypted at once: more would not stay in the processor's cache, and less costs more calls of send."""
 
 
 REFUSED = "CALLBACK_FAILED"

@@ -19,12 +19,14 @@ from swftp.ftp.deflate import Deflater
 from swftp.ftp.pipe import Phase, Pipe, Terms
 from swftp.ftp.secure import Secured
 
-SLICE = 512 << 10
-"""Bytes read of a file at once."""
-SMALL = 128 << 10
-"""As much where they have to be worked on, which others have to wait for."""
+ASK = 64 << 10
+"""Bytes that are waited for where none are there."""
+LARGE, SMALL = 1 << 20, 128 << 10
+"""Bytes read at once at most; and where they have to be worked on, which others have to wait for."""
 GATHER = 32 << 10
 """Bytes of a listing sent at once, where they are there."""
+Piece = Callable[[int], int]
+"""`swftp.session.Reader.piece`: how many bytes there are in one."""
 Read = Callable[[int, int], bytes | memoryview | None]
 """`swftp.session.Reader.read`: ``b""`` is the end; None: not here yet, `Sending.pump` is to be called."""
 
@@ -40,6 +42,7 @@ class Sending(Pipe):
         offset: int = 0,
         first: bytes | memoryview = b"",
         *,
+        piece: Piece = lambda offset: 0,
         text: bool = False,
         deflated: bool = False,
     ) -> None:
@@ -52,10 +55,11 @@ class Sending(Pipe):
         self._read = read
         self._offset = offset + len(first)
         self._first = first
+        self._piece = piece
         self._text = ToNetwork() if text else None
         self._deflater = Deflater() if deflated else None
         self._plain = self._text is None and self._deflater is None
-        self._slice = SLICE if self._plain else SMALL
+        self._most = LARGE if self._plain else SMALL
         self._sent = 0  # bytes written to the connection
         self._paused = self._pumping = False
 
@@ -85,7 +89,7 @@ class Sending(Pipe):
                 first, self._first = self._first, b""
                 self._take(first)
             while self.phase is Phase.MOVING and not self._paused:
-                data = self._read(self._offset, self._slice)
+                data = self._read(self._offset, min(self._piece(self._offset) or ASK, self._most))
                 if data is None:
                     break
                 if not len(data):

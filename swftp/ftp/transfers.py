@@ -120,7 +120,9 @@ async def retr(context: Context, argument: bytes) -> Reply:
             offset, text, deflated = _restart(context), context.type is Type.ASCII, context.mode is Mode.DEFLATE
             first = await _first(transfer, reader, bell, offset)
             _check_offset(offset, reader.entry.size)
-            pipe = Sending(transfer.terms(), reader.read, offset, first, text=text, deflated=deflated)
+            pipe = Sending(
+                transfer.terms(), reader.read, offset, first, piece=reader.piece, text=text, deflated=deflated
+            )
             bell.rings = pipe.pump
             # clients show how far they are by the number in brackets
             await transfer.move(pipe, "" if text else f"Sending the file ({reader.entry.size - offset} bytes).")

@@ -90,6 +90,7 @@ class Reader(_File):
     A file open for reading.
 
     :ivar read: see `Download.read`.
+    :ivar piece: see `Download.piece`.
     :ivar confirm: see `Download.confirm`.
     """
 
@@ -99,6 +100,7 @@ class Reader(_File):
         super().__init__(owner, shown)
         self.download = download
         self.read = download.read
+        self.piece = download.piece
         self.confirm = download.confirm
 
     @property

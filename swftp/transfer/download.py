@@ -123,6 +123,10 @@ class Download:
             return self._read_anew(self._look, offset, length)  # who remembers a size does not know the end
         return data
 
+    def piece(self, offset: int) -> int:
+        """Bytes at *offset* that `read` would give at once and without copying them; 0: it may have to be waited."""
+        return 0 if self._renewing or self._closed else self._ahead.piece(offset)
+
     def _read_anew(self, look: Callable[[], Awaitable[Entry]], offset: int, length: int) -> bytes | memoryview | None:
         self._renewing = True
         self._engine.background(self._renew(look))

@@ -117,6 +117,13 @@ class ReadAhead:
             data = self._wait(window, offset, end)
         return data
 
+    def piece(self, offset: int) -> int:
+        """Bytes at *offset* that are here and that `read` gives without copying them; 0: none are."""
+        for window in self._windows:
+            if window.start <= offset < window.end:
+                return min(window.piece(offset), LARGEST_READ)
+        return 0
+
     def _wait(self, window: Window, offset: int, end: int) -> bytes | memoryview | None:
         if window.error is not None:
             raise self._given_up(window)

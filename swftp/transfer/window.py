@@ -175,6 +175,15 @@ class Window:
             return memoryview(block)[position : position + end - offset]
         return self._gather(index, offset, end)
 
+    def piece(self, offset: int) -> int:
+        """Bytes at *offset*, which is not before `start`, that `read` gives without putting blocks together."""
+        if offset >= self.end:
+            return 0
+        if self._tail:
+            self._seal()
+        index = bisect_right(self._offsets, offset) - 1
+        return self._offsets[index] + len(self._blocks[index]) - offset
+
     def _gather(self, index: int, offset: int, end: int) -> bytes:
         parts = []
         first = index

@@ -135,6 +135,25 @@ class SequentialTests(DownloadCase):
         self.assertEqual(self.get(file, 0, 3000), self.data[:3000])
         self.assertEqual(self.get(file, 3000, 100), self.data[3000:3100])
 
+    def test_by_pieces(self) -> None:
+        """Who takes what is there, as it is, gets all of it at once, whatever the store pushes."""
+        for size in (700, 20 * KIB, 300 * KIB):
+            self.store = Trickle(self.data)
+            self.store.piece = size
+            file = self.download()
+            came = bytearray()
+            while len(came) < self.size:
+                if count := file.piece(len(came)):
+                    data = file.read(len(came), count)
+                    assert data is not None
+                    self.assertEqual(len(data), count)
+                    came += data
+                else:
+                    came += self.get(file, len(came), 64 * KIB)
+            self.assertEqual(came, self.data)
+            self.assertEqual((file.piece(self.size), file.read(self.size, 1)), (0, b""))
+            file.close()
+
     def test_read_larger_than_the_window(self) -> None:
         """A read is answered in full, even if the window is smaller."""
         file = self.download(read_ahead=64 * KIB)
