@@ -9,6 +9,7 @@ producer is paused as soon as anything has to wait.
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from fcntl import ioctl
 from functools import partial
 from struct import unpack
@@ -19,6 +20,9 @@ from twisted.internet.tcp import Connection
 
 SEND = 1 << 20
 """Bytes offered to the socket at once."""
+
+DRAIN, DRAINED = 64 << 10, 16
+"""Bytes thrown away at once, and how often: who sends more has not earned a close in order."""
 
 
 def tune(transport: Any, receive: int) -> None:
@@ -69,6 +73,18 @@ def write(transport: Any, data: bytes | bytearray) -> None:
         if transport.producer is not None and transport.streamingProducer and not transport.producerPaused:
             transport.producerPaused = True
             transport.producer.pauseProducing()  # type: ignore[attr-defined]
+
+
+def drain(transport: Any) -> None:
+    """
+    Throw away what has come and nobody read: behind it, a close would be a reset, which takes with it what the peer
+    has not got yet.  Nothing for what is no TCP connection.
+    """
+    if isinstance(transport, Connection) and transport.connected:
+        with suppress(OSError):  # nothing is left, or it is the reactor's to find the error
+            for _ in range(DRAINED):
+                if not transport.getHandle().recv(DRAIN, socket.MSG_DONTWAIT):
+                    break
 
 
 def hurry(transport: Any) -> None:

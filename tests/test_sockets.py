@@ -127,3 +127,33 @@ class ReadTests(SocketCase):
         self.assertEqual(self.tcp.bufferSize, 1234)
         sockets.read_at_once(StringTransport(), 1234)
         sockets.read_at_once(None, 1234)
+
+
+class DrainTests(SocketCase):
+    """`sockets.drain`."""
+
+    def test_thrown_away(self) -> None:
+        """What nobody read is gone, so that a close is no reset."""
+        self.far.sendall(b"x" * 100_000)
+        sockets.drain(self.tcp)
+        self.assertRaises(BlockingIOError, self.tcp.getHandle().recv, 1)
+
+    def test_nothing_there(self) -> None:
+        """It never waits, nor minds that the peer is gone or that there is no socket."""
+        sockets.drain(self.tcp)
+        self.far.close()
+        sockets.drain(self.tcp)
+        sockets.drain(StringTransport())
+
+    def test_limit(self) -> None:
+        """Nobody keeps us at it."""
+        reads = []
+
+        class Endless:
+            def recv(self, size: int, flags: int) -> bytes:
+                reads.append(size)
+                return b"x"
+
+        self.tcp.getHandle = Endless
+        sockets.drain(self.tcp)
+        self.assertEqual(len(reads), sockets.DRAINED)

@@ -122,6 +122,7 @@ class Sending(Pipe):
         if self._deflater is not None:
             self._send(self._deflater.end())
         self.transport.unregisterProducer()
+        sockets.drain(self._tcp)  # such as the close_notify of a client that has nothing to write
         self.transport.loseConnection()
 
     def received(self, data: bytes) -> None:

@@ -72,6 +72,26 @@ class StallTests(FtpCase):
         wire.close()
 
 
+class TalkativeTests(FtpCase):
+    """Bytes on a data connection that only sends."""
+
+    def test_slow_reader(self) -> None:
+        """Nobody asked for them; they must not turn our close into a reset, which takes the end of the file with it."""
+        self.store.put(self.container, "f", content(MIB))
+        talk = self.talk()
+        port = int(talk.ask("EPSV")[1].split("|")[3])
+        with socket.socket() as wire:
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+            wire.settimeout(20)
+            wire.connect(("127.0.0.1", port))
+            wire.sendall(b"what is this")
+            talk.send("RETR f")
+            self.assertIn(talk.reply()[0], BEGUN)
+            time.sleep(1)
+            self.assertEqual(receive(wire), content(MIB))
+        self.assertEqual(talk.reply()[0], 226)
+
+
 class StrangerTests(FtpCase):
     """Who else may use data connections: nobody."""
 
