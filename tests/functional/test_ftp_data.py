@@ -76,7 +76,7 @@ class TalkativeTests(FtpCase):
     """Bytes on a data connection that only sends."""
 
     def test_slow_reader(self) -> None:
-        """Nobody asked for them; they must not turn our close into a reset, which takes the end of the file with it."""
+        """Nobody asked for them; they must not turn our close into a reset, which takes the end of the file."""
         self.store.put(self.container, "f", content(MIB))
         talk = self.talk()
         port = int(talk.ask("EPSV")[1].split("|")[3])
