@@ -65,6 +65,22 @@ class Incoming(SynchronousTestCase):
             client.write(channel, bytes(8192))
         self.assertGreater(recorder.channel.localWindowLeft, 900_000)
 
+    def test_windows_are_given_back(self) -> None:
+        """However a channel ends, others have its share."""
+        server = Server()
+        for end in (
+            lambda client, channel: client.send(Msg.CHANNEL_CLOSE, U32.pack(channel)),
+            lambda client, _: client.vanish(),
+            lambda client, channel: client.send(Msg.CHANNEL_EOF, U32.pack(channel) + b"nonsense"),
+        ):
+            client = Client(server).login()
+            channel, _ = client.subsystem(Recorder())
+            self.assertEqual(server.factory.windows.open, 1)
+            end(client, channel)
+            if client.closed:
+                client.vanish()
+            self.assertEqual(server.factory.windows.open, 0)
+
     def test_begins_small(self) -> None:
         """Who uses his window gets a larger one with every message, up to what is configured."""
         client = logged_in(window=1 << 20)
