@@ -253,7 +253,7 @@ class DataChannel:
 
     def _connect(self) -> None:
         self._advance("connect")
-        bind = (self._host, 0)
+        bind = (plain(self._host), 0)
         timeout = self._settings.connect_timeout or 30.0
         self._connector = self._reactor.connectTCP(*self._target, _Caller(self), timeout=timeout, bindAddress=bind)
 

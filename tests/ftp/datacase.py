@@ -115,12 +115,14 @@ class FakeReactor(Clock):
     def __init__(self) -> None:
         super().__init__()
         self.called: list[tuple[str, int, Any]] = []
+        self.bound: list[object] = []
         self.names: dict[str, str] = {}
         self.asked: list[str] = []
 
     def connectTCP(self, host: str, port: int, factory: Any, timeout: float, bindAddress: object) -> Any:
         """As of `IReactorTCP`; the test says what becomes of it."""
         self.called.append((host, port, factory))
+        self.bound.append(bindAddress)
         return self
 
     def disconnect(self) -> None:

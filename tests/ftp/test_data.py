@@ -269,3 +269,11 @@ class SpellingTests(ChannelCase):
         self.listen(channel)
         self.assertIsNotNone(self.port.connect(PEER))
         self.assertEqual(FakeListener.made[-1].stopped, True)
+
+    def test_mapped_here(self) -> None:
+        """A client of IPv4 on a socket of IPv6 is connected to from our IPv4 address."""
+        channel = self.make_channel(peer="::ffff:192.0.2.1", host="::ffff:127.0.0.1", active=True)
+        channel.active(NOBODY, PEER, 5000)
+        channel.take().addErrback(lambda _: None)
+        self.assertEqual(self.reactor.bound, [(HOST, 0)])
+        channel.close()
