@@ -19,7 +19,7 @@ from swftp.transfer.brake import Brake
 from swftp.transfer.budget import LEAST_GRANT, LEAST_PART
 from swftp.transfer.commit import commit
 from swftp.transfer.engine import Engine
-from swftp.transfer.extents import Extents, Remote
+from swftp.transfer.extents import ITEM_COST, Extents, Remote
 from swftp.transfer.front import BLOCK, Front, owned
 from swftp.transfer.phase import CHANGEABLE, TRANSITIONS, Phase
 from swftp.transfer.rereading import Rereader
@@ -214,6 +214,7 @@ class Upload:
         if start <= self.front.end and end >= self.front.start:
             self.front.move(end)
         self._barren.clear()
+        self.brake.cap += ITEM_COST  # it stays in the table: a file of many segments has no less room for what comes
         stager.send(self.path, segment, cost, running)
         return cost
 

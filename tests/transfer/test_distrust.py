@@ -140,3 +140,17 @@ class BaseTests(TransferCase):
         self.assertEqual(upload.entry.mtime, self.clock.seconds())
         upload.lost()
         self.assertEqual(self.storage[str(FILE)], b"old")
+
+
+class ManySegmentsTests(TransferCase):
+    """A file of very many segments, as of tens of terabytes."""
+
+    segment_size = 4 * KIB
+
+    def test_goes_on(self) -> None:
+        """What it takes to remember its segments is not taken from what its client may send ahead."""
+        upload = self.upload()
+        for at in range(0, 8 * MIB, 16 * KIB):
+            self.write_through(upload, at, pattern(16 * KIB, at))
+        self.run_through(upload.close())
+        self.assertEqual(len(self.storage["/box/file"]), 8 * MIB)

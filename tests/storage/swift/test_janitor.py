@@ -42,6 +42,15 @@ class JanitorTests(LargeCase):
         await self.storage.sweep(self.box, age=-10.0)
         self.assertEqual(self.segments(), [])
 
+    async def test_long_name_without_list(self) -> None:
+        """Segments of which nothing tells what they belong to stay: it may be a file that is whole."""
+        long = self.at(*["x" * 100] * 10, "y" * 14)
+        await self.make(long, b"one", b"two")
+        (record,) = [name for name in self.segments() if name.endswith("/names")]
+        self.account.connection.delete_object(f"{self.box}_segments", record)
+        self.assertEqual(await self.storage.sweep(self.box, age=-10.0), 0)
+        self.assertEqual(await self.content(long), b"onetwo")
+
     async def test_young(self) -> None:
         """An upload that goes on is left alone."""
         await self.left(self.at("new"), 3)
