@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from ipaddress import ip_network
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
@@ -279,23 +278,21 @@ def ftp_settings(config: Config) -> FtpSettings:
     """
     ``[ftp]``.
 
-    :raises ConfigError: a network is none, or TLS is required and there is no certificate.
+    :raises ConfigError: something of TLS is asked for, and what it needs is not there.
     """
     options = config.ftp
-    for network, _ in options.masquerade_networks:
-        try:
-            ip_network(network, strict=False)
-        except ValueError as error:
-            raise config.problem("ftp", "masquerade_networks", str(error)) from error
     needs = {
         "require_tls_login": options.require_tls_login,
         "require_tls_data": options.require_tls_data,
         "implicit_listen": bool(options.implicit_listen),
+        "private_key": bool(options.private_key),
         "client_ca": bool(options.client_ca),
     }
     for name, wanted in needs.items():
         if wanted and not options.certificate:
             raise config.problem("ftp", name, "needs certificate")
+    if options.client_certificate == "required" and not options.client_ca:
+        raise config.problem("ftp", "client_certificate", "needs client_ca")
     return chosen(options, FtpSettings, passive_ports=ports(options.passive_ports))
 
 

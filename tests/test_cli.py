@@ -66,6 +66,14 @@ class CommandTests(SynchronousTestCase):
             "[auth]\ncloud = nonsense\n": ":2: [auth] cloud: ",
             "[auth]\nauthorized_keys = /nonexistent\n": "[auth] ",
             "[throttle]\nexempt = everybody\n": ":2: [throttle] exempt: ",
+            "[ftp]\nimplicit_listen = tcp:990\n": ":2: [ftp] implicit_listen: needs certificate",
+            "[ftp]\nrequire_tls_login = yes\n": ":2: [ftp] require_tls_login: needs certificate",
+            "[ftp]\nrequire_tls_data = yes\n": ":2: [ftp] require_tls_data: needs certificate",
+            "[ftp]\nprivate_key = /x\n": ":2: [ftp] private_key: needs certificate",
+            "[ftp]\nclient_ca = /x\n": ":2: [ftp] client_ca: needs certificate",
+            "[ftp]\nclient_certificate = required\n": ":2: [ftp] client_certificate: needs client_ca",
+            "[ftp]\ncertificate = /nonexistent\n": ":2: [ftp] certificate: /nonexistent",
+            "[ftp]\nroot = /" + "x" * 300: ":2: [ftp] root: ",
         }
         for text, words in cases.items():
             status, _, err = self.run_command("check-config", self.write(text))

@@ -15,7 +15,7 @@ from swftp.config import COMMAND_LINE, Config, ConfigError, Given, load
 from swftp.config.document import shown
 from swftp.config.fields import headers, parse, settings_of
 from swftp.config.files import build, read_file
-from swftp.config.sections import MIB, OBSOLETE, SECTIONS
+from swftp.config.sections import MIB, OBSOLETE, SECTIONS, FtpConfig
 
 OLD_FILE = """\
 [sftp]
@@ -191,6 +191,13 @@ class ProblemTests(FileCase):
             "[storage]\nlayout = Plain": "'Plain' is not one of: slo, plain",
             "[transfer]\nsegment_size = 32 furlongs": "'32 furlongs' is not a size in bytes (as in 65536,",
             "[storage]\nextra_headers = nothing": "is not of the form name: value",
+            "[ftp]\npassive_ports = 9-1": "'9-1' is not of the form first-last, from 1 to 65535",
+            "[ftp]\nmasquerade_address = a host": "'a host' is neither an IPv4 address nor a host name",
+            "[ftp]\nmasquerade_address = ::1": "'::1' is neither an IPv4 address nor a host name",
+            "[ftp]\nmasquerade_address = 999.1.1.1": "'999.1.1.1'",
+            "[ftp]\nmasquerade_networks = lan: 10.0.0.1": "'lan' does not appear to be an IPv4 or IPv6 network",
+            "[ftp]\nmasquerade_networks = 10.0.0.0/8: ::1": "'::1' is neither an IPv4 address nor a host name",
+            "[ftp]\nclient_certificate = yes": "'yes' is not one of: optional, required",
         }
         for text, words in cases.items():
             (problem,) = self.problems(text)
@@ -267,6 +274,17 @@ class ValueTests(SynchronousTestCase):
     def test_plain_headers(self) -> None:
         """As in 2014; a colon in a value needs no quotes."""
         self.assertEqual(headers("K: v, K2:http://x:80 ,"), (("K", "v"), ("K2", "http://x:80")))
+
+    def test_public_addresses(self) -> None:
+        """What PASV says is an IPv4 address, or a name of one; of some networks it may be what we really have."""
+        options = settings_of(FtpConfig)
+        for text in ("", "192.0.2.1", "gw.example.org", "gw", "3com.example."):
+            self.assertEqual(parse(options["masquerade_address"], text), text)
+        text = "10.0.0.0/8: 10.0.0.1, 192.168.0.1/16: gw.example.org, 172.16.0.0/12:"
+        self.assertEqual(
+            parse(options["masquerade_networks"], text),
+            (("10.0.0.0/8", "10.0.0.1"), ("192.168.0.1/16", "gw.example.org"), ("172.16.0.0/12", "")),
+        )
 
     def test_bad_headers(self) -> None:
         """What is no header is refused: line ends above all."""

@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, field, fields
+from ipaddress import IPv4Address, ip_network
 from typing import Any
 
 BOOLEANS = {"1": True, "yes": True, "true": True, "on": True, "0": False, "no": False, "false": False, "off": False}
 SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
 NUMBER = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]{1,9})?")
+HOST = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?:\.(?!-)[A-Za-z0-9_-]{1,63})*\.?")
 SCALE = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -179,3 +181,30 @@ def port_range(text: str) -> str:
     """
     ports(text)
     return text
+
+
+def public(text: str) -> str:
+    """
+    *text*, if PASV can tell it to clients: an IPv4 address, or a host name that is one's.
+
+    :raises ValueError: it cannot.
+    """
+    if text.rpartition(".")[2].isdigit():
+        IPv4Address(text)
+        return text
+    if text and not HOST.fullmatch(text):
+        raise ValueError(f"{text!r} is neither an IPv4 address nor a host name")
+    return text
+
+
+def public_of(text: str) -> tuple[tuple[str, str], ...]:
+    """
+    As `pairs`, of networks and what `public` can read.
+
+    :raises ValueError: one of them is something else.
+    """
+    found = pairs(text)
+    for network, address in found:
+        ip_network(network, strict=False)
+        public(address)
+    return found

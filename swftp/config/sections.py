@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
-from swftp.config.fields import headers, pairs, port_range, setting
+from swftp.config.fields import headers, pairs, port_range, public, public_of, setting
 from swftp.config.files import ConfigError
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
@@ -82,11 +82,12 @@ class FtpConfig:
     masquerade_address: str = setting(
         "",
         "address or host name that PASV tells clients, looked up now and then; default: where they connected to",
+        read=public,
     )
     masquerade_networks: tuple[tuple[str, str], ...] = setting(
         (),
         'the same for clients of some networks, as "10.0.0.0/8: 10.0.0.1, 192.168.0.0/16: gw.example.org"',
-        read=pairs,
+        read=public_of,
     )
     check_peer: bool = setting(True, "take data connections from the client's own address only")
     active: bool = setting(False, "allow PORT and EPRT, to the client's own address and ports from 1024 only")
