@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 
 class Kind(Enum):
@@ -47,6 +48,16 @@ UNLIKELY = Entry(name="", kind=Kind.FILE)
 Pair = tuple[Entry | None, Entry | None]
 """What is known of two names."""
 UNKNOWN: Pair = (UNSEEN, UNSEEN)
+
+
+@dataclass(slots=True, eq=False)
+class Opened:
+    """One file that is read in several calls."""
+
+    entry: Entry
+    """What is read: all bytes are of its version."""
+    memo: Any = None
+    """What the driver wants to remember from one call to the next."""
 
 
 @dataclass(frozen=True, slots=True)

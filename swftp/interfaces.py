@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IConsumer
 from twisted.web.iweb import IBodyProducer
 from zope.interface import Attribute, Interface
 
-from swftp.entries import UNKNOWN, UNSEEN, Attributes, Entry, Page, Pair, Usage
+from swftp.entries import UNKNOWN, UNSEEN, Attributes, Entry, Opened, Page, Pair, Usage
 from swftp.paths import Path
 
 
@@ -60,7 +60,12 @@ class IStorage(Interface):
         """
 
     async def fetch(
-        path: Path, sink: IByteSink, offset: int = 0, length: int | None = None, version: str | None = None
+        path: Path,
+        sink: IByteSink,
+        offset: int = 0,
+        length: int | None = None,
+        version: str | None = None,
+        opened: Opened | None = None,
     ) -> Entry:
         """
         Push *length* bytes (None: all) from *offset* into *sink*; returns when the last one was written.
@@ -68,6 +73,7 @@ class IStorage(Interface):
         Honours pause, resume and stop of the producer it registers.  A body shorter than announced is an error.
 
         :param version: serve only this `Entry.version`.
+        :param opened: the same for all calls of one reader; saves the driver requests.
         :raises Changed: the object is no longer that version.
         :raises NotFound: there is no such object.
         :raises IsDirectory: it is a directory.

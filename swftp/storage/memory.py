@@ -16,7 +16,7 @@ from twisted.internet.task import deferLater
 from zope.interface import implementer
 
 from swftp import errors
-from swftp.entries import UNKNOWN, UNSEEN, Attributes, Entry, Kind, Page, Pair, Usage
+from swftp.entries import UNKNOWN, UNSEEN, Attributes, Entry, Kind, Opened, Page, Pair, Usage
 from swftp.interfaces import IByteSink, IByteSource, IComposes, ILinks, IPart, IQuota, IStorage
 from swftp.paths import ROOT, Path, is_plain, resolve
 from swftp.storage.memory_bytes import HOPS, Hook, MemoryObject, MemoryPart, collect, push
@@ -40,10 +40,7 @@ class MemoryStorage:
         part_limit: int = 5 * 1024**3,
         quota_bytes: int | None = None,
     ) -> None:
-        """
-        :param latency: seconds each operation takes; it takes effect at their end.
-        :param page_size: entries of a page.
-        """
+        """:param latency: seconds each operation takes; it takes effect at their end."""
         self.clock = clock
         self.latency = latency
         self.page_size = page_size
@@ -87,18 +84,16 @@ class MemoryStorage:
         return self._containers.get(path.container, {}).get(path.object) if path.object else None
 
     def _objects(self, path: Path) -> dict[str, MemoryObject]:
-        try:
-            return self._containers[path.container]
-        except KeyError:
-            raise errors.NotFound() from None
+        if path.container not in self._containers:
+            raise errors.NotFound()
+        return self._containers[path.container]
 
     def _below(self, path: Path) -> Iterator[tuple[Path, MemoryObject]]:
         """All objects under the directory *path*."""
         container = self._containers.get(path.container, {})
         prefix = f"{path.object}/" if path.object else ""
-        for key in list(container):
-            if key.startswith(prefix):
-                yield Path((path.container, *key.split("/"))), container[key]
+        for key in [key for key in container if key.startswith(prefix)]:
+            yield Path((path.container, *key.split("/"))), container[key]
 
     def _directory(self, path: Path, vanished: bool = True) -> Entry | None:
         if path.is_root:
@@ -202,7 +197,13 @@ class MemoryStorage:
         return Page(entries, page[-1] if len(order) > len(page) else None)
 
     async def fetch(
-        self, path: Path, sink: IByteSink, offset: int = 0, length: int | None = None, version: str | None = None
+        self,
+        path: Path,
+        sink: IByteSink,
+        offset: int = 0,
+        length: int | None = None,
+        version: str | None = None,
+        opened: Opened | None = None,
     ) -> Entry:
         """See `IStorage.fetch`."""
         await self._turn("fetch", path)
@@ -395,5 +396,5 @@ class MemoryStorage:
     async def usage(self, path: Path) -> Usage:
         """See `IQuota.usage`."""
         await self._turn("usage", path)
-        objects = [o for container in self._containers.values() for o in container.values()]
-        return Usage(sum(len(o.data) for o in objects), self.quota_bytes, len(objects), None)
+        sizes = [len(found.data) for container in self._containers.values() for found in container.values()]
+        return Usage(sum(sizes), self.quota_bytes, len(sizes), None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from swftp import errors
-from swftp.entries import Entry, Kind
+from swftp.entries import Entry, Kind, Opened
 from swftp.interfaces import IByteSink
 from swftp.paths import Path
 from swftp.transfer.engine import Engine
@@ -55,6 +55,7 @@ class Download:
 
     def _reader(self, entry: Entry) -> ReadAhead:
         self._version = entry.version
+        self._opened = Opened(entry)
         return ReadAhead(
             self._fetch,
             entry.size,
@@ -71,7 +72,7 @@ class Download:
 
     async def _fetch(self, sink: IByteSink, offset: int, length: int) -> object:
         try:
-            return await self._engine.storage.fetch(self.path, sink, offset, length, self._version)
+            return await self._engine.storage.fetch(self.path, sink, offset, length, self._version, self._opened)
         except errors.InvalidRequest as error:  # shorter than it was
             raise errors.Changed() from error
 

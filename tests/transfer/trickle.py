@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from swftp import errors
-from swftp.entries import Entry, Kind
+from swftp.entries import Entry, Kind, Opened
 from swftp.interfaces import IByteSink
 from swftp.paths import Path
 
@@ -74,7 +74,13 @@ class Trickle:
         return Entry(name="file", kind=Kind.FILE, size=len(self.data), version=self.version)
 
     async def fetch(
-        self, path: Path, sink: IByteSink, offset: int = 0, length: int | None = None, version: str | None = None
+        self,
+        path: Path,
+        sink: IByteSink,
+        offset: int = 0,
+        length: int | None = None,
+        version: str | None = None,
+        opened: Opened | None = None,
     ) -> Entry:
         """See `IStorage.fetch`."""
         if version not in (None, self.version):

@@ -16,7 +16,7 @@ from twisted.web.iweb import UNKNOWN_LENGTH
 from zope.interface import implementer
 
 from swftp import errors
-from swftp.entries import UNKNOWN, UNLIKELY, UNSEEN, Attributes, Entry, Kind, Page, Pair, Usage
+from swftp.entries import UNKNOWN, UNLIKELY, UNSEEN, Attributes, Entry, Kind, Opened, Page, Pair, Usage
 from swftp.interfaces import IByteSink, IByteSource, IQuota, IStorage
 from swftp.paths import Path
 from swftp.storage.swift import describe
@@ -27,6 +27,7 @@ from swftp.storage.swift.listing import Lister
 from swftp.storage.swift.manifests import Segment
 from swftp.storage.swift.objects import Names, Objects, in_parallel
 from swftp.storage.swift.options import Options
+from swftp.storage.swift.piecewise import Piecewise, cut, segments_of
 from swftp.storage.swift.renaming import Renaming
 from swftp.storage.swift.replacing import Replacing
 from swftp.storage.swift.segments import Segments, copy_patience
@@ -143,13 +144,23 @@ class SwiftStorage:
         return tuple(await in_parallel([looked(entry) for entry in entries]))
 
     async def fetch(
-        self, path: Path, sink: IByteSink, offset: int = 0, length: int | None = None, version: str | None = None
+        self,
+        path: Path,
+        sink: IByteSink,
+        offset: int = 0,
+        length: int | None = None,
+        version: str | None = None,
+        opened: Opened | None = None,
     ) -> Entry:
         """See `IStorage.fetch`: one request, as long as the store does not cut it."""
         if not path.object:
             raise errors.IsDirectory()
         try:
             names = names_of(path)
+            if opened is not None and length is not None:
+                segments = cut(await segments_of(self._segments, names, opened, length), offset, length)
+                if segments:
+                    return await Piecewise(self._objects, names, opened.entry, sink).run(segments)
             lost = partial(self._segments.lost_at, names)
             fetch = Fetch(self.client, names, sink, offset=offset, length=length, version=version, lost=lost)
             return await fetch.run()
@@ -328,8 +339,7 @@ class SwiftStorage:
         """
         See `IStorage.update`: a HEAD and a POST.
 
-        Containers and implied directories have nothing to set it on: nothing happens, since a client that
-        mirrors a tree takes an error for a failed upload.
+        Containers and implied directories keep nothing, and nothing happens: an error would fail a mirrored tree.
         """
         if not path.object or attributes == Attributes():
             return
@@ -349,10 +359,9 @@ class SwiftStorage:
 
     async def usage(self, path: Path) -> Usage:
         """See `IQuota.usage`."""
-        if path.container:
-            reply = await self.client.request(Request(method="HEAD", names=(path.container,)), 200, 204)
-            usage = describe.usage_of(reply.headers, "x-container")
+        for names, kind in (((path.container,), "x-container"), ((), "x-account"))[not path.container :]:
+            reply = await self.client.request(Request(method="HEAD", names=names), 200, 204)
+            usage = describe.usage_of(reply.headers, kind)
             if usage.quota_bytes is not None or usage.quota_files is not None:
-                return usage
-        reply = await self.client.request(Request(method="HEAD"), 200, 204)
-        return describe.usage_of(reply.headers, "x-account")
+                break
+        return usage

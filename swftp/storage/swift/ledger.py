@@ -41,13 +41,17 @@ class Ledger:
         self.suffix = suffix
         self._remembering = DeferredLock()
 
-    async def read(self, names: Names) -> tuple[list[Segment], list[Names]]:
-        """The segments of the manifest *names*, those of nested ones in their place; and the nested ones' names."""
+    async def read(self, names: Names, newest: bool = True) -> tuple[list[Segment], list[Names]]:
+        """
+        The segments of the manifest *names*, those of nested ones in their place; and the nested ones' names.
+
+        :param newest: ask all replicas; for who changes things.
+        """
         request = Request(
             method="GET",
             names=names,
             query={"multipart-manifest": "get"},
-            headers={"X-Newest": "true"},
+            headers={"X-Newest": "true"} if newest else {},
             limit=MANIFEST_LIMIT,
             needs="x-static-large-object",
         )
@@ -58,7 +62,7 @@ class Ledger:
         nested: list[Names] = []
         for segment, is_manifest in parse_manifest(reply.body):
             if is_manifest and not segment.span:
-                inner, further = await self.read(segment.names)
+                inner, further = await self.read(segment.names, newest)
                 segments += inner
                 nested += [segment.names, *further]
             else:
