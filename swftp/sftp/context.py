@@ -30,6 +30,9 @@ class Context:
     link_first: bool = False
     """Whether the client sends SYMLINK as the draft has it; see `swftp.sftp.names.symlink`."""
 
+    takes_large_replies: bool = False
+    """Whether the client is known to take packets as large as it may send."""
+
     def attrs(self, entry: Entry, at: Path) -> Attrs:
         """ATTRS of *entry*, which stands at *at*."""
         return attributes.of_entry(entry, at, self.recall)

@@ -17,6 +17,8 @@ from swftp.sftp.wire import Attrs, Reply, end_reply, handle_reply, name_entry, n
 
 BATCH_BYTES = 30_000
 """About the most bytes of entries in a reply: node's ssh2 refuses packets of 34,000 (mscdex/ssh2 #1048)."""
+LARGE_BATCH_BYTES = 128_000
+"""The same for OpenSSH, which takes 256 KiB: each reply costs it a round trip."""
 
 _DOTS = 2
 """The entries ``.`` and ``..``, which do not make a reply of their own."""
@@ -55,10 +57,11 @@ class DirectoryHandle(Handle):
 
     def batch(self, context: Context) -> list[bytes]:
         """Entries for one reply, packed."""
+        limit = LARGE_BATCH_BYTES if context.takes_large_replies else BATCH_BYTES
         now = context.session.wall()
         packed: list[bytes] = []
         size = 0
-        while self._left and size < BATCH_BYTES:
+        while self._left and size < limit:
             entry = self._left.pop()
             name = entry.name.encode("utf-8", "surrogatepass")
             attrs = of_child(entry, self.path, context.recall)

@@ -103,6 +103,7 @@ class SFTPServer:
     def connected(self, channel: ISessionChannel) -> None:
         """See `ISubsystem.connected`."""
         self._channel = channel
+        self._context.takes_large_replies = b"-OpenSSH_" in channel.client
         self._context.link_first = any(name in channel.client for name in LINK_FIRST)
 
     def received(self, pieces: Sequence[memoryview]) -> None:

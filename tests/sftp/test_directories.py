@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from swftp.errors import Unavailable
 from swftp.outcomes import Status
-from swftp.sftp.wire import Packet, string
+from swftp.sftp.wire import PACKET_LIMIT, Packet, string
 from tests.sftp.case import A, SFTPTestCase
-from tests.sftp.client import NO_ATTRS, Heard
+from tests.sftp.client import NO_ATTRS, FakeChannel, Heard
 
 
 class ListingTests(SFTPTestCase):
     """OPENDIR and READDIR."""
+
+    def connect_as(self, client: bytes) -> None:
+        """Another client, with this identification."""
+        channel = FakeChannel()
+        channel.client = client
+        self.client = self.connect(channel=channel)
 
     def opendir(self, path: bytes) -> bytes:
         """The packed handle."""
@@ -48,6 +54,7 @@ class ListingTests(SFTPTestCase):
 
     def test_many(self) -> None:
         """More than a page: each name once, batches of a size every client takes."""
+        self.connect_as(b"SSH-2.0-ssh2js1.15.0")
         self.storage.page_size = 150
         for i in range(420):
             self.storage[f"/many/{i:04}" + "ü" * 100] = b""
@@ -57,6 +64,18 @@ class ListingTests(SFTPTestCase):
         self.assertEqual(len(set(names)), 420)
         for heard in found:
             self.assertLess(len(heard.body), 32768)
+
+    def test_openssh(self) -> None:
+        """OpenSSH, which takes large packets, needs fewer of them; none is larger than it takes."""
+        for i in range(3000):
+            self.storage[f"/many/{i:04}" + "ü" * 100] = b""
+        self.connect_as(b"SSH-2.0-ssh2js1.15.0")
+        many = len(self.batches(b"/many"))
+        self.connect_as(b"SSH-2.0-OpenSSH_9.2p1")
+        found = self.batches(b"/many")
+        self.assertEqual(sum(len(heard.names) for heard in found), 3002)
+        self.assertLess(len(found), many / 3)
+        self.assertLess(max(len(heard.body) for heard in found), PACKET_LIMIT - 1000)
 
     def test_pipelined(self) -> None:
         """READDIRs sent without waiting are answered one after the other, no name twice (FileZilla)."""
