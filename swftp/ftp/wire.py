@@ -86,8 +86,8 @@ class Lines:
                 return Fault.TOO_LONG
             if size == 1:
                 line = line.removesuffix(b"\r")
-            forbidden = any(character in line for character in (b"\r", b"\n", b"\0"))
-            return Fault.FORBIDDEN if forbidden or _MARK in line else line
+            forbidden = any(character in line for character in (b"\r", b"\n", b"\0", b"\xff"))
+            return Fault.FORBIDDEN if forbidden else line
         if len(self._buffer) > self._limit + 1:  # the CR of its end may be there
             del self._buffer[:-1]
             self._searched = 0
@@ -112,9 +112,13 @@ class Lines:
         return at, len(self._end)
 
     def _hear(self, byte: int) -> None:
-        """A byte where Telnet commands may be: all of them are left out, as none changes anything here."""
+        """
+        A byte where Telnet commands may be: all of them are left out, as none changes anything here.
+
+        No client sends one within a line: there it is of a name in Latin-1, and the line, not its end, is a fault.
+        """
         match self._telnet:
-            case Telnet.TEXT if byte == IAC:
+            case Telnet.TEXT if byte == IAC and self._fresh:
                 self._telnet = Telnet.IAC
             case Telnet.TEXT:
                 self._put(byte)
@@ -129,9 +133,6 @@ class Lines:
 
     def _behind_iac(self, byte: int) -> None:
         self._telnet = Telnet.TEXT
-        if not self._fresh:
-            # no client sends a Telnet command within a line; a name in Latin-1 must not become another one
-            self._buffer += _MARK
         if byte == SB:
             self._telnet = Telnet.SUB
         elif byte in OPTIONS:
@@ -142,7 +143,3 @@ class Lines:
     def _put(self, byte: int) -> None:
         self._buffer.append(byte)
         self._fresh = byte == 10
-
-
-_MARK = b"\xff"
-"""Stands in a line for a Telnet command: no UTF-8 holds it."""

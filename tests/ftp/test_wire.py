@@ -107,7 +107,15 @@ class TelnetTests(SynchronousTestCase):
 
     def test_in_a_name(self) -> None:
         """A Latin-1 name with y-diaeresis does not become another name."""
-        for name in (b"\xffabc", b"a\xff\xf9bc", b"a\xff\xffbc", b"abc\xff"):
+        for name in (
+            b"\xffabc",
+            b"a\xff\xf9bc",
+            b"a\xff\xffbc",
+            b"abc\xff",
+            b"abc\xff\xfe",
+            b"\xff\xfa",
+            b"\xff\xfb\xff",
+        ):
             found = fed(b"NOOP\r\n", b"DELE " + name + b"\r\n")
             self.assertEqual(found, [b"NOOP", Fault.FORBIDDEN], name)
 
