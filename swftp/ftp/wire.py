@@ -59,9 +59,10 @@ class Lines:
         return len(self._buffer) + (self._telnet is not Telnet.TEXT)
 
     def clear(self) -> None:
-        """Forget what is not taken."""
+        """Forget what is not taken, and how lines end."""
         self._buffer.clear()
-        self._searched, self._skipping, self._telnet, self._fresh = 0, False, Telnet.TEXT, True
+        self._end, self._searched, self._skipping = b"", 0, False
+        self._telnet, self._fresh = Telnet.TEXT, True
 
     def feed(self, data: bytes) -> None:
         """The client sent *data*."""

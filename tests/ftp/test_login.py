@@ -264,10 +264,11 @@ class AuthTests(TlsCase):
         self.assertFalse(client.context.protected)
 
     def test_ssl(self) -> None:
-        """AUTH SSL means protected data connections, too, as its clients take for granted."""
-        client = self.connect()
-        client.type("AUTH SSL")
-        self.assertTrue(client.context.protected)
+        """AUTH SSL and TLS-P mean protected data connections, too (RFC 4217 section 17)."""
+        for mechanism, protected in (("SSL", True), ("tls-p", True), ("TLS", False), ("TLS-C", False)):
+            client = self.connect()
+            self.assertEqual(client.codes(f"AUTH {mechanism}"), [234], mechanism)
+            self.assertIs(client.context.protected, protected, mechanism)
 
     def test_clear_again(self) -> None:
         """There is no way back."""

@@ -126,6 +126,15 @@ class TelnetTests(SynchronousTestCase):
         self.assertEqual(taken(lines), [b"NOOP"])
         self.assertTrue(lines.pending)
 
+    def test_fresh(self) -> None:
+        """Behind AUTH the client shows anew how its lines end: whoever wrote in the clear may have been another."""
+        lines = Lines()
+        lines.feed(b"AUTH TLS\n")
+        self.assertEqual(taken(lines), [b"AUTH TLS"])
+        lines.clear()
+        lines.feed(b"NOOP\r\nDELE a\nDELE b\r\n")
+        self.assertEqual(taken(lines), [b"NOOP", Fault.FORBIDDEN])
+
     @settings(max_examples=500, deadline=None)
     @given(st.lists(st.binary(max_size=40) | st.sampled_from([b"\r\n", b"\n", b"\r", b"\xff", b"\0", b"A" * 70])))
     def test_any_bytes(self, pieces: list[bytes]) -> None:

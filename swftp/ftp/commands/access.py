@@ -6,8 +6,12 @@ from swftp.ftp.context import HASH, Context, Mode, Type
 from swftp.ftp.reply import Refused, Reply, reply
 from swftp.paths import ROOT
 
-TLS = (b"TLS", b"TLS-C", b"SSL")
-"""Mechanisms of AUTH that are TLS by another name (RFC 4217 section 17; SSL of clients before it)."""
+TLS = {b"TLS": False, b"TLS-C": False, b"TLS-P": True, b"SSL": True}
+"""
+Mechanisms of AUTH that are TLS (RFC 4217 section 17) -> whether they mean PROT P, too.
+
+Clients that say SSL are older than PBSZ and PROT.
+"""
 
 
 async def user(context: Context, argument: bytes) -> Reply:
@@ -54,7 +58,7 @@ async def auth(context: Context, argument: bytes) -> Reply:
     if not context.control.can_tls:
         raise Refused(502, "TLS is not configured here.")
     _fresh(context)
-    context.protected = mechanism == b"SSL"  # such clients send neither PBSZ nor PROT, and mean P
+    context.protected = TLS[mechanism]
     return reply(234, "TLS, please.")
 
 
