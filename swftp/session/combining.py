@@ -43,10 +43,9 @@ async def combine(storage: IStorage, target: Path, sources: Sequence[Path], now:
             raise errors.Changed()
         mode = base.mode if base is not None else None
         return await composes.publish(target, parts, Attributes(mtime=now, mode=mode), base is None)
-    except errors.StateUnknown:
-        raise  # *target* may be made of them
-    except errors.StorageError:
-        await composes.discard(parts)
+    except errors.StorageError as error:
+        if errors.published_nothing(error):  # else *target* may be made of them
+            await composes.discard(parts)
         raise
 
 
