@@ -24,6 +24,8 @@ V = TypeVar("V")
 
 LIFETIME = 3.0
 """Seconds an entry is good for."""
+LAG = 300.0
+"""Seconds for which a listing may show what was there before a change."""
 WORN = 30.0
 """Seconds after which a page that is no longer good is not worth renewing."""
 DIRECTORY_LIFETIME = 60.0
@@ -52,6 +54,8 @@ class Known:
         self._made: dict[Path, _Sight] = {}
         """Directories that were made here, and have what their makers put there."""
         self._pages = Pages(CAPACITY)
+        self._said: OrderedDict[Path, _Sight] = OrderedDict()
+        """What the store said of paths that have changed lately: a listing that says the same is not late."""
         self._timer: IDelayedCall | None = None
 
     def joined(self, user: object) -> Self:
@@ -85,7 +89,19 @@ class Known:
         seen, found = self._entries.get(path), self._pages.find(path)
         if found is None or (seen is not None and seen.until > found[0].until):
             return seen
-        return _Sight(found[1], found[0].until, found[0].serial)
+        page, entry = found
+        return _Sight(entry, page.until, page.serial) if self._is_sure(path, entry, page.until - LIFETIME) else seen
+
+    def _is_sure(self, path: Path, entry: Entry, listed: float) -> bool:
+        """Whether *entry*, of a listing that came at *listed*, says what the store itself would say of *path*."""
+        if entry.kind is Kind.FILE and entry.version is None:
+            return False
+        if not self._changes.after(listed - LAG, path):
+            return True
+        said = self._said.get(path)
+        if said is None or said.entry is None or self._changes.since(said.serial, path):
+            return False
+        return _same(said.entry, entry)
 
     def is_directory(self, path: Path) -> bool:
         """Whether a directory was at *path* not long ago."""
@@ -111,6 +127,8 @@ class Known:
         now = self._clock.seconds()
         self._pages.discard(path)
         _put(self._entries, path, _Sight(entry, now + LIFETIME, mark))
+        if self._changes.after(now - LAG, path):
+            _put(self._said, path, _Sight(entry, now + LAG, mark))
         if entry is not None and entry.kind is Kind.DIRECTORY:
             _put(self._directories, path, now + DIRECTORY_LIFETIME)
         else:
@@ -158,24 +176,28 @@ class Known:
     def _set_timer(self) -> None:
         if self._timer is None:
             self._timer = self._clock.callLater(LIFETIME, self._expire)
+        elif self._timer.getTime() > self._clock.seconds() + LIFETIME:
+            self._timer.reset(LIFETIME)
 
     def changed(self, path: Path) -> None:
         """What stands at *path*, and below it, may have changed, for every session."""
-        self._changes.add(path)
+        self._changes.add(path, self._clock.seconds())
         self.forget(path)
 
     def forget(self, path: Path) -> None:
         """What is known of *path*, and of what is below it, is in doubt."""
         self._entries.pop(path, None)
+        self._said.pop(path, None)
         self._pages.forget(path)
         if path in self._directories:
-            for known in (self._entries, self._directories, self._made):
+            for known in (self._entries, self._said, self._directories, self._made):
                 for other in [other for other in known if path.covers(other)]:
                     del known[other]
 
     def clear(self) -> None:
         """Forget everything."""
         self._entries.clear()
+        self._said.clear()
         self._directories.clear()
         self._made.clear()
         self._pages.clear()
@@ -185,13 +207,25 @@ class Known:
 
     def _expire(self) -> None:
         now = self._clock.seconds()
-        for path in [path for path, seen in self._entries.items() if seen.until <= now]:
-            del self._entries[path]
+        for sights in (self._entries, self._said):
+            for path in [path for path, seen in sights.items() if seen.until <= now]:
+                del sights[path]
         self._pages.expire(now - WORN)
         self._made = {path: made for path, made in self._made.items() if made.until > now}
         self._timer = None
         if self._entries or self._pages or self._made:
             self._set_timer()
+        elif self._said:
+            latest = self._said[next(reversed(self._said))]
+            self._timer = self._clock.callLater(latest.until - now, self._expire)
+
+
+def _same(said: Entry, listed: Entry) -> bool:
+    """Whether *listed* is what was said; of a directory, that it is one."""
+    if said.kind is not listed.kind or said.kind is Kind.DIRECTORY:
+        return said.kind is listed.kind
+    details = ("size", "mtime", "mode", "version", "target")
+    return all(getattr(said, name) == getattr(listed, name) for name in details)
 
 
 def _put(known: OrderedDict[Path, V], path: Path, value: V) -> None:

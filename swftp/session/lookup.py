@@ -172,7 +172,9 @@ class Lookup:
     def replaced(self, inside: Path) -> Entry | None:
         """What a file that is stored at *inside* replaces, as far as it is known: see `IStorage.store`."""
         known = self.known.get(inside, follow=False)
-        return UNLIKELY if known is UNSEEN and self.known.unlikely(inside) else known
+        if known is None or (known is UNSEEN and self.known.unlikely(inside)):
+            return UNLIKELY  # nothing was there: the store finds out whether that is so still
+        return known
 
     def pair(self, old: Path, new: Path) -> Pair:
         """What is known of two names: see `IStorage.rename`."""
@@ -196,7 +198,7 @@ class Lookup:
         :raises NotFound: nothing is at *parent*.
         :raises NotDirectory: it is a file.
         """
-        if not self.known.is_directory(parent) and (await self.stat(parent)).kind is not Kind.DIRECTORY:
+        if not self.known.is_directory(parent) and (await self.stat(parent, fresh=True)).kind is not Kind.DIRECTORY:
             raise errors.NotDirectory()
 
     async def exists(self, inside: Path) -> bool:

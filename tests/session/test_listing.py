@@ -12,7 +12,7 @@ from swftp import errors
 from swftp.entries import Attributes, Entry
 from swftp.paths import Path, resolve
 from swftp.session import Known, Listing, Session
-from swftp.session.known import CAPACITY
+from swftp.session.known import CAPACITY, LAG
 from tests.session.case import NEW, SessionCase, nothing
 
 BOX = resolve("/box")
@@ -92,6 +92,102 @@ class AheadTests(SessionCase):
         self.assertEqual(self.asked(), 2)
 
 
+class LateTests(SessionCase):
+    """Listings of a store that shows changes late, as Swift's may be."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.box = dict(self.storage._containers["box"])
+
+    def listed(self) -> None:
+        """The session lists the directory, and is shown what was there in the beginning."""
+        now, self.storage._containers["box"] = self.storage._containers["box"], self.box
+        self.do(self.session.listing(BOX))
+        self.storage._containers["box"] = now
+        self.requests.clear()
+
+    def stored(self) -> Path:
+        """A file that was just replaced."""
+        path = BOX.child("other")
+        self.put(path, b"longer than before")
+        return path
+
+    def test_own_file(self) -> None:
+        """Who has stored a file is told what he stored, whatever a late listing shows."""
+        path = self.stored()
+        self.clock.advance(1)
+        self.listed()
+        self.assertEqual(self.do(self.session.stat(path)).size, 18)
+        self.assertEqual(self.requests, [])
+        self.clock.advance(100)
+        self.listed()
+        self.assertEqual(self.do(self.session.stat(path)).size, 18)
+
+    def test_of_another_session(self) -> None:
+        """And so is another client of this process."""
+        path = self.stored()
+        self.session = self.make_session()
+        self.listed()
+        self.assertEqual(self.do(self.session.stat(path)).size, 18)
+
+    def test_changed_by_another_session(self) -> None:
+        """What the store said before that change does not count."""
+        path = self.stored()
+        second = self.make_session()
+        self.do(second.stat(path))
+        self.box = dict(self.storage._containers["box"])
+        self.put(path, b"1")
+        self.session = second
+        self.listed()
+        self.assertEqual(self.do(second.stat(path)).size, 1)
+
+    def test_given_back(self) -> None:
+        """That lasts for minutes, and then is forgotten by itself."""
+        self.stored()
+        self.clock.pump([1.0] * 10)
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.do(self.session.stat(BOX.child("other")))
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.assertLess(self.clock.getDelayedCalls()[0].getTime() - self.clock.seconds(), 4)
+        self.clock.pump([LAG] * 2)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_removed(self) -> None:
+        """What was removed is gone."""
+        path = BOX.child("other")
+        self.do(self.session.remove(path))
+        self.listed()
+        self.refused(errors.NotFound, self.session.stat(path))
+
+    def test_below(self) -> None:
+        """What came by a rename of its directory counts as changed."""
+        self.storage["/box/d/x"] = b"12345678"
+        self.storage["/box/e/x"] = b"1"
+        old = dict(self.storage._containers["box"])
+        self.do(self.storage.remove(resolve("/box/e/x")))
+        self.do(self.session.rename(BOX.child("d"), BOX.child("e")))
+        self.box = old
+        now, self.storage._containers["box"] = self.storage._containers["box"], old
+        self.do(self.session.listing(BOX.child("e")))
+        self.storage._containers["box"] = now
+        self.assertEqual(self.do(self.session.stat(resolve("/box/e/x"))).size, 8)
+
+    def test_up_to_date(self) -> None:
+        """Where it shows what was stored, it is believed; and so it is after minutes, whatever it shows."""
+        path = self.stored()
+        self.clock.advance(100)
+        self.box = self.storage._containers["box"]
+        self.listed()
+        self.do(self.session.stat(path))
+        self.assertEqual(self.requests, [])
+        self.clock.advance(LAG + 1)
+        self.storage["/box/other"] = b"theirs"
+        self.do(self.session.listing(BOX))
+        self.requests.clear()
+        self.assertEqual(self.do(self.session.stat(path)).size, 6)
+        self.assertEqual(self.requests, [])
+
+
 class RememberedTests(SessionCase):
     """STAT after a listing."""
 
@@ -127,7 +223,7 @@ class RememberedTests(SessionCase):
 
     def test_links(self) -> None:
         """What a link leads to is not what the listing says of it."""
-        self.do(self.session.make_link(BOX.child("link"), BOX.child("other")))
+        self.do(self.storage.make_link(BOX.child("link"), BOX.child("other")))
         self.read()
         self.assertEqual(self.stat("link", follow=False).target, "/box/other")
         self.assertEqual(self.requests, [])
@@ -156,6 +252,14 @@ class RememberedTests(SessionCase):
         self.refused(
             errors.NotDirectory, self.session.open_writer(BOX.child("d").child("y"), NEW, Attributes(), nothing)
         )
+
+    def test_file_that_became_a_directory(self) -> None:
+        """Nobody is refused because of what a listing said of a name a moment ago."""
+        self.storage["/box/d"] = b"file"
+        self.read()
+        self.do(self.storage.remove(BOX.child("d")))
+        self.do(self.storage.make_directory(BOX.child("d")))
+        self.do(self.session.open_writer(BOX.child("d").child("y"), NEW, Attributes(), nothing)).lost()
 
     def work_through(self, what: Callable[[Path], Coroutine[Any, Any, object]]) -> dict[str, int]:
         """Do *what* with each of many files, two a second; the requests made, by verb."""

@@ -75,6 +75,19 @@ class ThriftTests(ScriptedCase):
         self.swift.expect("GET /c?format=json&limit=1&prefix=f/", body=b"[]")
         self.fails(errors.NotFound, self.session.remove(FILE))
 
+    def test_remove_what_became_a_directory(self) -> None:
+        """A late listing does not make a file of a directory that was just made in its place: it stays."""
+        self.swift.expect("HEAD /c/f?symlink=get", headers=HEAD, length=4)
+        self.swift.expect("DELETE /c/f", 204)
+        self.done(self.session.remove(FILE))
+        self.swift.expect("GET /c?format=json&limit=1&prefix=f/", body=b"[]")
+        self.swift.expect("PUT /c/f", 201, headers={"Etag": md5(b"")})
+        self.done(self.session.make_directory(FILE))
+        self.turn(1.0)
+        self.listed(row("f"))
+        self.swift.expect("HEAD /c/f?symlink=get", headers={"Content-Type": "application/directory"}, length=0)
+        self.fails(errors.IsDirectory, self.session.remove(FILE))
+
     def test_new_file(self) -> None:
         """A new small file in a directory that was listed is one look and one PUT."""
         self.listed(row("g"))
@@ -90,6 +103,35 @@ class ThriftTests(ScriptedCase):
         self.swift.expect("HEAD /c/007?symlink=get", headers={**HEAD, "X-Object-Manifest": "c_parts/x"}, length=4)
         reader = self.done(self.session.open_reader(resolve("/c/007"), lambda: None))
         self.assertEqual(reader.entry.size, 4)
+
+    def test_size_of_an_empty_file(self) -> None:
+        """Nor is anybody told that it is empty."""
+        self.listed(*[row(f"{i:03d}", bytes=0, hash=md5(b"")) for i in range(DLO_LOOKUPS + 1)])
+        self.swift.expect("HEAD /c/007?symlink=get", headers={**HEAD, "X-Object-Manifest": "c_parts/x"}, length=4)
+        self.assertEqual(self.done(self.session.stat(resolve("/c/007"))).size, 4)
+
+    def seen_missing(self) -> Writer:
+        """A file where nothing was a moment ago."""
+        self.listed(row("g"))
+        self.swift.expect("HEAD /c/f?symlink=get", 404)
+        writer: Writer = self.done(self.session.open_writer(FILE, NEW, Attributes(), lambda: None))
+        writer.write(0, [b"data"], 4)
+        return writer
+
+    def test_directory_where_nothing_was(self) -> None:
+        """What another gateway made since OPEN is seen by the store itself, at no cost: a directory stays one."""
+        writer = self.seen_missing()
+        self.swift.expect(THE_PUT, 412)
+        self.swift.expect("HEAD /c/f?symlink=get", headers={"Content-Type": "application/directory"}, length=0)
+        self.fails(errors.IsDirectory, writer.close())
+
+    def test_file_where_nothing_was(self) -> None:
+        """A file is replaced: the last CLOSE wins."""
+        writer = self.seen_missing()
+        self.swift.expect(THE_PUT, 412)
+        self.swift.expect("HEAD /c/f?symlink=get", headers=HEAD, length=4)
+        self.swift.expect(THE_PUT, 201, headers={"Etag": md5(b"data")})
+        self.done(writer.close())
 
 
 class NewDirectoryTests(ScriptedCase):
