@@ -178,8 +178,9 @@ class Lookup:
 
     def pair(self, old: Path, new: Path) -> Pair:
         """What is known of two names: see `IStorage.rename`."""
-        seen = self.known.get(old, follow=False)
-        return (UNSEEN if seen is None else seen), self.replaced(new)
+        seen, there = self.known.get(old, follow=False), self.known.get(new, follow=False)
+        likely = there is not UNSEEN or not self.known.unlikely(new)  # without an object it may be a directory
+        return (UNSEEN if seen is None else seen), (UNSEEN if likely else UNLIKELY)
 
     def renamed(self, inside: Path, entry: Entry) -> None:
         """*entry* was renamed to *inside*; its time is still its own if we gave it one."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from twisted.logger import Logger
 
 from swftp import errors
-from swftp.entries import UNLIKELY, UNSEEN, Entry, Kind, Pair
+from swftp.entries import UNLIKELY, Entry, Kind, Pair
 from swftp.paths import Path
 from swftp.storage.swift.objects import Objects
 from swftp.storage.swift.replacing import Old, Replacing
@@ -42,21 +42,19 @@ class Renaming:
 
     async def rename(self, source: Path, target: Path, exclusive: bool, known: Pair) -> Entry:
         """See `IStorage.rename`: two requests for a file, and one for each end that nobody knows."""
-        entry = (
-            known[0] if _plain(known[0]) and not exclusive else None
-        )  # a second try would find the first one's copy
-        try:
-            return await self._rename(source, target, exclusive, entry, known[1])
+        seen = known[0] if _plain(known[0]) and not exclusive else None
+        try:  # a second try would find the first one's copy, where that got no answer
+            return await self._rename(source, target, exclusive, seen, known[1])
         except (errors.Changed, errors.NotFound):
-            if entry is None:
+            if seen is None:
                 raise
         return await self._rename(source, target, exclusive, None, known[1])
 
     async def _rename(
-        self, source: Path, target: Path, exclusive: bool, entry: Entry | None, replaces: Entry | None
+        self, source: Path, target: Path, exclusive: bool, seen: Entry | None, replaces: Entry | None
     ) -> Entry:
-        if entry is None:
-            entry = await self._look(source, False, True)
+        """:param seen: the file *source*; if it is another by now nothing is changed, and `Changed` raised."""
+        entry = seen or await self._look(source, False, True)
         if source == target:
             return entry
         standing = await self._standing(target, replaces is not UNLIKELY or entry.kind is Kind.DIRECTORY)
@@ -65,7 +63,7 @@ class Renaming:
         if entry.kind is Kind.DIRECTORY:
             await self._directory(source, target, standing)
         else:
-            await self._file(source, target, entry, standing)
+            await self._file(source, target, entry, standing, seen.digest if seen is not None else None)
         return replace(entry, name=target.name)
 
     async def _standing(self, target: Path, implied: bool) -> Entry | None:
@@ -85,12 +83,12 @@ class Renaming:
             raise errors.NotEmpty()
         await self._trees.move(source, target, standing is not None)
 
-    async def _file(self, source: Path, target: Path, entry: Entry, standing: Entry | None) -> None:
+    async def _file(self, source: Path, target: Path, entry: Entry, standing: Entry | None, only: str | None) -> None:
         old = await self._replacing.segments_of(target, False, standing)
         slo = entry.detail.get("large") == "slo"
         version = entry.version if slo or entry.digest else None
         names = (source.container, source.object), (target.container, target.object)
-        copied = await self._trees.copy_name(*names, size=entry.size, slo=slo, version=version)
+        copied = await self._trees.copy_name(*names, size=entry.size, slo=slo, version=version, only=only)
         if copied is None:
             raise errors.NotFound()
         try:
@@ -103,5 +101,9 @@ class Renaming:
 
 
 def _plain(entry: Entry | None) -> bool:
-    """Whether *entry* says all that has to be known: the copy is compared with its checksum."""
-    return entry is not None and entry is not UNSEEN and entry.kind is Kind.FILE and entry.digest is not None
+    """
+    Whether *entry* says all that has to be known, if what is copied has its checksum.
+
+    That of nothing is also the checksum of directories and links.
+    """
+    return entry is not None and entry.kind is Kind.FILE and entry.digest is not None and entry.size > 0

@@ -292,7 +292,14 @@ class Trees:
         await self._segments.remember_names(segments, source, target)
 
     async def copy_name(
-        self, source: Names, target: Names, *, size: int = 0, slo: bool = False, version: str | None = None
+        self,
+        source: Names,
+        target: Names,
+        *,
+        size: int = 0,
+        slo: bool = False,
+        version: str | None = None,
+        only: str | None = None,
     ) -> str | None:
         """
         Give the object *source*, whatever it is, a second name; the ETag of what was copied, None if it is not there.
@@ -301,10 +308,13 @@ class Trees:
 
         :param version: what is copied, else `Changed`.  Compared with the answer, not by If-Match: of a manifest
             Swift would compare the ETag of the list, of an object copied from a large one that one's ETag.
+        :param only: ETag for If-Match all the same: `Changed` may then be wrong, but leaves *target* as it was.
         """
         segments, _ = await self._segments.read(source) if slo else ([], [])
         await self._segments.remember_names(segments, source, target)
         headers = {"X-Copy-From": quoted_name(*source)}
+        if only is not None:
+            headers["If-Match"] = f'"{only}"'
         request = Request(
             method="PUT",
             names=target,

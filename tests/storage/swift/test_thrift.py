@@ -258,16 +258,48 @@ class NewDirectoryTests(ScriptedCase):
         self.assertEqual(self.done(self.session.stat(resolve("/c/d/g"))).size, 4)
 
     def test_rename_of_what_changed(self) -> None:
-        """What another gateway made of the file is what is renamed, and known by what it is."""
+        """What another gateway made of the file is seen before the new name is touched, and is what is renamed."""
         self.written()
         other = {"headers": {**HEAD, "Etag": md5(b"other")}}
         self.swift.expect("HEAD /c/d/g?symlink=get", 404)
-        self.swift.expect(self.COPY, 201, **other)
+        first = self.swift.expect(self.COPY, 412)
+        seen: list[Any] = []
+        first.check = seen.append
         self.swift.expect(self.LOOK, **other, length=5)
-        self.swift.expect("HEAD /c/d/g?symlink=get", **other, length=5)
+        self.swift.expect("HEAD /c/d/g?symlink=get", 404)
         self.swift.expect(self.COPY, 201, **other)
         self.swift.expect("DELETE /c/d/f", 204)
         self.assertEqual(self.done(self.rename()).size, 5)
+        self.assertEqual(seen[0].headers["if-match"], f'"{md5(b"data")}"')
+        copies = [request for request in self.swift.requests if request.line == self.COPY]
+        self.assertNotIn("if-match", copies[-1].headers)
+
+    def test_rename_of_what_became_a_directory(self) -> None:
+        """A file at the new name is not replaced by a directory that the old one has become."""
+        self.written()
+        self.swift.expect("HEAD /c/d/g?symlink=get", headers=HEAD, length=4)
+        self.swift.expect(self.COPY, 412)
+        self.swift.expect(self.LOOK, headers={"Content-Type": "application/directory"}, length=0)
+        self.swift.expect("HEAD /c/d/g?symlink=get", headers=HEAD, length=4)
+        self.fails(errors.NotDirectory, self.rename())
+
+    def test_rename_of_an_empty_file(self) -> None:
+        """An empty file, a directory and a link have one checksum: the store has to say what it is."""
+        writer = self.done(self.session.open_writer(resolve("/c/d/f"), NEW, Attributes(), lambda: None))
+        self.swift.expect(self.PUT, 201, headers={"Etag": md5(b"")})
+        self.done(writer.close())
+        self.swift.expect(self.LOOK, headers={"Content-Type": "application/directory"}, length=0)
+        self.swift.expect("HEAD /c/d/g?symlink=get", headers=HEAD, length=4)
+        self.fails(errors.NotDirectory, self.rename())
+
+    def test_rename_to_a_directory(self) -> None:
+        """That no object has a name says not that no directory has it."""
+        self.written()
+        self.swift.expect("HEAD /c/e?symlink=get", 404)
+        self.opened("/c/e", OpenMode(create=True)).lost()
+        self.swift.expect("HEAD /c/e?symlink=get", 404)
+        self.swift.expect("GET /c?format=json&limit=1&prefix=e/", body=b'[{"name": "e/x"}]')
+        self.fails(errors.IsDirectory, self.session.rename(resolve("/c/d/f"), resolve("/c/e")))
 
     def test_rename_of_what_is_gone(self) -> None:
         """It is not believed to be there."""
