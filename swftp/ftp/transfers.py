@@ -115,7 +115,7 @@ async def retr(context: Context, argument: bytes) -> Reply:
     path = context.path(argument)
     bell = _Bell()
     with Transfer(context, f"{path} to client") as transfer:
-        reader = await context.session.open_reader(path, bell.ring)
+        reader = await context.session.open_reader(path, bell.ring, 0 if context.restart else FIRST)
         try:
             offset, text, deflated = _restart(context), context.type is Type.ASCII, context.mode is Mode.DEFLATE
             first = await _first(transfer, reader, bell, offset)

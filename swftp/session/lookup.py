@@ -13,6 +13,7 @@ from swftp.entries import UNLIKELY, UNSEEN, Entry, Kind, Page, Pair
 from swftp.interfaces import IStorage
 from swftp.paths import Path, check_new, resolve
 from swftp.session.files import OpenMode
+from swftp.session.head import head
 from swftp.session.known import Known
 from swftp.transfer.target import Target
 
@@ -74,20 +75,25 @@ class Lookup:
         self.known.learn(inside, entry, mark)
         return entry
 
-    async def file(self, inside: Path) -> tuple[Entry, bool]:
+    async def file(self, inside: Path, first: int = 0) -> tuple[Entry, bool, bytes]:
         """The file at *inside*, with the version that a reader is pinned to, and whether the store has just said so.
 
+        :param first: bytes of it to bring along, where the store has to be asked anyway.
         :raises IsDirectory: it is none.
         """
-        entry = await self.seen(inside)
+        entry, begun = await self.seen(inside), b""
         if entry is not None and entry.kind is Kind.SYMLINK:
             entry = UNSEEN
         certain = entry is UNSEEN or entry is None or entry.version is None
-        if entry is None or certain:
-            entry = await self.stat(inside, fresh=True)
+        known = not certain
+        if certain and first:
+            entry, begun = await head(self._storage, inside, first)
+            known = entry.version is not None and len(begun) == min(first, entry.size)
+        if entry is None or not known:
+            entry, begun = await self.stat(inside, fresh=True), b""
         if entry.kind is Kind.DIRECTORY:
             raise errors.IsDirectory()
-        return entry, certain
+        return entry, certain, begun
 
     async def check_target(self, inside: Path, exclusive: bool) -> None:
         """Refuse to give the name *inside* to a file that is not stored yet where its CLOSE would be refused.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
@@ -141,21 +142,20 @@ class Session:
 
         return Listing(await page(None), page)
 
-    async def open_reader(self, path: Path, ready: Callable[[], None]) -> Reader:
+    async def open_reader(self, path: Path, ready: Callable[[], None], first: int = 0) -> Reader:
         """
         Open the file *path* for reading.
 
         :param ready: called when a `Reader.read` that gave None is worth repeating.
+        :param first: bytes that are wanted at once: where nothing is known of the file, they save a request.
         """
         inside = self._inside(path)
         with self._files.opening():
             async with self._order.turn(look(inside)):
-                entry, certain = await self._lookup.file(inside)
+                entry, certain, begun = await self._lookup.file(inside, first)
 
-        async def look_again() -> Entry:
-            return await self._lookup.stat(inside, fresh=True)
-
-        download = Download(self._engine, inside, entry, ready=ready, look=look_again, certain=certain)
+        look_again = partial(self._lookup.stat, inside, fresh=True)
+        download = Download(self._engine, inside, entry, ready=ready, look=look_again, certain=certain, head=begun)
         reader = Reader(self, path, download)
         self._files.add(reader)
         return reader

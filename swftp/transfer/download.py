@@ -35,14 +35,17 @@ class Download:
         ready: Callable[[], None] = lambda: None,
         look: Callable[[], Awaitable[Entry]] | None = None,
         certain: bool = True,
+        head: bytes = b"",
     ) -> None:
         """
         :param look: says what stands at *path* now, where *entry* may be out of date.
         :param certain: *entry* is what the store has just said, not what somebody remembers.
+        :param head: its first bytes, where they came with *entry*.
         """
         self._engine = engine
         self._look = look
         self._certain = certain
+        self._head = memoryview(head)
         self._renewing = False
         self._closed = False
         self.path = path
@@ -98,7 +101,7 @@ class Download:
 
     def read(self, offset: int, length: int) -> bytes | memoryview | None:
         """
-        *length* bytes at *offset*, less only at the end; ``b""``: there are none; None: not here yet.
+        *length* bytes at *offset*, less only at the end or that of the head; ``b""``: none; None: not here yet.
 
         :raises StorageError: they cannot be had.
         """
@@ -109,7 +112,7 @@ class Download:
         if self._renewing:
             return None
         try:
-            data = self._ahead.read(offset, length)
+            data = self._head[offset : offset + length] or self._ahead.read(offset, length)
         except errors.Changed as error:
             if self.sent or self._look is None:
                 self.error = self._final = error
@@ -126,7 +129,9 @@ class Download:
 
     def piece(self, offset: int) -> int:
         """Bytes at *offset* that `read` would give at once and without copying them; 0: it may have to be waited."""
-        return 0 if self._renewing or self._closed else self._ahead.piece(offset)
+        if self._renewing or self._closed:
+            return 0
+        return max(0, len(self._head) - offset) or self._ahead.piece(offset)
 
     def _read_anew(self, look: Callable[[], Awaitable[Entry]], offset: int, length: int) -> bytes | memoryview | None:
         self._renewing = True
@@ -155,4 +160,5 @@ class Download:
         """Stop fetching, forget everything."""
         if not self._closed:
             self._closed = True
+            self._head = memoryview(b"")
             self._ahead.close()

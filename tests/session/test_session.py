@@ -88,6 +88,37 @@ class RequestsTests(SessionCase):
         self.assertEqual(self.requests, ["fetch /box/other"])
         self.session.lost()
 
+    def test_first_bytes(self) -> None:
+        """Who wants the first bytes at once gets them with what there is to know of the file, in one request."""
+        for content in (b"other", b"", b"x" * 100, b"y" * 1000):
+            self.storage["/box/other"] = content
+            self.clock.advance(60)
+            self.requests.clear()
+            reader = self.do(self.session.open_reader(OTHER, nothing, 100))
+            self.assertEqual(self.requests, ["fetch /box/other"])
+            self.assertEqual(reader.entry.size, len(content))
+            came = bytearray()
+            while data := reader.read(len(came), reader.piece(len(came)) or 100):
+                came += data
+            self.assertEqual(came, content)
+            self.assertEqual(self.requests.count("stat /box/other"), 0)
+            reader.close()
+
+    def test_first_bytes_of_another_version(self) -> None:
+        """What follows the first bytes is of the version that they were of, or an error."""
+        self.storage["/box/other"] = b"x" * 1000
+        reader = self.do(self.session.open_reader(OTHER, nothing, 100))
+        self.assertEqual(reader.read(0, 100), b"x" * 100)
+        self.storage["/box/other"] = b"y" * 1000
+        with self.assertRaises(errors.Changed):
+            reader.read(100, 100)
+        reader.close()
+
+    def test_first_bytes_of_nothing(self) -> None:
+        """What is no file is refused as ever."""
+        self.refused(errors.NotFound, self.session.open_reader(FILE, nothing, 100))
+        self.refused(errors.IsDirectory, self.session.open_reader(BOX, nothing, 100))
+
     def test_sessions_of_one_process(self) -> None:
         """What one session changes the next does not remember otherwise; what it does not, it does."""
         second = self.make_session()
