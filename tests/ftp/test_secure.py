@@ -25,11 +25,12 @@ class SecureCase(SynchronousTestCase):
         directory = Path(self.mktemp())
         directory.mkdir()
         self.path = file(directory, "server.pem", key_pem("server"), pem(certificate("server")))
+        self.tls = Tls(TlsFiles(certificate=self.path), Clock())
         self.session = self.make_session()
 
-    def make_session(self, resume: bool = True) -> TlsSession:
+    def make_session(self) -> TlsSession:
         """Of another control connection."""
-        return Tls(TlsFiles(certificate=self.path, resume=resume), Clock()).session()
+        return self.tls.session()
 
     def client(self, version: ssl.TLSVersion = V13) -> TlsClient:
         """A client whose handshake is over."""
@@ -237,7 +238,7 @@ class SessionTests(SecureCase):
 
     def test_off(self) -> None:
         """Where resumption is off, nothing is resumed."""
-        self.session = self.make_session(resume=False)
+        self.session = Tls(TlsFiles(certificate=self.path, resume=False), Clock()).session()
         for version in BOTH:
             context = client_context(version)
             client = TlsClient(self.session, context).shake()

@@ -191,6 +191,8 @@ class NameTests(SynchronousTestCase):
         self.assertEqual(names(der(certificate("Anna")), "upn"), ())
         self.assertEqual(names(der(certificate("Anna")), "email"), ())
         self.assertEqual(names(b"nonsense", "cn"), ())
+        other = x509.OtherName(x509.ObjectIdentifier("1.3.6.1.5.5.7.8.9"), principal("x").value)
+        self.assertEqual(names(der(certificate("Anna", other)), "upn"), ())
         broken = x509.OtherName(principal("x").type_id, b"\x04\x01x")
         self.assertEqual(names(der(certificate("Anna", broken)), "upn"), ())
 
