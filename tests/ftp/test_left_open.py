@@ -32,7 +32,8 @@ class OpenFileTests(TransferCase):
 
     def test_downloads(self) -> None:
         """That were sent, lost, aborted, or begin behind the end."""
-        self.begin("RETR /box/a")
+        self.prepare(self.client)
+        self.assertEqual(self.client.codes("RETR /box/a"), [150, 226])
         self.assertNothingOpen()
         self.prepare(self.client).full = True
         self.client.codes("RETR /box/a")
