@@ -124,3 +124,13 @@ class ExtentsTests(SynchronousTestCase):
             table.append((part,), 100)
         self.assertEqual(table.size, 10_000_000)
         self.assertEqual(table.memory_end(0), 10_000_000)
+
+    def test_nothing_is_left_of_what_was_replaced(self) -> None:
+        """Who writes the same ranges again and again takes no more memory each time."""
+        table = Extents()
+        table.put(0, (b"0123456789", b"abcdefghij"))
+        cost = table.cost
+        for _ in range(3):
+            table.put(0, (b"ABCDEFGHIJ",))
+            table.put(10, (b"0123456789",))
+        self.assertEqual(table.cost, cost)

@@ -47,6 +47,18 @@ class RereadingTests(TransferCase):
         upload.lost()
         self.clock.advance(1)
 
+    def test_read_of_what_is_on_its_way(self) -> None:
+        """The blocks of a segment that is being sent come in their order."""
+        self.storage.latency = 1000.0
+        upload = self.upload(self.engine(segment_size=512 * KIB))
+        data = pattern(600 * KIB)
+        for at in range(0, len(data), 16 * KIB):
+            upload.write(at, [data[at : at + 16 * KIB]], len(data[at : at + 16 * KIB]))
+        self.assertEqual(self.requests, ["stage"])
+        self.assertTrue(bytes(upload.read(1000, 400 * KIB) or b"") == data[1000 : 1000 + 400 * KIB])
+        upload.lost()
+        self.clock.advance(2000)
+
 
 class RoomTests(TransferCase):
     """What is brought into memory of the objects that files began with, and what not."""

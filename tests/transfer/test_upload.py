@@ -43,6 +43,17 @@ class SmallFileTests(TransferCase):
         self.run_through(upload.close())
         self.assertEqual(seen, [(3, "900150983cd24fb0d6963f7d28e17f72", True)])
 
+    def test_digest_of_what_was_rewritten(self) -> None:
+        """Bytes that were hashed and then written over do not count: the checksum is that of what is sent."""
+        for at, size in ((5, 10), (0, 200 * KIB), (127 * KIB, 2 * KIB), (250 * KIB, KIB)):
+            upload = self.upload(self.engine(segment_size=512 * KIB))
+            data = bytearray(pattern(300 * KIB))
+            self.write_through(upload, 0, bytes(data))
+            self.write_through(upload, at, pattern(size, 1))
+            data[at : at + size] = pattern(size, 1)
+            self.run_through(upload.close())  # the store compares it
+            self.assertEqual(self.storage["/box/file"], data)
+
     def test_exactly_the_first_buffer(self) -> None:
         """A file of exactly the segment size still is one request; one byte more is parts."""
         for extra, expected in ((0, ["store"]), (1, ["stage", "stage", "publish"])):

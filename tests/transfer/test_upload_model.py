@@ -52,13 +52,15 @@ class UploadModelTests(TransferCase):
         self.settle(lambda: self.storage.staged == 0)
         self.tearDown()
 
-    def _run_example(self, base: int | None, found: list[tuple[str, int, int]], latency: float) -> None:
+    def _run_example(
+        self, base: int | None, found: list[tuple[str, int, int]], latency: float, part: int = 64 * KIB
+    ) -> None:
         self.setUp()
         old = None if base is None else pattern(base, 99)
         entry: Entry | None = None if old is None else self.stands(old)
         self.storage.latency = latency
         model = bytearray(old or b"")
-        upload = self.upload(base=entry)
+        upload = self.upload(self.engine(segment_size=part), base=entry)
         self._play(upload, model, found)
         self._check(upload, model, old)
 
@@ -73,6 +75,12 @@ class UploadModelTests(TransferCase):
     def test_any_writes_slow_store(self, base: int | None, found: list[tuple[str, int, int]]) -> None:
         """With a store that takes its time, so that segments are read and overwritten while they are sent."""
         self._run_example(base, found, 0.5)
+
+    @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(bases, operations)
+    def test_any_writes_large_parts(self, base: int | None, found: list[tuple[str, int, int]]) -> None:
+        """With parts that are joined and hashed in several blocks, and read and overwritten while they are sent."""
+        self._run_example(base, found, 0.5, 320 * KIB)
 
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
     @given(bases, operations)
