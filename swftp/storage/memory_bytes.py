@@ -158,5 +158,5 @@ async def collect(source: IByteSource) -> bytes:
     if source.length is not UNKNOWN_LENGTH and source.length != len(data):
         raise errors.Corrupt()
     if source.digest is not None and hashlib.md5(data, usedforsecurity=False).hexdigest() != source.digest:
-        raise errors.Corrupt()
+        raise errors.Damaged()
     return data

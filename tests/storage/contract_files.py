@@ -294,7 +294,7 @@ class StoreContract(ContractBase):
         """Bytes that are not those of the source's checksum are not stored."""
         await self.put(self.at("f"), b"old")
         source = Source(b"new", digest=md5(b"other"))
-        await raises(errors.Corrupt, self.storage.store(self.at("f"), source, NOTHING))
+        await raises(errors.Damaged, self.storage.store(self.at("f"), source, NOTHING))
         self.assertEqual(await self.content(self.at("f")), b"old")
 
     @rule

@@ -90,7 +90,7 @@ class ComposeContract(PartsBase):
         self.need(IComposes)
         broken = Source(b"half", length=10, error=errors.Interrupted())
         await raises(errors.Interrupted, self.storage.stage(self.at("f"), broken))
-        await raises(errors.Corrupt, self.storage.stage(self.at("f"), Source(b"new", digest=md5(b"other"))))
+        await raises(errors.Damaged, self.storage.stage(self.at("f"), Source(b"new", digest=md5(b"other"))))
         await raises(errors.NotFound, self.storage.stage(Path(("no-such-box", "f")), Source(b"x")))
 
     @rule
