@@ -361,6 +361,19 @@ class AdmissionTests(ControlCase):
         self.assertEqual(self.connect().greeting[0][0], 220)
 
 
+class PeerTests(ControlCase):
+    """Limits of connections that may be logged in."""
+
+    limits = {"per_peer": 1}
+
+    def test_gone(self) -> None:
+        """A client counts until it is gone, and no longer."""
+        client = self.log_in()
+        self.assertEqual(self.connect().greeting[0][0], 421)
+        client.tcp.end()
+        self.assertEqual(self.connect().greeting[0][0], 220)
+
+
 class FuzzTests(ControlCase):
     """Anybody may send anything."""
 

@@ -148,6 +148,15 @@ class LoginTests(ControlCase):
         self.assertEqual((context.rename_from, context.restart), (None, 0))
         self.assertEqual((self.accounts[0].ended, len(self.counter)), (1, 0))
 
+    def test_prepared_by_somebody_else(self) -> None:
+        """The data connection that was prepared goes with whoever prepared it."""
+        for line in ("REIN", f"USER {USER}"):
+            client = self.log_in()
+            client.type("EPSV")
+            before = client.context.data.closed
+            client.type(line)
+            self.assertEqual(client.context.data.closed, before + 1, line)
+
     def test_what_needs_no_account(self) -> None:
         """ACCT is not needed, and there are no virtual hosts."""
         self.assertEqual(self.connect().codes("ACCT x", "HOST x"), [202, 504])
