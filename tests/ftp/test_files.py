@@ -161,6 +161,7 @@ class FactTests(FilesCase):
         self.storage.usage = usage  # type: ignore[method-assign]
         self.assertEqual(self.ask("AVBL", "AVBL /box"), [(213, ["70"])] * 2)
         self.assertEqual(self.codes("ALLO 10", "ALLO 99999999"), [200, 552])
+        self.assertIsNone(self.client.context.allocated)
 
 
 class CopyTests(FilesCase):
