@@ -221,6 +221,14 @@ class RememberedTests(SessionCase):
         self.do(writer.close())
         self.assertEqual(self.stat("other").size, 0)
 
+    def test_newer_page(self) -> None:
+        """A page takes the place of what it was before: what is not on it any more is not known from there."""
+        self.read()
+        self.do(self.storage.remove(BOX.child("other")))
+        self.storage["/box/new"] = b""
+        self.read()
+        self.refused(errors.NotFound, self.session.stat(BOX.child("other")))
+
     def test_links(self) -> None:
         """What a link leads to is not what the listing says of it."""
         self.do(self.storage.make_link(BOX.child("link"), BOX.child("other")))

@@ -108,6 +108,19 @@ class SplitTests(SynchronousTestCase):
         self.assertEqual(taken, len(stream))
         self.assertEqual(normal(recorder.requests), [(one[4:],) for one in sent])
 
+    def test_order_behind_what_is_held(self) -> None:
+        """What comes when there is room again, before what is held was taken, comes after it."""
+        recorder, data = Recorder(), bytes(range(256)) * 12
+        stream = RequestStream(recorder)
+        view = memoryview(packet(Packet.WRITE, u32(1), string(b"\0\0\0\1"), u64(0), string(data)))
+        stream.feed([view[:700]])
+        recorder.room = 0
+        self.assertEqual(stream.feed([view[700:1400]]), 0)
+        recorder.room = 1
+        self.assertEqual(stream.feed([view[1400:2100], view[2100:]]), 0)
+        self.assertEqual(stream.resume(), len(view) - 700)
+        self.assertEqual(recorder.requests, [(Packet.WRITE, 1, b"\0\0\0\1", 0, data)])
+
     def test_byte_by_byte(self) -> None:
         """A WRITE that comes a byte at a time is handed on once, whole."""
         recorder = Recorder()

@@ -44,6 +44,14 @@ class Incoming(SynchronousTestCase):
         client.write(channel, b"abc")
         self.assertEqual((recorder.got, recorder.events[1:]), (b"abc", ["bytes 32"]))
 
+    def test_channels_in_one_read(self) -> None:
+        """Data of several channels that comes in one piece goes to each in its order, and to no other."""
+        client = logged_in()
+        (one, first), (two, second) = client.subsystem(Recorder()), client.subsystem(Recorder())
+        sent = [(one, b"a"), (one, b"b"), (two, b"1"), (one, b"c"), (two, b"2"), (two, b"3")]
+        client.raw(b"".join([client.sealer.seal_data(channel, [data], 1, 32768) for channel, data in sent]))
+        self.assertEqual((first.got, second.got), (b"abc", b"123"))
+
     def test_windows_of_many(self) -> None:
         """The more channels there are the less each client may send; all go on, and get it back when others go."""
         server = Server(Settings(window=1 << 20, windows=1 << 20))
