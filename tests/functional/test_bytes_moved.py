@@ -15,6 +15,8 @@ from tests.functional.test_clients import SSH_OPTIONS, ProgramCase
 SIZE = 20 * MIB
 OVERHEAD = 64 * KIB
 """Manifests, listings and error pages."""
+ON_THE_WAY = 8 * MIB
+"""Bytes that a stream may have sent when its reader stops: read ahead, and in the receive buffer of its socket."""
 
 
 class MovedCase(FaultCase):
@@ -169,7 +171,9 @@ class ReadTests(MovedCase):
 
     def test_sequential(self) -> None:
         """From front to back: one request, each byte once."""
-        self.assertEqual(self.login().get_bytes(self.path("f")), self.data)
+        with self.login().open(self.path("f"), "rb", bufsize=0) as file:  # paramiko's `get` may ask for bytes twice
+            for at in range(0, SIZE, 256 * KIB):
+                self.assertEqual(file.read(256 * KIB), self.data[at : at + 256 * KIB])
         self.assertEqual(self.gets(), 1)
         self.assertMoved(0, SIZE)
 
@@ -236,4 +240,4 @@ class ReadTests(MovedCase):
         for file in files:
             file.close()
         self.assertLessEqual(self.gets(), 8)
-        self.assertLessEqual(self.moved()[1], 2 * SIZE)
+        self.assertLessEqual(self.moved()[1], SIZE + 4 * ON_THE_WAY)

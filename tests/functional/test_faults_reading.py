@@ -124,13 +124,15 @@ class MetadataTests(FaultCase):
         self.store.put(self.container, "f", b"data")
         client = self.login()
         for status in (429, 498, 500, 503):
+            self.store.put(self.container, f"after-{status}", b"data")  # nobody remembers it
             self.proxy.clear()
-            self.proxy.arm("HEAD", f"{self.container}/f", status=status)
-            self.assertEqual(client.stat(self.path("f")).st_size, 4, f"after {status}")
+            self.proxy.arm("HEAD", f"{self.container}/after-{status}", status=status)
+            self.assertEqual(client.stat(self.path(f"after-{status}")).st_size, 4, f"after {status}")
+            self.assertEqual(len(self.proxy.seen("HEAD", f"{self.container}/after-{status}")), 2)
         for status, code in ((403, 13), (503, None)):
             self.proxy.clear()
             self.proxy.arm("HEAD|GET", f"{self.container}", times=None, status=status)
-            error = self.assertFails(self.login().stat, self.path("f"))
+            error = self.assertFails(client.stat, self.path("f"))
             self.assertEqual(error.errno, code)
 
     def test_listing(self) -> None:

@@ -146,7 +146,7 @@ class OptionTests(FtpCase):
     """A port range, active mode off, TYPE A refused, MODE Z."""
 
     gateway_options: ClassVar[dict[str, object]] = {
-        "sessions_per_user": 0, "passive_ports": "42310-42313", "active": "no", "ascii": "refuse", "mode_z": "yes",
+        "sessions_per_user": 0, "passive_ports": "23310-23313", "active": "no", "ascii": "refuse", "mode_z": "yes",
         "masquerade_address": "192.0.2.7",
     }  # fmt: skip
 
@@ -158,7 +158,7 @@ class OptionTests(FtpCase):
             code, text = talk.ask("EPSV")
             self.assertEqual(code, 229)
             ports.append(int(text.split("|")[3]))
-        self.assertEqual(sorted(ports), [42310, 42311, 42312, 42313])
+        self.assertEqual(sorted(ports), [23310, 23311, 23312, 23313])
         self.assertIn(talks[4].ask("EPSV")[0], (421, 425))
         talks[0].close()
         self.assertTrue(eventually(lambda: talks[4].ask("EPSV")[0] == 229, 5))
