@@ -81,6 +81,10 @@ class Extents:
         """Bytes of memory this table takes."""
         return self.memory + ITEM_COST * len(self._items)
 
+    def forget(self) -> None:
+        """Let go of all content; how long the file is stays known."""
+        self._starts, self._items, self.memory = [], [], 0
+
     def append(self, parts: Sequence[bytes | memoryview], size: int) -> None:
         """Put *parts*, *size* bytes together, at the end."""
         position = self.size

@@ -350,6 +350,7 @@ class Upload:
         self._advance("turn")
         entry = await commit(self)
         self._advance("stored")
+        self.table.forget()  # now: whoever keeps this object shall not keep the bytes until they are collected
         self.share.close()
         if stored is not None:
             stored(entry)
@@ -382,5 +383,6 @@ class Upload:
         if self.stager is not None:
             self.stager.abort()
         self.share.close()
+        self.table.forget()
         self.table = Extents()
         self.brake.release(error)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+
 from twisted.internet.defer import Deferred
 
 from swftp import errors
@@ -70,6 +73,19 @@ class SmallFileTests(TransferCase):
         """A new file that is closed without a write is an empty object."""
         self.run_through(self.upload().close())
         self.assertEqual(self.storage["/box/file"], b"")
+
+    def test_content_is_let_go_of(self) -> None:
+        """What was written is in nobody's hands once the file has ended, however long somebody keeps the file."""
+        gc.disable()
+        self.addCleanup(gc.enable)
+        for end in (lambda upload: self.run_through(upload.close()), lambda upload: upload.lost()):
+            upload, data = self.upload(), pattern(100 * KIB)
+            before = sys.getrefcount(data)
+            upload.write(0, [data], len(data))
+            self.assertGreater(sys.getrefcount(data), before)
+            end(upload)
+            self.assertEqual(sys.getrefcount(data), before)
+            self.assertEqual(upload.table.memory, 0)
 
     def test_unchanged_asks_nothing(self) -> None:
         """Opening and closing an existing file leaves it alone: no request at all."""
