@@ -54,7 +54,7 @@ OLD_KEY = FilePath("/etc/swftp/id_rsa")
 """Where the host key of 2014 was: clients of such a server know it."""
 POLICIES = {"modern": algorithms.MODERN, "compat": algorithms.COMPAT}
 
-CONTENT = 9 / 16
+CONTENT = 7 / 16
 """Of ``transfer_memory``, what files may hold of content: allocators and packets on their way take the rest."""
 WINDOWS = 1 / 4
 """Of ``transfer_memory``, what all clients may send without being told to."""
