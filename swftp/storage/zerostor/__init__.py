@@ -1,0 +1,1 @@
+"""zerostor: names in a SQL database, bytes as encrypted, erasure-coded chunks on shards."""
