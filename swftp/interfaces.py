@@ -41,6 +41,8 @@ class IByteSink(IConsumer):
 class IStorage(Interface):
     """What an object store can do with whole objects."""
 
+    containers: bool = Attribute("""Whether only containers stand at the root, and links lead to files in them.""")
+
     async def stat(path: Path, follow: bool = True, implied: bool = True) -> Entry:
         """What stands at *path*; a file wins over a directory of the same name.
 

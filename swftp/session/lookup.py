@@ -112,7 +112,7 @@ class Lookup:
 
     async def target(self, inside: Path, mode: OpenMode) -> tuple[Target, Entry | None]:
         """What opening *inside* for writing means, and what stands there."""
-        if len(inside.parts) < 2:
+        if len(inside.parts) < 2 and (inside.is_root or self._storage.containers):
             await self._refuse_container(inside)
         entry = await self._standing(inside, mode)
         for _ in range(HOPS):
@@ -196,7 +196,7 @@ class Lookup:
     def _linked(self, entry: Entry) -> Path:
         """Where the symbolic link *entry* leads."""
         target = resolve(entry.target or "")
-        if not self._root.covers(target) or not target.object:
+        if not self._root.covers(target) or (self._storage.containers and not target.object):
             raise errors.PermissionDenied("the link leads outside")
         return target
 

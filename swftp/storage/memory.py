@@ -31,6 +31,8 @@ class MemoryStorage:
     :ivar hook: called with verb and path before anything else; may raise, or return what to wait for.
     """
 
+    containers = True
+
     def __init__(
         self,
         clock: IReactorTime,
@@ -41,10 +43,8 @@ class MemoryStorage:
         quota_bytes: int | None = None,
     ) -> None:
         """:param latency: seconds each operation takes; it takes effect at their end."""
-        self.clock = clock
-        self.latency = latency
-        self.page_size = page_size
-        self.part_limit = part_limit
+        self.clock, self.latency = clock, latency
+        self.page_size, self.part_limit = page_size, part_limit
         self.quota_bytes = quota_bytes
         self.hook: Hook | None = None
         self._containers: dict[str, dict[str, MemoryObject]] = {}

@@ -5,6 +5,8 @@ What every store must do, whatever it is made of: inherit `StorageContract` and 
         async def make_storage(self):
             return MyStorage(page_size=3)
 
+A store of containers and objects, in which a directory exists by its children alone, inherits `ObjectStoreContract`.
+
 Tests run on a reactor (`TestCase`), or at once (`SynchronousTestCase`) on ``self.clock`` if the class has one.
 Stores with pages should make them small, so that every test crosses some.  What is optional is tested of a store
 that provides the interface.
@@ -12,7 +14,7 @@ that provides the interface.
 
 from __future__ import annotations
 
-from tests.storage import contract_files, contract_parts
+from tests.storage import contract_files, contract_objects, contract_parts
 
 
 class StorageContract(
@@ -29,3 +31,7 @@ class StorageContract(
     contract_parts.QuotaContract,
 ):
     """All of it."""
+
+
+class ObjectStoreContract(contract_objects.ObjectsContract, StorageContract):
+    """All of it, and what is special about objects in containers."""

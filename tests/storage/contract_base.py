@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import uuid
 from collections.abc import Awaitable, Callable
@@ -36,6 +37,8 @@ class ContractBase:
 
     clock: Clock | None = None
     storage: Any
+    implied = False
+    """Whether a directory exists by its children alone, and needs not be made before them."""
 
     async def make_storage(self) -> Any:
         """The store to test."""
@@ -67,8 +70,18 @@ class ContractBase:
         """A path in this test's container."""
         return self.box.join(Path(names))
 
+    async def place(self, path: Path) -> Path:
+        """*path*, where its directory is there, or need not be, for it to be stored."""
+        if not self.implied and not path.parent.is_root:
+            await self.place(path.parent)
+            with contextlib.suppress(errors.AlreadyExists):
+                await self.storage.make_directory(path.parent)
+        return path
+
     async def put(self, path: Path, data: bytes = b"x", **kwargs: Any) -> Entry:
-        """Store *data*."""
+        """Store *data*, with the directories it needs below this test's."""
+        if self.box.covers(path.parent):
+            await self.place(path)
         entry: Entry = await self.storage.store(path, Source(data), NOTHING, **kwargs)
         return entry
 

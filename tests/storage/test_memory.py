@@ -11,10 +11,10 @@ from swftp.entries import Attributes
 from swftp.paths import Path, resolve
 from swftp.storage.memory import MemoryStorage
 from tests.storage.bytes import Source, raises
-from tests.storage.contract import StorageContract
+from tests.storage.contract import ObjectStoreContract
 
 
-class MemoryContract(StorageContract, SynchronousTestCase):
+class MemoryContract(ObjectStoreContract, SynchronousTestCase):
     """With time standing still."""
 
     def setUp(self) -> None:

@@ -49,6 +49,8 @@ def names_of(path: Path) -> Names:
 class SwiftStorage:
     """A Swift account as one login sees it; without large objects and links (see `swftp.storage.swift.features`)."""
 
+    containers = True
+
     def __init__(self, client: SwiftClient, options: Options | None = None, limits: Limits | None = None) -> None:
         self.client = client
         self.options = options = options or Options()

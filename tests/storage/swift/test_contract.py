@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from swftp.storage.swift import Options, SwiftStorage
-from tests.storage.contract import StorageContract
+from tests.storage.contract import ObjectStoreContract
 from tests.storage.realswift import RealSwiftCase
 
 
-class SwiftContract(StorageContract, RealSwiftCase):
+class SwiftContract(ObjectStoreContract, RealSwiftCase):
     """With small pages."""
 
     async def make_storage(self) -> SwiftStorage:
