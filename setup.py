@@ -37,6 +37,8 @@ setup(
         "requests",
         "urllib3>=2",
         "python-swiftclient",
+        "hiredis",
+        "xxhash",
     ],
     extras_require={
         "demo": ["swift>=2.33"],

@@ -1,0 +1,207 @@
+"""
+The files of a `DirectoryShard`: blocking calls, made in threads.
+
+A file is a header (magic, length, digest of key and value) and the value, so that a file that was cut, changed or
+moved to another name is seen.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from struct import Struct
+from tempfile import mkstemp
+
+import xxhash
+
+from swftp.errors import Corrupt, Unavailable
+from swftp.storage.zerostor.shards.interfaces import (
+    VALUE_LIMIT,
+    Block,
+    Capacity,
+    Cursor,
+    Held,
+    Refused,
+    Value,
+    length,
+    parts_of,
+)
+
+MARKER, TEMPORARY, FILES = "shard", "tmp", "files"
+MARK = b"A shard of SwFTP, version 1. What is below belongs to it.\n"
+HEADER = Struct(">8sQ16s")
+MAGIC = b"SwFTPzs1"
+VECTOR = 64
+"""Parts given to the kernel at once."""
+FORGOTTEN = 3600.0
+"""Seconds after which a temporary file is nobody's."""
+
+
+def prepare(root: Path) -> None:
+    """
+    Make *root* a shard, if it is none yet.
+
+    :raises FileExistsError: there is something else in it.
+    :raises OSError: it cannot be made.
+    """
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if (root / MARKER).exists():
+        return
+    if any(path.name not in (TEMPORARY, FILES) for path in root.iterdir()):
+        raise FileExistsError(errno.EEXIST, "not empty, and no shard", str(root))
+    for name in (TEMPORARY, FILES):
+        (root / name).mkdir(mode=0o700, exist_ok=True)
+    with (root / MARKER).open("wb") as marker:
+        marker.write(MARK)
+        marker.flush()
+        os.fsync(marker.fileno())
+    sync(root)
+    sync(root.parent)
+
+
+class Files:
+    """What is below *root*.  OSError is translated by whoever calls."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._files, self._temporary = root / FILES, root / TEMPORARY
+
+    def check_marker(self) -> None:
+        """
+        :raises Refused: this is no shard, or its disk is not mounted.
+        """
+        try:
+            (self._root / MARKER).stat()
+        except FileNotFoundError as error:
+            raise Refused("no shard is here: not mounted, or not made yet") from error
+
+    def path(self, key: bytes) -> Path:
+        """Where *key* is."""
+        return self._files / f"{xxhash.xxh64_intdigest(key) & 0xFFF:03x}" / key.hex()
+
+    def write(self, key: bytes, value: Value) -> None:
+        """Have *value* under *key*, on the disk."""
+        self.check_marker()
+        path = self.path(key)
+        descriptor, name = mkstemp(prefix=path.name, dir=self._temporary)
+        temporary = Path(name)
+        try:
+            try:
+                write_all(descriptor, [header(key, value), *parts_of(value)])
+                os.fdatasync(descriptor)
+            finally:
+                os.close(descriptor)
+            self._rename(temporary, path)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+        sync(path.parent)
+
+    def _rename(self, temporary: Path, path: Path) -> None:
+        try:
+            temporary.rename(path)
+        except FileNotFoundError:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            sync(self._files)
+            temporary.rename(path)
+
+    def read(self, key: bytes) -> bytes:
+        """The value of *key*, verified."""
+        try:
+            with self.path(key).open("rb", buffering=0) as file:
+                magic, size, digest = HEADER.unpack(file.read(HEADER.size).ljust(HEADER.size, b"\0"))
+                if magic != MAGIC or size > VALUE_LIMIT:
+                    raise Corrupt
+                value = file.read(size + 1)
+        except FileNotFoundError:
+            self.check_marker()
+            raise
+        except OSError as error:
+            if error.errno == errno.EIO:
+                raise Corrupt from error
+            raise
+        if len(value) != size or digest_of(key, value) != digest:
+            raise Corrupt
+        return value
+
+    def remove(self, key: bytes) -> None:
+        """Forget *key*."""
+        try:
+            self.path(key).unlink()
+        except FileNotFoundError:
+            self.check_marker()
+            raise
+
+    def capacity(self) -> Capacity:
+        """Of the file system."""
+        self.check_marker()
+        found = os.statvfs(self._root)
+        return Capacity(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize)
+
+    def page(self, cursor: Cursor) -> tuple[tuple[Held, ...], Cursor]:
+        """The keys of one of the directories, and the name of the next."""
+        self.check_marker()
+        if cursor is None:
+            self._sweep()
+        names = sorted(path.name for path in self._files.iterdir() if path.name.encode() >= (cursor or b""))
+        if not names:
+            return (), None
+        return tuple(held_in(self._files / names[0])), names[1].encode() if len(names) > 1 else None
+
+    def _sweep(self) -> None:
+        """Remove what was being written when a process ended."""
+        for path in self._temporary.iterdir():
+            with suppress(FileNotFoundError):  # whoever wrote it has just finished
+                if path.stat().st_mtime < time.time() - FORGOTTEN:
+                    path.unlink()
+
+
+def held_in(folder: Path) -> list[Held]:
+    """The keys below *folder*; what has no name of a key is not ours."""
+    found = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError, ValueError):
+                about = entry.stat()
+                found.append(Held(bytes.fromhex(entry.name), max(0, about.st_size - HEADER.size), about.st_mtime))
+    return found
+
+
+def digest_of(key: bytes, value: Value) -> bytes:
+    """What tells whether a file is what it says."""
+    digest = xxhash.xxh3_128(key)
+    for part in parts_of(value):
+        digest.update(part)
+    return digest.digest()
+
+
+def header(key: bytes, value: Value) -> bytes:
+    """What stands before *value*."""
+    return HEADER.pack(MAGIC, length(value), digest_of(key, value))
+
+
+def write_all(descriptor: int, parts: Sequence[Block]) -> None:
+    """Write *parts*, however little the kernel takes at once."""
+    rest = [memoryview(part) for part in parts if len(part)]
+    while rest:
+        count = os.writev(descriptor, rest[:VECTOR])
+        if not count:
+            raise Unavailable("the disk takes nothing")
+        while rest and count >= len(rest[0]):
+            count -= len(rest.pop(0))
+        if count:
+            rest[0] = rest[0][count:]
+
+
+def sync(folder: Path) -> None:
+    """Have the names in *folder* on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,93 @@
+"""
+From the address of a shard to the shard.  Nothing is connected to, or looked at, before the first call.
+
+========================================  =========================================================
+``zdb://[:password@]host[:9900]/name``    a namespace of a 0-db (without a name: ``default``)
+``redis://[:password@]host[:6379]/0``     a database of a redis-server
+``file:///path``                          a directory that `prepare` has made
+========================================  =========================================================
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from twisted.internet.endpoints import HostnameEndpoint
+
+from swftp.storage.zerostor.shards import files
+from swftp.storage.zerostor.shards.directory import DirectoryShard
+from swftp.storage.zerostor.shards.interfaces import CONNECT_TIMEOUT, TIMEOUT, IShard, Offload
+from swftp.storage.zerostor.shards.redis import RedisShard
+from swftp.storage.zerostor.shards.zdb import ZdbShard
+
+PORTS = {"zdb": 9900, "redis": 6379}
+
+
+def open_shard(
+    url: str,
+    reactor: Any,
+    offload: Offload,
+    *,
+    password: str | None = None,
+    connect_timeout: float = CONNECT_TIMEOUT,
+    timeout: float = TIMEOUT,
+) -> IShard:
+    """
+    The shard at *url*.
+
+    :param reactor: connects, resolves names, and is the clock.
+    :param offload: runs what a directory has to do; other shards need no thread.
+    :param password: instead of the one in *url*.
+    :param connect_timeout: seconds for a connection to be there and usable.
+    :param timeout: seconds for one call.
+    :raises ValueError: *url* is none of a shard; the text holds no password.
+    """
+    parts = split(url)
+    if parts.scheme == "file":
+        return DirectoryShard(folder_of(parts), reactor, offload, timeout)
+    host, port = parts.hostname, parts.port or PORTS[parts.scheme]
+    if not host:
+        raise ValueError("a shard's address needs a host")
+    place = parts.path.removeprefix("/")
+    if password is None and parts.password:
+        password = unquote(parts.password)
+    name = f"{parts.scheme}://{host}:{port}/{place}"
+    endpoint = HostnameEndpoint(reactor, host, port, timeout=connect_timeout)
+    if parts.scheme == "zdb":
+        return ZdbShard(name, endpoint, reactor, unquote(place), password, connect_timeout, timeout)
+    if place and not place.isdecimal():
+        raise ValueError(f"{name}: the database of a redis is a number")
+    return RedisShard(name, endpoint, reactor, int(place or 0), password, connect_timeout, timeout)
+
+
+def prepare(url: str) -> None:
+    """
+    Make the directory of a ``file:`` address a shard, if it is none yet.  Others are made by who runs them.
+
+    :raises ValueError: *url* is none of a shard.
+    :raises OSError: the directory cannot be made, or there is something else in it.
+    """
+    parts = split(url)
+    if parts.scheme == "file":
+        files.prepare(folder_of(parts))
+
+
+def split(url: str) -> SplitResult:
+    """
+    :raises ValueError: no address of a shard.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("file", *PORTS):
+        raise ValueError(f"a shard is zdb://, redis:// or file://, not {parts.scheme or 'nothing'}://")
+    return parts
+
+
+def folder_of(parts: SplitResult) -> Path:
+    """
+    :raises ValueError: not a path of this machine.
+    """
+    if parts.netloc or not parts.path.startswith("/") or parts.path == "/":
+        raise ValueError("a shard's directory is file:///path, from the root on")
+    return Path(unquote(parts.path))

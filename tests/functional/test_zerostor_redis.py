@@ -1,0 +1,227 @@
+"""Shards in real redis-server processes: the contract, and what happens when such a process does not behave."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.threads import deferToThread
+
+from swftp.errors import QuotaExceeded, StorageError, Unavailable
+from swftp.storage.zerostor.shards import Refused, open_shard
+from tests.functional.redisserver import PASSWORD, Redis, redis_server
+from tests.storage.zerostor.shards.case import ShardCase, soon
+from tests.storage.zerostor.shards.contract import ShardContract
+
+MIB = 1 << 20
+DATABASE = 3
+MANY = 100
+
+
+def later(seconds: float) -> Deferred[None]:
+    """Fires after *seconds*."""
+    done: Deferred[None] = Deferred()
+    reactor.callLater(seconds, done.callback, None)
+    return done
+
+
+class RedisContractTests(ShardContract, ShardCase):
+    """A database of a redis-server is a shard."""
+
+    keeps_checksums = False
+    get_sees_damage = False
+
+    def make_shard(self) -> Any:
+        """In a server that wants a password."""
+        self.server = redis_server("--requirepass", PASSWORD, "--appendonly", "yes")
+        return open_shard(self.server.url(DATABASE), reactor, deferToThread)
+
+    def damage(self, key: bytes) -> None:
+        """By another client."""
+        self.server.client(DATABASE).setbit(key, 1234, 1 - self.server.client(DATABASE).getbit(key, 1234))
+
+    async def test_only_its_database(self) -> None:
+        """Keys are in the database that the address names, and no other is looked at."""
+        key, foreign = self.key(), self.key()
+        await self.shard.put(key, b"value")
+        self.server.client(DATABASE + 1).set(foreign, b"foreign")
+        self.assertEqual(self.server.client(DATABASE).get(key), b"value")
+        self.assertEqual(self.server.client(0).get(key), None)
+        self.assertNotIn(foreign, await self.scanned())
+
+    async def test_strangers(self) -> None:
+        """A scan does not show what is no string, and it is no value either."""
+        key = self.key()
+        self.server.client(DATABASE).rpush(key, b"list")
+        self.assertNotIn(key, await self.scanned())
+        with self.assertRaises(Unavailable):
+            await self.shard.get(key)
+
+
+class RedisRefusedTests(ShardCase):
+    """Servers that must not be used."""
+
+    def refused(self, shard: Any) -> str:
+        """What the error of a ping says."""
+        self.addCleanup(lambda: soon(shard.close()))
+        return self.assertFailure(soon(shard.ping()), Refused).addCallback(str)
+
+    async def test_evicts(self) -> None:
+        """A server that throws keys away is refused, and told why; one that was changed since, too."""
+        server = redis_server("--maxmemory", "64mb")
+        shard = open_shard(server.url(), reactor, deferToThread)
+        await shard.ping()
+        server.client().config_set("maxmemory-policy", "allkeys-lru")
+        self.addCleanup(server.client().config_set, "maxmemory-policy", "noeviction")
+        with self.assertRaises(Refused):
+            await shard.capacity()
+        self.assertIn("allkeys-lru", await self.refused(shard))
+        with self.assertRaises(Refused):
+            await shard.put(b"key", b"value")
+        self.assertIs(server.client().get(b"key"), None)
+        server.client().config_set("maxmemory-policy", "noeviction")
+
+    async def test_password(self) -> None:
+        """A wrong password, none, and one where none is wanted are refused; no text holds it."""
+        closed, opened = redis_server("--requirepass", PASSWORD, "--appendonly", "yes"), redis_server()
+        for url in (
+            closed.url(password="wrong"),
+            f"redis://127.0.0.1:{closed.port}/0",
+            f"redis://:wrong@127.0.0.1:{opened.port}",
+        ):
+            self.assertNotIn("wrong", await self.refused(open_shard(url, reactor, deferToThread)))
+
+    async def test_full(self) -> None:
+        """A server without room says so, keeps what it has, and takes more when there is room again."""
+        server = Redis("--maxmemory", "8mb")
+        self.addCleanup(server.child.kill)
+        shard = open_shard(server.url(), reactor, deferToThread)
+        self.addCleanup(lambda: soon(shard.close()))
+        await shard.put(b"first", bytes(MIB))
+        with self.assertRaises(QuotaExceeded):
+            for index in range(20):
+                await shard.put(b"%d" % index, bytes(MIB))
+        self.assertLess((await shard.capacity()).free_bytes, 2 * MIB)
+        self.assertEqual(len(await shard.get(b"first")), MIB)
+        for index in range(20):
+            await shard.delete(b"%d" % index)
+        await shard.put(b"more", bytes(MIB))
+
+    def test_appendonly(self) -> None:
+        """A server that forgets all when it ends is used, and complained of once."""
+        from twisted.logger import globalLogPublisher
+
+        said: list[Any] = []
+        globalLogPublisher.addObserver(said.append)
+        self.addCleanup(globalLogPublisher.removeObserver, said.append)
+
+        async def use() -> int:
+            shard = open_shard(redis_server().url(), reactor, deferToThread)
+            await shard.ping()
+            shard._link.drop("test")
+            await shard.ping()
+            await shard.close()
+            return len([event for event in said if "append-only" in (event.get("log_format") or "")])
+
+        return soon(use()).addCallback(self.assertEqual, 1)
+
+
+class RedisFailsTests(ShardCase):
+    """A server that hangs, dies or comes back, in the middle of things."""
+
+    limit = 0.6
+    """Seconds for an answer, here."""
+
+    def setUp(self) -> None:
+        """A server of its own."""
+        self.server = Redis()
+        self.addCleanup(self.server.child.kill)
+        self.shard = open_shard(self.server.url(), reactor, deferToThread, connect_timeout=0.5, timeout=self.limit)
+        self.addCleanup(lambda: soon(self.shard.close()))
+
+    async def settled(self, calls: list[Deferred[Any]]) -> list[Any]:
+        """Results and errors of *calls*; only our errors."""
+        outcomes = await gatherResults([call.addErrback(lambda failure: failure.value) for call in calls])
+        for outcome in outcomes:
+            self.assertNotIsInstance(outcome, Exception if not isinstance(outcome, StorageError) else ())
+        return outcomes
+
+    def stop(self) -> None:
+        """Let it hang."""
+        self.server.child.popen.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it work again."""
+        self.server.child.popen.send_signal(signal.SIGCONT)
+
+    async def test_hangs_in_put(self) -> None:
+        """A server that stops while it is being written to costs each call no more than its time."""
+        value = os.urandom(4 * MIB)
+        calls = [soon(self.shard.put(b"%d" % index, value)) for index in range(MANY)]
+        await calls[0]
+        self.stop()
+        begin = time.monotonic()
+        outcomes = await self.settled(calls)
+        self.assertLess(time.monotonic() - begin, self.limit + 0.5)
+        self.assertTrue(any(isinstance(outcome, Unavailable) for outcome in outcomes))
+        with self.assertRaises(Unavailable):
+            await self.shard.ping()  # connects, and is not answered
+        self.go_on()
+        await self.shard.put(b"after", value)
+        self.assertEqual(await self.shard.get(b"after"), value)
+        done = [b"%d" % index for index, outcome in enumerate(outcomes) if outcome is None]
+        self.assertEqual([key for key in done if self.server.client().get(key) != value], [])
+
+    async def test_hangs_in_get(self) -> None:
+        """The same while it is being read from; no value is ever cut."""
+        value = os.urandom(4 * MIB)
+        await self.shard.put(b"key", value)
+        calls = [soon(self.shard.get(b"key")) for _ in range(MANY)]
+        await calls[0]
+        self.stop()
+        begin = time.monotonic()
+        outcomes = await self.settled(calls)
+        self.assertLess(time.monotonic() - begin, self.limit + 0.5)
+        self.go_on()
+        self.assertEqual({outcome for outcome in outcomes if isinstance(outcome, bytes)}, {value})
+        self.assertTrue(any(isinstance(outcome, Unavailable) for outcome in outcomes))
+        self.assertEqual(await self.shard.get(b"key"), value)
+
+    async def test_killed_in_put_and_get(self) -> None:
+        """A server that is killed fails what is under way at once; the next one is used without more ado."""
+        value = os.urandom(4 * MIB)
+        await self.shard.put(b"key", value)
+        calls = [soon(self.shard.put(b"%d" % index, value)) for index in range(20)]
+        calls += [soon(self.shard.get(b"key")) for _ in range(20)]
+        await calls[0]
+        self.server.child.kill()
+        begin = time.monotonic()
+        outcomes = await self.settled(calls)
+        self.assertTrue(any(isinstance(outcome, Unavailable) for outcome in outcomes))
+        with self.assertRaises(Unavailable):
+            await self.shard.ping()
+        self.assertLess(time.monotonic() - begin, 0.5)
+        self.server.start()
+        await self.shard.put(b"again", value)
+        self.assertEqual(await self.shard.get(b"again"), value)
+
+    async def test_not_there_at_first(self) -> None:
+        """A shard whose server is not up can be opened; it is used as soon as the server is."""
+        self.server.child.kill()
+        shard = open_shard(self.server.url(), reactor, deferToThread)
+        self.addCleanup(lambda: soon(shard.close()))
+        with self.assertRaises(Unavailable):
+            await shard.get(b"key")
+        self.server.start()
+        await shard.put(b"key", b"value")
+
+    async def test_idle_connection_closed(self) -> None:
+        """A server that hangs up on the idle is connected to again, and no call fails."""
+        await self.shard.put(b"key", b"value")
+        self.server.client().client_kill_filter(_type="normal", skipme=True)
+        await later(0.05)
+        self.assertEqual(await self.shard.get(b"key"), b"value")
