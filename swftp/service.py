@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from twisted.application.service import IService, MultiService, Service
+from twisted.application.service import IService, MultiService
 from twisted.conch.ssh.keys import Key
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet import reactor as the_reactor
@@ -23,19 +23,16 @@ from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, serverFromString
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.task import deferLater, react
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.python.threadpool import ThreadPool
 
-from swftp import __version__, hostkeys, sweeping, wiring
+from swftp import __version__, backends, hostkeys, sweeping, wiring
 from swftp.config import Config
 from swftp.doors import Door
 from swftp.errors import StorageError
 from swftp.notify import notify
+from swftp.services import Threads
 from swftp.ssh.malloc import keep_buffers
-from swftp.storage.swift import Connections
-from swftp.stores import Stores
 from swftp.sweeping import Order
 
 BACKLOG = 1024
@@ -155,37 +152,6 @@ class Gateway(MultiService):
             await deferLater(self._reactor, LOOK)
 
 
-class Threads(Service):
-    """A pool of threads that runs while the service does."""
-
-    def __init__(self, name: str, most: int, reactor: Any) -> None:
-        self._pool = ThreadPool(0, most, name)
-        self.run = partial(deferToThreadPool, reactor, self._pool)
-        """Calls a function in a thread; gives a Deferred of its result."""
-
-    def startService(self) -> None:
-        """See `IService`."""
-        super().startService()  # type: ignore[no-untyped-call]
-        self._pool.start()
-
-    def stopService(self) -> None:
-        """See `IService`; waits for what is running."""
-        super().stopService()  # type: ignore[no-untyped-call]
-        self._pool.stop()
-
-
-class Pooled(Service):
-    """HTTP connections that are closed when the service ends."""
-
-    def __init__(self, connections: Connections) -> None:
-        self._connections = connections
-
-    def stopService(self) -> Deferred[None]:
-        """See `IService`."""
-        super().stopService()  # type: ignore[no-untyped-call]
-        return Deferred.fromCoroutine(self._connections.close())
-
-
 def make_service(
     config: Config,
     warnings: Iterable[str] = (),
@@ -215,14 +181,10 @@ def _assemble(
 ) -> Gateway:
     for warning in warnings:
         log.warn("{warning}", event="configuration", warning=warning)
-    settings = wiring.auth_settings(config, environ)
-    if settings.insecure:
-        log.warn("insecure is set: certificates are not verified", event="configuration")
-    asking = Threads("auth", settings.threads, reactor)
     hashing = Threads("md5", HASH_THREADS, reactor)
-    auth = wiring.authentication(config, settings, reactor, asking.run)
-    logins = wiring.shared(config, settings, reactor, hashing.run)
-    parts = wiring.common(config, auth, logins, reactor)
+    backend = backends.backend(config, environ, reactor)
+    logins = wiring.shared(config, backend.stores, reactor, hashing.run)
+    parts = wiring.common(config, backend.auth, logins, reactor)
     places: list[tuple[Door, IStreamServerEndpoint]] = []
     keys: list[Key] = []
     if "sftp" in config.protocols:
@@ -235,7 +197,7 @@ def _assemble(
         places.extend((ftps, place) for place in listed(config, "ftp", "implicit_listen", reactor))
     drain = max(getattr(config, name).drain_timeout for name in config.protocols)
     gateway = Gateway(places, logins.accounts, keys, reactor, drain, partial(hear_signals, reactor))
-    for part in (asking, hashing, Pooled(logins.connections)):
+    for part in (hashing, *backend.services):
         part.setServiceParent(gateway)  # type: ignore[no-untyped-call]
     return gateway
 
@@ -250,22 +212,20 @@ def sweep(
     :raises SystemExit: the exit status.
     """
     steady()
-    settings = wiring.auth_settings(config, environ)
-    threads = Threads("auth", settings.threads, the_reactor)
-    auth = wiring.authentication(config, settings, the_reactor, threads.run)
-    logins = wiring.shared(config, settings, the_reactor, threads.run)
+    backend = backends.swift(config, environ, the_reactor)
 
     async def work() -> None:
-        threads.startService()
+        for part in backend.services:
+            part.startService()  # type: ignore[no-untyped-call]
         try:
-            async for container, count in sweeping.sweep(order, auth.checkers, Stores(logins)):
+            async for container, count in sweeping.sweep(order, backend.auth.checkers, backend.stores):
                 say(f"{container}: {count} abandoned segments removed")
         except (StorageError, UnauthorizedLogin) as error:
             say(f"swftp sweep: {error}")
             raise SystemExit(1) from None
         finally:
-            await logins.connections.close()
-            threads.stopService()
+            for part in backend.services:
+                await maybeDeferred(part.stopService)
 
     react(lambda _: Deferred.fromCoroutine(work()), (), the_reactor)
 

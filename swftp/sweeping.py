@@ -12,7 +12,7 @@ from swftp.auth.checkers import PasswordOf
 from swftp.errors import Unsupported
 from swftp.paths import ROOT, parse
 from swftp.storage.swift import SwiftStorage
-from swftp.stores import Stores
+from swftp.stores import Opens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class Order:
     """Seconds since the last segment of an upload after which it is taken for abandoned."""
 
 
-async def sweep(order: Order, checkers: Sequence[Any], stores: Stores) -> AsyncIterator[tuple[str, int]]:
+async def sweep(order: Order, checkers: Sequence[Any], stores: Opens) -> AsyncIterator[tuple[str, int]]:
     """
     Each container, and how many segments were removed there.
 

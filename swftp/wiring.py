@@ -19,7 +19,7 @@ from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from swftp import hostkeys, paths, trust
+from swftp import hostkeys, paths
 from swftp.auth import assembly, sources
 from swftp.auth.limits import AdmissionLimits
 from swftp.auth.login import Login, SessionCounter
@@ -39,8 +39,7 @@ from swftp.session import SessionLimits
 from swftp.sftp.server import Limits as ChannelLimits
 from swftp.ssh import algorithms
 from swftp.ssh.settings import Settings
-from swftp.storage.swift import Connections, Options, Policy, SwiftStorage
-from swftp.stores import Account, Shared, SshAccount, StoreRealm, Stores
+from swftp.stores import Account, Opens, Shared, SshAccount, StoreRealm
 from swftp.timers import Timer, batched_timer
 from swftp.transfer.budget import Budget
 from swftp.transfer.engine import TransferLimits
@@ -160,35 +159,13 @@ def ssh_settings(config: Config) -> Settings:
     return chosen(config.ssh, Settings, policy=POLICIES[config.ssh.policy], windows=windows)
 
 
-def shared(config: Config, auth: AuthSettings, reactor: Any, offload: Offload) -> Shared:
-    """
-    What all logins have in common.
-
-    :raises ConfigError: the certificate authorities cannot be used.
-    """
+def shared(config: Config, stores: Opens, reactor: Any, offload: Offload) -> Shared:
+    """What all logins have in common."""
     storage, transfer = config.storage, config.transfer
-    try:
-        trusted = trust.policy(auth.cacert, auth.insecure)
-    except trust.NoAuthority as error:
-        raise config.problem("auth", "cacert", str(error)) from error
     return Shared(
         clock=reactor,
         wall=time.time,
-        connections=Connections(
-            reactor,
-            num_persistent_connections=storage.num_persistent_connections,
-            connection_timeout=storage.connection_timeout,
-            connect_timeout=storage.connect_timeout,
-            policy=trusted,
-        ),
-        policy=chosen(
-            storage,
-            Policy,
-            connections_per_session=storage.num_connections_per_session,
-            extra_headers=dict(storage.extra_headers),
-            log_requests=any(getattr(config, name).verbose for name in config.protocols),
-        ),
-        options=chosen(storage, Options),
+        stores=stores,
         housekeeping=Housekeeping(reactor, chosen(storage, Sweeping)),
         budget=Budget(int(transfer.transfer_memory * CONTENT), reactor),
         offload=offload,
@@ -234,11 +211,11 @@ def portal(config: Config, section: str, interface: Any, account: Callable[..., 
     options = getattr(config, section)
     at, logins = root(config, section), parts.logins
 
-    def open_account(login: Login, storage: SwiftStorage) -> Account:
+    def open_account(login: Login, storage: Any) -> Account:
         return account(login, storage, logins, at)
 
     realm = LoginRealm(interface, open_account, SessionCounter(options.sessions_per_user, parts.counter))
-    return Portal(StoreRealm(Stores(logins), realm, section), parts.auth.checkers)
+    return Portal(StoreRealm(logins.stores, realm, section), parts.auth.checkers)
 
 
 def ssh_door(config: Config, keys: Sequence[Key], parts: Common) -> SshDoor:

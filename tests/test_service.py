@@ -14,7 +14,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from swftp import hostkeys, service, wiring
+from swftp import backends, hostkeys, service, wiring
 from swftp.auth.access import CredentialAccess
 from swftp.auth.login import Login
 from swftp.auth.logins import Identity
@@ -29,6 +29,7 @@ from swftp.ssh.gate import Phase
 from swftp.ssh.transport import Transport
 from swftp.storage.memory import MemoryStorage
 from swftp.stores import SshAccount
+from swftp.swiftstores import SwiftStores
 from tests.ftp.case import Client, Waits
 from tests.sftp.case import NEW, NOW, A, at_once
 from tests.sftp.client import NO_ATTRS, FakeClient, u32, u64
@@ -93,7 +94,8 @@ class GatewayCase(SynchronousTestCase):
         config = Config(auth=AuthConfig(auth_url="http://identity.test/auth/v1.0"))
         settings = wiring.auth_settings(config, {})
         auth = wiring.authentication(config, settings, self.reactor, at_once)
-        self.shared = wiring.shared(config, settings, self.reactor, at_once)
+        stores = SwiftStores(backends.swift_reach(config, settings, self.reactor))
+        self.shared = wiring.shared(config, stores, self.reactor, at_once)
         self.throttle = auth.throttle
         parts = wiring.common(config, auth, self.shared, self.reactor)
         self.door = wiring.ssh_door(config, [HOST_KEY], parts)
@@ -418,9 +420,10 @@ class AssemblyTests(SynchronousTestCase):
             storage=StorageConfig(layout="plain", extra_headers=(("K", "v"),), num_connections_per_session=3),
             limits=LimitsConfig(handles=7),
         )
-        made = wiring.shared(config, wiring.auth_settings(config, {}), self.reactor, at_once)
+        made = backends.swift_reach(config, wiring.auth_settings(config, {}), self.reactor)
+        shared = wiring.shared(config, SwiftStores(made), self.reactor, at_once)
         self.assertEqual((made.options.layout, made.policy.extra_headers), ("plain", {"K": "v"}))
-        self.assertEqual((made.policy.connections_per_session, made.channels.handles), (3, 7))
+        self.assertEqual((made.policy.connections_per_session, shared.channels.handles), (3, 7))
 
     def test_state_dir(self) -> None:
         """Keys lie where systemd says, or in the user's own state directory."""

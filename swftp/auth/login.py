@@ -8,21 +8,28 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from swftp.auth.access import CredentialAccess
 from swftp.errors import Busy
 from swftp.paths import ROOT, Path
 
 
+class Right(Protocol):
+    """To talk to a store; one object for all that have the same."""
+
+    def release(self) -> None:
+        """One login less has it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Login:
-    """One client that may come in.  Whoever gets it owes `CredentialAccess.release`; `LoginRealm` does that."""
+    """One client that may come in.  Whoever gets it owes `Right.release`; `LoginRealm` does that."""
 
     name: str
     """As the client typed it."""
     user: str = field(repr=False)
     """The same for every spelling of one identity; what ``sessions_per_user`` counts by."""
-    access: CredentialAccess
+    access: Right
     root: Path = ROOT
     """What the client sees as ``/``."""
     method: str = "password"

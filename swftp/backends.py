@@ -1,0 +1,91 @@
+"""
+The two kinds of stores, each with its way to log in: configuration -> what a gateway needs of them.
+
+Nothing here starts anything; what has to run while the gateway does is among `Backend.services`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.logger import Logger
+
+from swftp import trust, wiring
+from swftp.auth.assembly import Authentication
+from swftp.auth.settings import AuthSettings
+from swftp.config import Config
+from swftp.services import Pooled, Threads
+from swftp.storage.swift import Connections, Options, Policy
+from swftp.stores import Opens
+from swftp.swiftstores import Reach, SwiftStores
+
+log = Logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """One kind of store."""
+
+    auth: Authentication
+    stores: Opens
+    services: tuple[IService, ...]
+
+
+def backend(config: Config, environ: Mapping[str, str], reactor: Any) -> Backend:
+    """
+    Of the kind that ``storage`` in ``[storage]`` says.
+
+    :raises ConfigError: something it needs cannot be used.
+    """
+    return swift(config, environ, reactor)
+
+
+def swift(config: Config, environ: Mapping[str, str], reactor: Any) -> Backend:
+    """
+    Swift, and Keystone or whatever else its tokens come from.
+
+    :raises ConfigError: something it needs cannot be used.
+    """
+    settings = wiring.auth_settings(config, environ)
+    if settings.insecure:
+        log.warn("insecure is set: certificates are not verified", event="configuration")
+    asking = Threads("auth", settings.threads, reactor)
+    auth = wiring.authentication(config, settings, reactor, asking.run)
+    reach = swift_reach(config, settings, reactor)
+    return Backend(auth=auth, stores=SwiftStores(reach), services=(asking, Pooled(reach.connections)))
+
+
+def swift_reach(config: Config, auth: AuthSettings, reactor: Any) -> Reach:
+    """
+    How Swift is talked to.
+
+    :raises ConfigError: the certificate authorities cannot be used.
+    """
+    storage = config.storage
+    try:
+        trusted = trust.policy(auth.cacert, auth.insecure)
+    except trust.NoAuthority as error:
+        raise config.problem("auth", "cacert", str(error)) from error
+    return Reach(
+        clock=reactor,
+        wall=time.time,
+        connections=Connections(
+            reactor,
+            num_persistent_connections=storage.num_persistent_connections,
+            connection_timeout=storage.connection_timeout,
+            connect_timeout=storage.connect_timeout,
+            policy=trusted,
+        ),
+        policy=wiring.chosen(
+            storage,
+            Policy,
+            connections_per_session=storage.num_connections_per_session,
+            extra_headers=dict(storage.extra_headers),
+            log_requests=any(getattr(config, name).verbose for name in config.protocols),
+        ),
+        options=wiring.chosen(storage, Options),
+    )
