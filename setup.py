@@ -39,6 +39,8 @@ setup(
         "python-swiftclient",
         "hiredis",
         "xxhash",
+        "zstandard",
+        "pyeclib>=1.8",
     ],
     extras_require={
         "demo": ["swift>=2.33"],

@@ -1,0 +1,1 @@
+"""Tests of `swftp.storage.zerostor.chunks`."""

@@ -1,0 +1,25 @@
+"""The shard that these tests use does what every shard does."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+
+from tests.storage.zerostor.chunks.fakes import MemoryShard
+from tests.storage.zerostor.shards.case import ShardCase
+from tests.storage.zerostor.shards.contract import ShardContract
+
+
+class MemoryShardTests(ShardContract, ShardCase):
+    """`MemoryShard` keeps the contract."""
+
+    keeps_checksums = False
+    get_sees_damage = False
+
+    def make_shard(self) -> MemoryShard:
+        """An empty one."""
+        return MemoryShard(Clock())
+
+    def damage(self, key: bytes) -> None:
+        """Flip a bit."""
+        value = self.shard.values[key]
+        self.shard.values[key] = bytes((value[0] ^ 1,)) + value[1:]
