@@ -15,7 +15,7 @@ from swftp.errors import QuotaExceeded, StorageError, Unavailable
 from swftp.storage.zerostor.shards import Refused, open_shard
 from tests.functional.redisserver import PASSWORD, Redis, redis_server
 from tests.storage.zerostor.shards.case import ShardCase, soon
-from tests.storage.zerostor.shards.contract import ShardContract
+from tests.storage.zerostor.shards.contract import DamageContract, ShardContract
 
 MIB = 1 << 20
 DATABASE = 3
@@ -29,7 +29,7 @@ def later(seconds: float) -> Deferred[None]:
     return done
 
 
-class RedisContractTests(ShardContract, ShardCase):
+class RedisContractTests(ShardContract, DamageContract, ShardCase):
     """A database of a redis-server is a shard."""
 
     keeps_checksums = False

@@ -21,15 +21,8 @@ AWKWARD = (b"\x00" * 21, b"\r\n$-1\r\n", b"../../etc/passwd", b"a b*c?", bytes(r
 class ShardContract:
     """Rules of `IShard`; a class beside `ShardCase`."""
 
-    keeps_checksums = True
-    """Whether damage is seen without a digest."""
-    get_sees_damage = True
-    """Whether `get` itself compares."""
-
     make_shard: Callable[[], Any]
     """The shard of this test; what is in it already is not looked at."""
-    damage: Callable[[bytes], None]
-    """Flip a bit of the value of a key, behind the shard's back."""
 
     def setUp(self) -> None:
         """A shard that is closed with the test."""
@@ -127,27 +120,6 @@ class ShardContract:
         self.assertIs(await self.shard.check(key), Health.OK)
         self.assertIs(await self.shard.check(key, xxhash.xxh3_128_digest(b"value")), Health.OK)
 
-    async def test_damage_is_seen(self) -> None:
-        """A flipped bit is found by who knows the digest, and by shards that keep one."""
-        key, value = self.key(), os.urandom(5_000)
-        await self.shard.put(key, value)
-        self.damage(key)
-        self.assertIs(await self.shard.check(key, xxhash.xxh3_128_digest(value)), Health.DAMAGED)
-        if self.keeps_checksums:
-            self.assertIs(await self.shard.check(key), Health.DAMAGED)
-        if self.get_sees_damage:
-            with self.assertRaises(Corrupt):
-                await self.shard.get(key)
-
-    async def test_damage_is_mended(self) -> None:
-        """Putting the same bytes again over damaged ones stores them."""
-        key, value = self.key(), os.urandom(5_000)
-        await self.shard.put(key, value)
-        self.damage(key)
-        await self.shard.put(key, value)
-        self.assertEqual(await self.shard.get(key), value)
-        self.assertIs(await self.shard.check(key, xxhash.xxh3_128_digest(value)), Health.OK)
-
     async def test_awkward_keys(self) -> None:
         """Keys are bytes: none means anything."""
         for key in AWKWARD:
@@ -243,3 +215,35 @@ class ShardContract:
         call.addErrback(lambda _: None)
         call.cancel()
         self.assertEqual(await self.shard.get(other), b"other")
+
+
+class DamageContract:
+    """Rules of shards whose bytes change on the disk; a class beside `ShardContract`."""
+
+    keeps_checksums = True
+    """Whether damage is seen without a digest."""
+    get_sees_damage = True
+    """Whether `get` itself compares."""
+    damage: Callable[[bytes], None]
+    """Flip a bit of the value of a key, behind the shard's back."""
+
+    async def test_damage_is_seen(self) -> None:
+        """A flipped bit is found by who knows the digest, and by shards that keep one."""
+        key, value = self.key(), os.urandom(5_000)
+        await self.shard.put(key, value)
+        self.damage(key)
+        self.assertIs(await self.shard.check(key, xxhash.xxh3_128_digest(value)), Health.DAMAGED)
+        if self.keeps_checksums:
+            self.assertIs(await self.shard.check(key), Health.DAMAGED)
+        if self.get_sees_damage:
+            with self.assertRaises(Corrupt):
+                await self.shard.get(key)
+
+    async def test_damage_is_mended(self) -> None:
+        """Putting the same bytes again over damaged ones stores them."""
+        key, value = self.key(), os.urandom(5_000)
+        await self.shard.put(key, value)
+        self.damage(key)
+        await self.shard.put(key, value)
+        self.assertEqual(await self.shard.get(key), value)
+        self.assertIs(await self.shard.check(key, xxhash.xxh3_128_digest(value)), Health.OK)

@@ -17,7 +17,7 @@ from swftp.storage.zerostor.shards import Health, Refused, open_shard, prepare
 from swftp.storage.zerostor.shards.directory import OVERDUE, translated
 from swftp.storage.zerostor.shards.files import FORGOTTEN, HEADER, Files
 from tests.storage.zerostor.shards.case import ShardCase, soon
-from tests.storage.zerostor.shards.contract import ShardContract
+from tests.storage.zerostor.shards.contract import DamageContract, ShardContract
 
 
 class DirectoryCase(ShardCase):
@@ -38,7 +38,7 @@ class DirectoryCase(ShardCase):
         return Files(self.root()).path(key)
 
 
-class DirectoryContractTests(ShardContract, DirectoryCase):
+class DirectoryContractTests(ShardContract, DamageContract, DirectoryCase):
     """A directory is a shard."""
 
     def damage(self, key: bytes) -> None:
