@@ -1,0 +1,205 @@
+"""
+Whole transactions, again until they went through once.
+
+A transaction is a pure function of its inputs: it may be carried out any number of times, and leaves one effect.
+When the reply to COMMIT is lost, whether it happened is looked up by an id that the transaction wrote first: so a
+COMMIT that is still on its way collides with the second try instead of doubling it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Generic, TypeVar
+from uuid import UUID, uuid4
+
+from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy.exc import SQLAlchemyError
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from swftp.errors import StateUnknown, StorageError, Unavailable
+from swftp.storage.zerostor.meta import schema
+from swftp.storage.zerostor.meta.engine import WRITES, reading
+from swftp.storage.zerostor.meta.failures import Failure, classify
+from swftp.storage.zerostor.meta.threads import Workers
+
+log = Logger()
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a transaction is tried again, in seconds."""
+
+    conflicts: float = 5.0
+    """While others are in the way."""
+    outage: float = 30.0
+    """While the database is not there."""
+    first: float = 0.005
+    """Between the first and the second try; then twice as long each time."""
+    longest: float = 1.0
+    """Between two tries."""
+
+
+class _Failed(Exception):
+    """One try came to nothing, or nobody knows."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.value)
+        self.failure = failure
+
+
+class _Attempts(Generic[T]):
+    """One transaction over all its tries."""
+
+    def __init__(self, work: Work[T], settled: Work[bool]) -> None:
+        self.work = work
+        self.settled = settled
+        self.doubtful = False
+        """Whether a COMMIT may have taken effect."""
+        self.result: T
+        """What the last try gave that got as far as COMMIT."""
+
+    def carry_out(self, engine: Engine) -> T:
+        """Try once."""
+        with engine.connect() as connection:
+            if self.doubtful and self._happened(connection):
+                return self.result
+            connection = connection.execution_options(**{WRITES: True})
+            connection.begin()
+            self.result = self.work(connection)
+            try:
+                connection.commit()
+            except SQLAlchemyError as error:
+                self.doubtful |= classify(error) in (Failure.OUTAGE, Failure.AMBIGUOUS)
+                raise
+            return self.result
+
+    def _happened(self, connection: Connection) -> bool:
+        with connection.begin():
+            return self.settled(connection)
+
+
+def never(connection: Connection) -> bool:
+    """Of a transaction whose second effect is none: simply carry it out again."""
+    return False
+
+
+class Database:
+    """
+    Carries out reads and transactions in threads.
+
+    :param wall: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        workers: Workers,
+        clock: IReactorTime,
+        wall: Callable[[], float],
+        random: Random,
+        patience: Patience,
+    ) -> None:
+        self.engine = engine
+        self.workers = workers
+        self.clock = clock
+        self.wall = wall
+        self._reading = reading(engine)
+        self._random = random
+        self._patience = patience
+
+    def now(self) -> int:
+        """Whole seconds since the epoch."""
+        return int(self.wall())
+
+    async def read(self, work: Work[T]) -> T:
+        """
+        What *work* reads with single statements, each of which sees the newest.
+
+        :raises Unavailable: the database is not there.
+        """
+        return await self._persist(lambda: self.workers.read(lambda: _guarded(lambda: _look(self._reading, work))))
+
+    async def snapshot(self, work: Work[T]) -> T:
+        """As `read`, of one moment however many statements it takes."""
+        return await self._persist(lambda: self.workers.read(lambda: _guarded(lambda: _look(self.engine, work))))
+
+    async def write(self, work: Work[T], settled: Work[bool] | None = None, turns: DeferredLock | None = None) -> T:
+        """
+        Carry out the transaction *work* exactly once.
+
+        :param settled: whether it took effect, looked up through an id that it writes first; `never` if it does no
+            harm to carry it out twice; None: a row of `schema.ticket` tells.
+        :param turns: held by one try at a time, for transactions that would only be in each other's way.
+        :raises Unavailable: nothing happened.
+        :raises StateUnknown: it may have happened.
+        """
+        if settled is None:
+            work, settled = self._with_ticket(work, uuid4())
+        attempts = _Attempts(work, settled)
+
+        def attempt() -> Deferred[T]:
+            return self.workers.write(lambda: _guarded(lambda: attempts.carry_out(self.engine)))
+
+        try:
+            return await self._persist(attempt if turns is None else lambda: turns.run(attempt))
+        except Unavailable as error:
+            if attempts.doubtful:
+                raise StateUnknown() from error
+            raise
+
+    def _with_ticket(self, work: Work[T], number: UUID) -> tuple[Work[T], Work[bool]]:
+        def ticketed(connection: Connection) -> T:
+            connection.execute(insert(schema.ticket), {"id": number, "made_at": self.now()})
+            return work(connection)
+
+        mine = select(schema.ticket.c.id).where(schema.ticket.c.id == number)
+        return ticketed, lambda connection: connection.scalar(mine) is not None
+
+    async def _persist(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        begun = self.clock.seconds()
+        tries = 0
+        while True:
+            try:
+                return await attempt()
+            except _Failed as error:
+                limit = self._limit(error)
+                if self.clock.seconds() - begun >= limit:
+                    raise Unavailable() from error.__cause__
+            await deferLater(self.clock, self._pause(tries))
+            tries += 1
+
+    def _limit(self, error: _Failed) -> float:
+        """Seconds for which to go on after *error*."""
+        if error.failure is Failure.DEFECT:
+            log.error("the database refused a statement: {error}", error=error.__cause__)
+            raise StorageError() from error.__cause__
+        if error.failure is Failure.OUTAGE:
+            self.engine.dispose()  # whoever else is connected to what is gone, or to a standby, connects anew
+            return self._patience.outage
+        return self._patience.conflicts
+
+    def _pause(self, tries: int) -> float:
+        """Seconds to wait after that many tries."""
+        longest = min(self._patience.first * 2 ** min(tries, 30), self._patience.longest)
+        return self._random.uniform(longest / 2, longest)
+
+
+def _look(engine: Engine, work: Work[T]) -> T:
+    with engine.connect() as connection:
+        return work(connection)
+
+
+def _guarded(work: Callable[[], T]) -> T:
+    """Carry out *work*; what the database says about it becomes `_Failed`."""
+    try:
+        return work()
+    except SQLAlchemyError as error:
+        raise _Failed(classify(error)) from error
