@@ -41,9 +41,15 @@ setup(
         "xxhash",
         "zstandard",
         "pyeclib>=1.8",
+        "SQLAlchemy>=2.0.47,<2.1",  # sqlalchemy-cockroachdb takes no other
+        "alembic",
+        "argon2-cffi",
+        "cachetools>=6",
     ],
     extras_require={
         "demo": ["swift>=2.33"],
+        "postgresql": ["psycopg[binary]>=3.2"],
+        "cockroachdb": ["psycopg[binary]>=3.2", "sqlalchemy-cockroachdb>=2.0.4"],
         "test": [
             "swift>=2.33",
             "hypothesis",
@@ -53,6 +59,8 @@ setup(
             "ftputil",
             "fsspec",
             "redis",
+            "psycopg[binary]>=3.2",
+            "sqlalchemy-cockroachdb>=2.0.4",
         ],
         # a real identity service for the functional tests
         "keystone": ["keystone>=30", "keystonemiddleware", "waitress"],
