@@ -19,6 +19,7 @@ from swftp.storage.zerostor.meta.cache import Cache
 from swftp.storage.zerostor.meta.database import Database, Patience, never
 from swftp.storage.zerostor.meta.engine import make_engine
 from swftp.storage.zerostor.meta.journal import Journal, JournalOptions
+from swftp.storage.zerostor.meta.keys import Keys
 from swftp.storage.zerostor.meta.namespace import Namespace
 from swftp.storage.zerostor.meta.statements import insert_missing
 from swftp.storage.zerostor.meta.sweeping import Sweep
@@ -68,6 +69,7 @@ class Metadata:
         self.journal = Journal(database, name or socket.gethostname(), options.journal)
         self._cache = Cache(options.cache, lambda: options.exclusive and self.journal.alone, clock.seconds)
         self.sweep = Sweep(database, options.grace, options.journal.linger)
+        self.keys = Keys(database)
         self.users = Users(database, hasher or PasswordHasher())
 
     async def start(self) -> None:

@@ -3,7 +3,9 @@ The tables, as they are now; `migrations` makes them what this says.
 
 A content never changes once it is live.  Its bytes are chunks, of which several contents may have parts: that is how
 files are appended to, patched and copied without moving bytes.  What the foreign keys refuse (a chunk that is taken
-up while it is thrown away, a file made in a directory that is removed) needs no lock.  The view `path` is for people who query: nothing here reads it.
+up while it is thrown away, a file made in a directory that is removed) needs no lock.
+
+The view `path` is for people who query: nothing here reads it.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Accounts, who may log in to them, and the keys that their bytes are encrypted with.
+Accounts, and who may log in to them.
 
 A password is kept as its argon2id hash; checking one takes as long for a name that is not there.
 """
@@ -17,11 +17,10 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from swftp.errors import AlreadyExists, NotEmpty, NotFound
 from swftp.storage.zerostor.meta import schema, tree
 from swftp.storage.zerostor.meta.database import Database
-from swftp.storage.zerostor.meta.values import Account, DataKey, Login
+from swftp.storage.zerostor.meta.values import Account, Login
 
 _ACCOUNT = schema.account
 _LOGIN = schema.login
-_KEY = schema.account_key
 _ACCOUNT_COLUMNS = tuple(_ACCOUNT.c[name] for name in ("id", "name", "quota_bytes", "used_bytes", "used_files"))
 _LOGIN_COLUMNS = tuple(_LOGIN.c[name] for name in ("name", "account_id", "root", "disabled", "keys"))
 
@@ -180,45 +179,6 @@ class Users:
         if await self._database.write(lambda c: c.execute(statement).rowcount) == 0:
             raise NotFound()
 
-    # -- keys ------------------------------------------------------------------------------------------------------
-
-    async def newest_key(self, account: UUID) -> DataKey | None:
-        """The key that new chunks of *account* are encrypted with."""
-        newest = _keys().where(_KEY.c.account_id == account).order_by(_KEY.c.id.desc()).limit(1)
-        row = await self._database.read(lambda c: c.execute(newest).first())
-        return None if row is None else DataKey(*row)
-
-    async def key(self, number: int) -> DataKey:
-        """
-        The key *number*.
-
-        :raises NotFound: there is none.
-        """
-        row = await self._database.read(lambda c: c.execute(_keys().where(_KEY.c.id == number)).first())
-        if row is None:
-            raise NotFound()
-        return DataKey(*row)
-
-    async def keys(self) -> list[DataKey]:
-        """All of them, for who wraps them anew."""
-        return [DataKey(*row) for row in await self._database.read(lambda c: c.execute(_keys()).all())]
-
-    async def add_key(self, account: UUID, wrapped: bytes, after: int | None) -> DataKey:
-        """
-        Make *wrapped* the newest key of *account* if the newest still is *after* (None: there is none).
-
-        Returns the newest, whoever made it.
-        """
-        return await self._database.write(lambda c: _add_key(c, account, wrapped, after))
-
-    async def rewrap(self, number: int, wrapped: bytes) -> None:
-        """The same key, encrypted by another master key."""
-        await self._one(update(_KEY).where(_KEY.c.id == number).values(wrapped=wrapped))
-
-
-def _keys() -> Any:
-    return select(_KEY.c.id, _KEY.c.account_id, _KEY.c.wrapped)
-
 
 def _login(row: Sequence[Any]) -> Login:
     name, account, root, disabled, keys = row
@@ -241,7 +201,7 @@ def _remove_account(connection: Connection, name: str) -> None:
     contents = select(func.count()).where(schema.content.c.account_id == number)
     if not tree.is_empty(connection, number) or connection.scalar(contents):
         raise NotEmpty()
-    for table in (_LOGIN, _KEY, schema.file):
+    for table in (_LOGIN, schema.account_key, schema.file):
         connection.execute(delete(table).where(table.c.account_id == number))
     connection.execute(delete(_ACCOUNT).where(_ACCOUNT.c.id == number))
 
@@ -252,13 +212,3 @@ def _add_login(connection: Connection, values: dict[str, Any]) -> None:
     if connection.scalar(select(_ACCOUNT.c.id).where(_ACCOUNT.c.id == values["account_id"])) is None:
         raise NotFound()
     connection.execute(insert(_LOGIN), values)
-
-
-def _add_key(connection: Connection, account: UUID, wrapped: bytes, after: int | None) -> DataKey:
-    newest = _keys().where(_KEY.c.account_id == account).order_by(_KEY.c.id.desc()).limit(1)
-    row = connection.execute(newest).first()
-    if row is not None and row.id != after:
-        return DataKey(*row)
-    number = (connection.scalar(select(func.max(_KEY.c.id))) or 0) + 1
-    connection.execute(insert(_KEY), {"id": number, "account_id": account, "wrapped": wrapped})
-    return DataKey(number, account, wrapped)
