@@ -42,6 +42,8 @@ from swftp.storage.zerostor.shards.interfaces import (
 T = TypeVar("T")
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+LASTING = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR)
+"""A person has to see to it: keys that are not there are told before this is asked."""
 OVERDUE = 4
 """Calls that hang in the kernel before no more threads are given to this disk."""
 
@@ -136,10 +138,8 @@ class DirectoryShard:
 
 def translated(error: OSError) -> StorageError:
     """*error* in our words."""
-    if error.errno == errno.ENOENT:
-        return NotFound()
     if error.errno in FULL:
         return QuotaExceeded()
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if error.errno in LASTING:
         return Refused(os.strerror(error.errno))
     return Unavailable(os.strerror(error.errno) if error.errno else "the disk fails")

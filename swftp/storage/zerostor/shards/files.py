@@ -18,7 +18,7 @@ from tempfile import mkstemp
 
 import xxhash
 
-from swftp.errors import Corrupt, Unavailable
+from swftp.errors import Corrupt, InvalidRequest, NotFound, Unavailable
 from swftp.storage.zerostor.shards.interfaces import (
     VALUE_LIMIT,
     Block,
@@ -35,6 +35,9 @@ MARKER, TEMPORARY, FILES = "shard", "tmp", "files"
 MARK = b"A shard of SwFTP, version 1. What is below belongs to it.\n"
 HEADER = Struct(">8sQ16s")
 MAGIC = b"SwFTPzs1"
+FOLDERS = 0x1000
+PAGE = 1000
+"""Keys that make a page of a scan; it goes on to the end of a directory."""
 VECTOR = 64
 """Parts given to the kernel at once."""
 FORGOTTEN = 3600.0
@@ -66,8 +69,8 @@ def prepare(root: Path) -> None:
 class Files:
     """What is below *root*.  OSError is translated by whoever calls."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, page_size: int = PAGE) -> None:
+        self._root, self._page_size = root, page_size
         self._files, self._temporary = root / FILES, root / TEMPORARY
 
     def check_marker(self) -> None:
@@ -81,7 +84,10 @@ class Files:
 
     def path(self, key: bytes) -> Path:
         """Where *key* is."""
-        return self._files / f"{xxhash.xxh64_intdigest(key) & 0xFFF:03x}" / key.hex()
+        return self._folder(xxhash.xxh64_intdigest(key) % FOLDERS) / key.hex()
+
+    def _folder(self, number: int) -> Path:
+        return self._files / f"{number:03x}"
 
     def write(self, key: bytes, value: Value) -> None:
         """Have *value* under *key*, on the disk."""
@@ -118,9 +124,9 @@ class Files:
                 if magic != MAGIC or size > VALUE_LIMIT:
                     raise Corrupt
                 value = file.read(size + 1)
-        except FileNotFoundError:
+        except FileNotFoundError as error:
             self.check_marker()
-            raise
+            raise NotFound from error
         except OSError as error:
             if error.errno == errno.EIO:
                 raise Corrupt from error
@@ -133,9 +139,9 @@ class Files:
         """Forget *key*."""
         try:
             self.path(key).unlink()
-        except FileNotFoundError:
+        except FileNotFoundError as error:
             self.check_marker()
-            raise
+            raise NotFound from error
 
     def capacity(self) -> Capacity:
         """Of the file system."""
@@ -144,14 +150,17 @@ class Files:
         return Capacity(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize)
 
     def page(self, cursor: Cursor) -> tuple[tuple[Held, ...], Cursor]:
-        """The keys of one of the directories, and the name of the next."""
+        """The keys of some of the directories, and the number of the next."""
         self.check_marker()
         if cursor is None:
             self._sweep()
-        names = sorted(path.name for path in self._files.iterdir() if path.name.encode() >= (cursor or b""))
-        if not names:
-            return (), None
-        return tuple(held_in(self._files / names[0])), names[1].encode() if len(names) > 1 else None
+        held: list[Held] = []
+        for number in range(number_of(cursor), FOLDERS):
+            if len(held) >= self._page_size:
+                return tuple(held), b"%d" % number
+            with suppress(FileNotFoundError):  # most of them, in a shard with little in it
+                held += held_in(self._folder(number))
+        return tuple(held), None
 
     def _sweep(self) -> None:
         """Remove what was being written when a process ended."""
@@ -159,6 +168,17 @@ class Files:
             with suppress(FileNotFoundError):  # whoever wrote it has just finished
                 if path.stat().st_mtime < time.time() - FORGOTTEN:
                     path.unlink()
+
+
+def number_of(cursor: Cursor) -> int:
+    """
+    The directory that *cursor* goes on with.
+
+    :raises InvalidRequest: it is none of ours.
+    """
+    if cursor is not None and not cursor.isdigit():
+        raise InvalidRequest("no cursor of this shard")
+    return int(cursor or 0)
 
 
 def held_in(folder: Path) -> list[Held]:

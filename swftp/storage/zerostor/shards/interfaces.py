@@ -120,13 +120,14 @@ class IShard(Interface):
         be empty.
 
         :param cursor: of the page before; None: the first.
+        :raises InvalidRequest: this shard never gave it.
         """
 
     async def ping() -> None:
         """Returns when the shard can be used."""
 
     async def close() -> None:
-        """Let go of it; calls under way fail."""
+        """Let go of it; calls under way may fail, and later ones do."""
 
 
 def length(value: Value) -> int:

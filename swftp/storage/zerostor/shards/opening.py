@@ -47,7 +47,7 @@ def open_shard(
     parts = split(url)
     if parts.scheme == "file":
         return DirectoryShard(folder_of(parts), reactor, offload, timeout)
-    host, port = parts.hostname, parts.port or PORTS[parts.scheme]
+    host, port = parts.hostname, port_of(parts)
     if not host:
         raise ValueError("a shard's address needs a host")
     place = parts.path.removeprefix("/")
@@ -82,6 +82,18 @@ def split(url: str) -> SplitResult:
     if parts.scheme not in ("file", *PORTS):
         raise ValueError(f"a shard is zdb://, redis:// or file://, not {parts.scheme or 'nothing'}://")
     return parts
+
+
+def port_of(parts: SplitResult) -> int:
+    """
+    :raises ValueError: no port; what stands there may be part of a password, and is not told.
+    """
+    try:
+        return parts.port or PORTS[parts.scheme]
+    except ValueError:
+        raise ValueError(
+            "a shard's address has a bad port, or a password with / ? # or % that is not quoted"
+        ) from None
 
 
 def folder_of(parts: SplitResult) -> Path:

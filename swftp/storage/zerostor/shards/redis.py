@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from swftp.errors import NotFound, QuotaExceeded, Unavailable
+from swftp.errors import InvalidRequest, NotFound, QuotaExceeded, Unavailable
 from swftp.storage.zerostor.shards.interfaces import (
     CONNECT_TIMEOUT,
     TIMEOUT,
@@ -121,6 +121,8 @@ class RedisShard:
 
     async def scan(self, cursor: Cursor) -> tuple[tuple[Held, ...], Cursor]:
         """See `IShard`."""
+        if cursor is not None and not cursor.isdigit():
+            raise InvalidRequest("no cursor of this shard")
         answer = sound(await self._link.ask(b"SCAN", cursor or b"0", b"COUNT", PAGE))
         if not (isinstance(answer, list) and len(answer) == 2 and isinstance(answer[1], list)):
             raise Unavailable("its SCAN makes no sense")

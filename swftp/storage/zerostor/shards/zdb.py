@@ -16,7 +16,7 @@ from __future__ import annotations
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from zope.interface import implementer
 
-from swftp.errors import Corrupt, NotFound, QuotaExceeded, Unavailable
+from swftp.errors import Corrupt, InvalidRequest, NotFound, QuotaExceeded, Unavailable
 from swftp.storage.zerostor.shards.interfaces import (
     CONNECT_TIMEOUT,
     TIMEOUT,
@@ -39,6 +39,7 @@ FULL = "No space left on this namespace"
 NO_KEY = "Key not found"
 UNREADABLE = "Internal Error"
 NO_MORE = "No more data"
+BAD_CURSOR = "Invalid key format"
 LASTING = (
     "Access denied",
     "Namespace not found",
@@ -140,6 +141,8 @@ class ZdbShard:
         reply = await self._link.ask(b"SCANX", *(() if cursor is None else (cursor,)))
         if error_of(reply) == NO_MORE:
             return (), None
+        if error_of(reply) == BAD_CURSOR:
+            raise InvalidRequest("no cursor of this shard")
         try:
             after, found = sound(reply)
             return tuple(Held(as_bytes(key), as_int(size), float(as_int(at))) for key, size, at in found), as_bytes(

@@ -179,6 +179,11 @@ class ShardContract:
         )
         self.assertNotIn(gone, held)
 
+    async def test_scan_with_a_foreign_cursor(self) -> None:
+        """A cursor that the shard never gave is an error, never an end."""
+        with self.assertRaises(InvalidRequest):
+            await self.shard.scan(b"nonsense")
+
     async def test_scan_says_when(self) -> None:
         """Where the shard knows when a key was written, that is so."""
         key = self.key()

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from swftp.errors import Corrupt, NotFound, QuotaExceeded, Unavailable
+from swftp.errors import Corrupt, QuotaExceeded, Unavailable
 from swftp.storage.zerostor.shards import Health, Refused, open_shard, prepare
 from swftp.storage.zerostor.shards.directory import OVERDUE, translated
 from swftp.storage.zerostor.shards.files import FORGOTTEN, HEADER, Files
@@ -121,6 +121,27 @@ class DirectoryTests(DirectoryCase):
         await self.shard.scan(None)
         self.assertEqual(os.listdir(self.root() / "tmp"), ["new"])
 
+    async def test_pages(self) -> None:
+        """A scan of many keys comes in pages, and shows each once."""
+        keys = [b"%d" % index for index in range(40)]
+        for key in keys:
+            await self.shard.put(key, b"")
+        files, found, cursor, pages = Files(self.root(), 7), [], None, 0
+        while True:
+            page, cursor = files.page(cursor)
+            found += [held.key for held in page]
+            pages += 1
+            if cursor is None:
+                break
+        self.assertEqual(sorted(found), sorted([*keys, b"key"]))
+        self.assertTrue(41 // 8 <= pages <= 41 // 7 + 1, pages)
+
+    async def test_directories_are_gone(self) -> None:
+        """A shard of which somebody removed a directory is not one without keys."""
+        shutil.rmtree(self.root() / "tmp")
+        with self.assertRaises(Refused):
+            await self.shard.put(b"key", b"value")
+
     async def test_strangers(self) -> None:
         """A scan does not show files that are no keys."""
         (self.file(b"key").parent / "README").write_bytes(b"")
@@ -168,8 +189,8 @@ class TranslationTests(SynchronousTestCase):
             self.assertIsInstance(translated(OSError(number, "")), QuotaExceeded)
 
     def test_others(self) -> None:
-        """What is gone is not found; whatever else fails is a shard that cannot be used."""
-        self.assertIsInstance(translated(OSError(errno.ENOENT, "")), NotFound)
-        self.assertIsInstance(translated(OSError(errno.EROFS, "")), Refused)
+        """Whatever else fails is a shard that cannot be used."""
+        for number in (errno.ENOENT, errno.EROFS, errno.EACCES):
+            self.assertIsInstance(translated(OSError(number, "")), Refused)
         self.assertIsInstance(translated(OSError(errno.EIO, "")), Unavailable)
         self.assertIsInstance(translated(OSError("odd")), Unavailable)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swftp.errors import Corrupt, NotFound, QuotaExceeded, TooLarge, Unavailable
+from swftp.errors import Corrupt, InvalidRequest, NotFound, QuotaExceeded, TooLarge, Unavailable
 from swftp.storage.zerostor.shards import VALUE_LIMIT, Health, Refused
 from tests.storage.zerostor.shards.netcase import NetCase
 from tests.zdbfake.server import Do, Fault
@@ -129,7 +129,9 @@ class TrapTests(NetCase):
 
     def test_scan_with_a_foreign_cursor(self) -> None:
         """A cursor that the server refuses is an error, never an end."""
-        self.fails(self.shard.scan(b"nonsense"), Unavailable)
+        self.fails(self.shard.scan(b"nonsense"), InvalidRequest)
+        self.server.faults.append(Fault(b"SCANX", Do.SAY, reply=b"-Internal Error\r\n"))
+        self.fails(self.shard.scan(None), Unavailable)
 
     def test_quota(self) -> None:
         """A used-up quota is no fault: there is no room, what is there stays, and deleting makes room."""
