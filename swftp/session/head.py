@@ -29,12 +29,13 @@ class _Head:
         self.parts.append(data)
 
 
-async def head(storage: IStorage, path: Path, length: int) -> tuple[Entry, bytes]:
+async def head(storage: IStorage, path: Path, length: int, version: str | None = None) -> tuple[Entry, bytes]:
     """
     What stands at *path*, and its first *length* bytes, less where it is shorter.
 
+    :param version: what has to stand there.
     :raises StorageError: as `IStorage.fetch`.
     """
     sink = _Head()
-    entry = await storage.fetch(path, sink, 0, length)
+    entry = await storage.fetch(path, sink, 0, length, version)
     return entry, b"".join(sink.parts)

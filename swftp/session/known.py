@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from swftp.entries import UNSEEN, Entry, Kind
 from swftp.paths import Path
-from swftp.session.changes import Changes
+from swftp.session.changes import Changes, look_of
 from swftp.session.pages import Pages
 
 V = TypeVar("V")
@@ -96,12 +96,20 @@ class Known:
         """Whether *entry*, of a listing that came at *listed*, says what the store itself would say of *path*."""
         if entry.kind is Kind.FILE and entry.version is None:
             return False
-        if not self._changes.after(listed - LAG, path):
+        if not self._changes.after(listed - LAG, path) or self._changes.led_to(path, entry):
             return True
         said = self._said.get(path)
         if said is None or said.entry is None or self._changes.since(said.serial, path):
             return False
         return _same(said.entry, entry)
+
+    def unchanged(self, path: Path, mark: int) -> bool:
+        """Whether nobody here changed what stands at *path* since *mark*."""
+        return not self._changes.since(mark, path)
+
+    def following(self, path: Path, count: int) -> Sequence[Entry]:
+        """The *count* entries behind *path* in its listing, as far as that was seen a moment ago."""
+        return self._pages.following(path, count)
 
     def is_directory(self, path: Path) -> bool:
         """Whether a directory was at *path* not long ago."""
@@ -179,9 +187,13 @@ class Known:
         elif self._timer.getTime() > self._clock.seconds() + LIFETIME:
             self._timer.reset(LIFETIME)
 
-    def changed(self, path: Path) -> None:
-        """What stands at *path*, and below it, may have changed, for every session."""
-        self._changes.add(path, self._clock.seconds())
+    def changed(self, path: Path, outcome: Entry | None = None) -> None:
+        """
+        What stands at *path*, and below it, may have changed, for every session.
+
+        :param outcome: what is there now, where it is known.
+        """
+        self._changes.add(path, self._clock.seconds(), outcome)
         self.forget(path)
 
     def forget(self, path: Path) -> None:
@@ -222,10 +234,9 @@ class Known:
 
 def _same(said: Entry, listed: Entry) -> bool:
     """Whether *listed* is what was said; of a directory, that it is one."""
-    if said.kind is not listed.kind or said.kind is Kind.DIRECTORY:
+    if said.kind is Kind.DIRECTORY:
         return said.kind is listed.kind
-    details = ("size", "mtime", "mode", "version", "target")
-    return all(getattr(said, name) == getattr(listed, name) for name in details)
+    return look_of(said) == look_of(listed)
 
 
 def _put(known: OrderedDict[Path, V], path: Path, value: V) -> None:

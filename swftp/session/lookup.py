@@ -13,8 +13,10 @@ from swftp.entries import UNLIKELY, UNSEEN, Entry, Kind, Page, Pair
 from swftp.interfaces import IStorage
 from swftp.paths import Path, check_new, resolve
 from swftp.session.files import OpenMode
+from swftp.session.following import Following
 from swftp.session.head import head
 from swftp.session.known import Known
+from swftp.transfer.engine import Engine
 from swftp.transfer.target import Target
 
 HOPS = 8
@@ -26,10 +28,12 @@ class Lookup:
     One session's.
 
     :ivar known: what it remembers.
+    :ivar following: files that the client is about to read.
     """
 
-    def __init__(self, storage: IStorage, known: Known, root: Path) -> None:
+    def __init__(self, storage: IStorage, known: Known, root: Path, engine: Engine) -> None:
         self.known = known
+        self.following = Following(storage, known, engine.budget, engine.group, engine.clock)
         self._storage = storage
         self._root = root
 
@@ -75,12 +79,18 @@ class Lookup:
         self.known.learn(inside, entry, mark)
         return entry
 
-    async def file(self, inside: Path, first: int = 0) -> tuple[Entry, bool, bytes]:
-        """The file at *inside*, with the version that a reader is pinned to, and whether the store has just said so.
+    async def file(self, inside: Path, first: int = 0) -> tuple[Entry, bytes, bool]:
+        """The file at *inside* with the version a reader is pinned to, its first bytes, whether it is of just now.
 
         :param first: bytes of it to bring along, where the store has to be asked anyway.
         :raises IsDirectory: it is none.
         """
+        fetched = await self.following.take(inside)
+        found = (*fetched, True) if fetched is not None else await self._file(inside, first)
+        self.following.opened(inside)
+        return found
+
+    async def _file(self, inside: Path, first: int) -> tuple[Entry, bytes, bool]:
         entry, begun = await self.seen(inside), b""
         if entry is not None and entry.kind is Kind.SYMLINK:
             entry = UNSEEN
@@ -93,7 +103,7 @@ class Lookup:
             entry, begun = await self.stat(inside, fresh=True), b""
         if entry.kind is Kind.DIRECTORY:
             raise errors.IsDirectory()
-        return entry, certain, begun
+        return entry, begun, certain
 
     async def check_target(self, inside: Path, exclusive: bool) -> None:
         """Refuse to give the name *inside* to a file that is not stored yet where its CLOSE would be refused.

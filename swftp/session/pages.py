@@ -22,31 +22,40 @@ class Page:
     """
     One page.
 
+    :ivar entries: as they came.
     :ivar after: what the store was asked for it with; see `IStorage.list`.
     :ivar until: seconds of the clock to which it is good.
     :ivar uses: how often one of its names was asked for.
     :ivar serial: of the last change that it can show.
     """
 
-    __slots__ = ("_entries", "_index", "after", "serial", "until", "uses")
+    __slots__ = ("_index", "_places", "after", "entries", "serial", "until", "uses")
 
     def __init__(self, entries: Sequence[Entry], after: str | None, until: float, serial: int) -> None:
-        self._entries = entries
+        self.entries = entries
         self.after = after
         self.uses = 0
         self._index: dict[str, Entry] | None = None
+        self._places: dict[str, int] | None = None
         self.until = until
         self.serial = serial
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self.entries)
 
     @property
     def index(self) -> dict[str, Entry]:
         """Entries by name."""
         if self._index is None:
-            self._index = {entry.name: entry for entry in self._entries}
+            self._index = {entry.name: entry for entry in self.entries}
         return self._index
+
+    @property
+    def places(self) -> dict[str, int]:
+        """Where in `entries` each name is."""
+        if self._places is None:
+            self._places = {entry.name: place for place, entry in enumerate(self.entries)}
+        return self._places
 
 
 class Pages:
@@ -78,6 +87,14 @@ class Pages:
                 page.uses += 1
                 return page, entry
         return None
+
+    def following(self, path: Path, count: int) -> Sequence[Entry]:
+        """The *count* entries behind that of *path*, on the latest page that has it."""
+        for page in self._of(path.parent) if self._pages else ():
+            place = page.places.get(path.name)
+            if place is not None:
+                return page.entries[place + 1 : place + 1 + count]
+        return ()
 
     def worn(self, path: Path, now: float) -> Page | None:
         """The page of *path* that is good no more at *now*, if it is being worked through; each page once."""

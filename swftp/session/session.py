@@ -71,7 +71,6 @@ class Session:
         self._storage, self._root = storage, root
         self._limits = limits or SessionLimits()
         self._known = (known or Known(clock, changes or Changes())).joined(self)
-        self._lookup = Lookup(storage, self._known, root)
         self._order, self._background = Order(), Background()
         self._files = OpenFiles(self._limits.open_files)
         self._engine = Engine(
@@ -85,6 +84,7 @@ class Session:
             limits=self._limits.transfer,
             background=self._background.run,
         )
+        self._lookup = Lookup(storage, self._known, root, self._engine)
 
     @property
     def pressed(self) -> bool:
@@ -108,6 +108,7 @@ class Session:
     def lost(self) -> None:
         """The client is gone: what is open is aborted, what was closed lands."""
         self._files.lost()
+        self._lookup.following.close()
         self._known.leave(self)
 
     def _inside(self, path: Path) -> Path:
@@ -152,8 +153,7 @@ class Session:
         inside = self._inside(path)
         with self._files.opening():
             async with self._order.turn(look(inside)):
-                entry, certain, begun = await self._lookup.file(inside, first)
-
+                entry, begun, certain = await self._lookup.file(inside, first)
         look_again = partial(self._lookup.stat, inside, fresh=True)
         download = Download(self._engine, inside, entry, ready=ready, look=look_again, certain=certain, head=begun)
         reader = Reader(self, path, download)
@@ -205,8 +205,9 @@ class Session:
 
     def stored(self, writer: Writer, entry: Entry) -> None:
         """See `swftp.session.files.Owner`."""
-        self._known.changed(writer.upload.path)
-        if writer.upload.changed:  # else *entry* is as old as its OPEN
+        changed = writer.upload.changed  # else *entry* is as old as its OPEN
+        self._known.changed(writer.upload.path, entry if changed else None)
+        if changed:
             self._known.learn(writer.upload.path, entry, self._known.mark)
 
     def ended(self, file: Reader | Writer) -> None:

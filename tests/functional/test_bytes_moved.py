@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from typing import ClassVar
 
 from tests.functional.case import KIB, MIB, content, need
@@ -156,6 +157,29 @@ class ProgramTests(MovedCase, ProgramCase):
             for name in ("f", "g"):
                 self.assertStored(name, self.data + b"tail" * 1000)
                 self.store.connection.delete_object(self.container, name)
+
+    def asked(self) -> Counter[str]:
+        """Methods of the requests for objects in ``d`` since the last call."""
+        requests = Counter(r.method for r in list(self.proxy.requests) if f"/{self.container}/d/" in r.path)
+        self.proxy.clear()
+        return requests
+
+    def test_small_files(self) -> None:
+        """Each costs one request: when it is put, taken and removed, by a login of its own each."""
+        back = self.here / "back"
+        back.mkdir()
+        names = [f"s{number:02}" for number in range(20)]
+        for name in names:
+            (self.here / name).write_bytes(name.encode() * 100)
+        directory = self.path("d")
+        self.proxy.clear()
+        self.sftp(f"mkdir {directory}", f"cd {directory}", f"put {self.here}/s*")
+        self.assertEqual(self.asked(), {"PUT": 20})
+        self.sftp(f"cd {directory}", f"lcd {back}", "get *")
+        self.assertEqual(self.asked(), {"GET": 20})
+        self.assertEqual([(back / name).read_bytes() for name in names], [name.encode() * 100 for name in names])
+        self.sftp(f"cd {directory}", "rm *")
+        self.assertEqual(self.asked(), {"DELETE": 20})
 
 
 class ReadTests(MovedCase):

@@ -130,6 +130,21 @@ class LateTests(SessionCase):
         self.listed()
         self.assertEqual(self.do(self.session.stat(path)).size, 18)
 
+    def test_up_to_date_for_others(self) -> None:
+        """A listing that shows what another session has stored is believed as it is."""
+        path = self.stored()
+        self.session.lost()
+        self.session = self.make_session()
+        self.box = self.storage._containers["box"]
+        self.listed()
+        self.assertEqual(self.do(self.session.stat(path)).size, 18)
+        self.assertEqual(self.requests, [])
+        self.storage["/box/other"] = b"theirs"
+        self.clock.advance(LAG / 2)
+        self.listed()
+        self.assertEqual(self.do(self.session.stat(path)).size, 6)
+        self.assertEqual(self.requests, ["stat /box/other"])
+
     def test_changed_by_another_session(self) -> None:
         """What the store said before that change does not count."""
         path = self.stored()
