@@ -16,6 +16,7 @@ from uuid import UUID
 from twisted.application.internet import TimerService
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 from swftp.errors import StorageError
 from swftp.storage.zerostor.chunks import fragments, mending
@@ -28,10 +29,11 @@ from swftp.storage.zerostor.chunks.layout import Layout
 from swftp.storage.zerostor.chunks.once import Once
 from swftp.storage.zerostor.chunks.placement import ShardInfo
 from swftp.storage.zerostor.chunks.reading import Reading
-from swftp.storage.zerostor.chunks.strays import Strays
 from swftp.storage.zerostor.chunks.writing import Writing
 from swftp.storage.zerostor.shards import Health, Offload
 from swftp.storage.zerostor.values import MISSING, Chunk, ObjectId
+
+log = Logger()
 
 PROBE = 5.0
 """Seconds between looks at shards that do not answer."""
@@ -82,21 +84,23 @@ class Chunks:
         self._noticed = noticed
         self._entropy = entropy
         self._fleet = Fleet(shards, clock)
-        self._strays = Strays(self._fleet, clock)
         self._gate = Gate(options.memory)
         self._once = Once()
         self._least = options.layout.least if options.least is None else min(options.least, options.layout.total)
 
     def service(self) -> TimerService:
         """Probes; while it runs, shards that failed are used again once they answer."""
-        service = TimerService(PROBE, lambda: Deferred.fromCoroutine(self.probe()))  # type: ignore[no-untyped-call]
+        service = TimerService(PROBE, self._probed)  # type: ignore[no-untyped-call]
         service.clock = self._clock
         return service
 
+    def _probed(self) -> Deferred[None]:
+        """An error of ours must not end all probing."""
+        return Deferred.fromCoroutine(self.probe()).addErrback(lambda failure: log.failure("probe", failure))
+
     async def probe(self) -> None:
-        """Look at shards that do not answer, ask those that do for their room, remove strays."""
+        """Look at shards that do not answer, and ask those that do for their room."""
         await self._fleet.probe()
-        await self._strays.remove()
 
     async def put(self, obj: ObjectId, account: UUID, data: bytes | Sequence[Block]) -> Chunk:
         """
@@ -121,7 +125,6 @@ class Chunks:
             most = max(fragment.size for fragment in made.fragments)
             del made, make, data  # what is stored is let go of
             await writing.run(*self._fleet.spots(obj, most))
-        self._stray(writing.strays)
         shards = tuple(writing.placed.get(number, MISSING) for number in range(layout.total))
         return Chunk(obj, size, stored_len, str(layout), number, shards, digests)
 
@@ -154,8 +157,9 @@ class Chunks:
         *chunk* with all fragments where they should be, or as many as possible: those that are lost are made again,
         those on shards that are to be emptied are copied.
 
-        Nothing is deleted.  When the new places are recorded, delete what `moved` says; when they cannot be, delete
-        what ``moved(new, old)`` says.
+        Nothing is deleted.  Record the new places, if the old ones are still what is recorded; then delete from
+        where the chunk was and is not any more: see `moved`.  Where something else is recorded by then, another
+        gateway has mended it too, most likely with the same places: delete only what that does not name.
 
         :raises Corrupt: too little is left.
         :raises Unavailable: too few shards answer.
@@ -163,13 +167,7 @@ class Chunks:
         layout = Layout.parse(chunk.layout)
         async with self._gate.passing(chunk.stored_len * 2 * layout.total // layout.k):
             work = mending.Mending(self._fleet, self._clock, chunk)
-            mended = await work.run(lambda task: self._work(chunk.stored_len, task))
-        self._stray(work.strays)
-        return mended
-
-    def _stray(self, strays: Sequence[tuple[int, bytes]]) -> None:
-        for shard, key in strays:
-            self._strays.add(shard, key)
+            return await work.run(lambda task: self._work(chunk.stored_len, task))
 
     async def delete(self, obj: ObjectId, shards: Sequence[int]) -> bool:
         """
@@ -225,7 +223,11 @@ class Chunks:
 
 
 def moved(old: Chunk, new: Chunk) -> tuple[int, ...]:
-    """Where fragments of *old* are, and of *new* are not: to be given to `Chunks.delete`."""
+    """
+    Where fragments of *old* are, and of *new* are not: to be given to `Chunks.delete`.
+
+    :param new: what is recorded.
+    """
     return tuple(was if was != now else MISSING for was, now in zip(old.shards, new.shards, strict=True))
 
 

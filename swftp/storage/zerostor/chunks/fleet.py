@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 ASK = 30.0
 """Seconds for which what a shard said of its room holds."""
+SOON = 1.0
+"""Seconds that are waited for an answer about room."""
 RESERVE = 64 << 20
 """Bytes of room a shard keeps, for what is under way."""
 
@@ -148,8 +150,15 @@ class Fleet:
 
         :raises Unavailable: none of them answers.
         """
-        await self.probe()
         writable = [info.id for info in self.all() if info.state is State.RW and not self.breaker(info.id).open]
+        flight: Flight[int, None] = Flight(self._clock)
+        for number in writable:
+            flight.start(number, self._ask_room(number))
+        try:
+            while flight and await flight.landed(SOON):
+                pass  # what one of them said before is good enough
+        finally:
+            flight.end()
         rooms = [self._room[number][1].free_bytes for number in writable if number in self._room]
         if not rooms:
             raise Unavailable

@@ -134,7 +134,6 @@ class Mending:
         self._fleet = fleet
         self._clock = clock
         self._chunk = chunk
-        self.strays: list[tuple[int, bytes]] = []
 
     async def run(self, in_thread: InThread) -> Chunk:
         """
@@ -165,7 +164,6 @@ class Mending:
         others = [spot for spot in spots if spot not in home.values()]
         writing = Writing(self._fleet, self._clock, order, 0)
         await writing.run([*home.values(), *others])  # where it was, if that shard takes it again
-        self.strays = writing.strays
         return writing.placed
 
     def _with(

@@ -3,6 +3,9 @@ Fragments of one object onto shards, each on another.
 
 A shard that fails is replaced by the next one that the object would have.  One that hangs is not waited for once
 others answer: the fragment goes elsewhere, or, where enough are stored, nowhere, and is made again later.
+
+A shard that gave no answer may have stored the fragment all the same.  It is left there: by the time it could be
+deleted, another gateway may have mended the object with it.  A scrub, which sees what is recorded, removes it.
 """
 
 from __future__ import annotations
@@ -27,7 +30,6 @@ class Writing:
 
     :param least: so many must be stored, of *fragments*.
     :ivar placed: fragment number -> shard, of those that are stored.
-    :ivar strays: shard and key of what may come to be stored beside them.
     """
 
     def __init__(self, fleet: Fleet, clock: IReactorTime, fragments: Mapping[int, Fragment], least: int) -> None:
@@ -38,7 +40,6 @@ class Writing:
         self._flight: Flight[tuple[int, int], None] = Flight(clock)
         self._faults: list[StorageError] = []
         self.placed: dict[int, int] = {}
-        self.strays: list[tuple[int, bytes]] = []
 
     async def run(self, spots: Iterable[int], last: Iterable[int] = ()) -> None:
         """
@@ -84,8 +85,6 @@ class Writing:
             return
         self._faults.append(fault)
         self._waiting.append(number)
-        if not isinstance(fault, QuotaExceeded):
-            self.strays.append((spot, self._fragments[number].key))
 
     def _give_up(self) -> None:
         """None of those under way is waited for: others have answered."""
@@ -94,4 +93,3 @@ class Writing:
             self._fleet.failed(spot, "no answer")
             self._faults.append(Unavailable())
             self._waiting.append(number)
-            self.strays.append((spot, self._fragments[number].key))

@@ -86,6 +86,10 @@ class ChunksCase(SynchronousTestCase):
         """Let time pass."""
         self.clock.pump([step] * round(seconds / step))
 
+    def assertAbout(self, seconds: float, expected: float) -> None:
+        """To a tenth of a second or so."""
+        self.assertLess(abs(seconds - expected), 0.11, f"{seconds}, not {expected}")
+
     def put(self, data: bytes) -> Chunk:
         """Stored."""
         return self.now(self.chunks.put(self.obj(), ACCOUNT, data))
