@@ -8,10 +8,21 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "swftp/__init__.py").read_text("utf-8"), re.MULTILINE)
 
+ZEROSTOR = [
+    "SQLAlchemy>=2.0.47,<2.1",  # sqlalchemy-cockroachdb takes no other
+    "alembic",
+    "argon2-cffi",
+    "cachetools>=6",
+    "hiredis",
+    "pyeclib>=1.8",
+    "xxhash",
+    "zstandard",
+]
+
 setup(
     name="swftp",
     version=VERSION[1],
-    description="SFTP and FTP(S) server whose files are objects in OpenStack Swift",
+    description="SFTP and FTP(S) server whose files are objects in OpenStack Swift, or in a store of its own",
     long_description=(HERE / "README.md").read_text("utf-8"),
     long_description_content_type="text/markdown",
     python_requires=">=3.11",
@@ -37,20 +48,14 @@ setup(
         "requests",
         "urllib3>=2",
         "python-swiftclient",
-        "hiredis",
-        "xxhash",
-        "zstandard",
-        "pyeclib>=1.8",
-        "SQLAlchemy>=2.0.47,<2.1",  # sqlalchemy-cockroachdb takes no other
-        "alembic",
-        "argon2-cffi",
-        "cachetools>=6",
     ],
     extras_require={
         "demo": ["swift>=2.33"],
+        "zerostor": ZEROSTOR,
         "postgresql": ["psycopg[binary]>=3.2"],
         "cockroachdb": ["psycopg[binary]>=3.2", "sqlalchemy-cockroachdb>=2.0.4"],
         "test": [
+            *ZEROSTOR,
             "swift>=2.33",
             "hypothesis",
             "paramiko",

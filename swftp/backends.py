@@ -15,8 +15,10 @@ from twisted.application.service import IService
 from twisted.logger import Logger
 
 from swftp import trust, wiring
+from swftp.auth.accounts import AccountKeyChecker, AccountPasswordChecker, Rights
 from swftp.auth.assembly import Authentication
 from swftp.auth.settings import AuthSettings
+from swftp.auth.throttle import Throttle, ThrottleSettings
 from swftp.config import Config
 from swftp.services import Pooled, Threads
 from swftp.storage.swift import Connections, Options, Policy
@@ -41,7 +43,34 @@ def backend(config: Config, environ: Mapping[str, str], reactor: Any) -> Backend
 
     :raises ConfigError: something it needs cannot be used.
     """
+    if config.storage.storage == "zerostor":
+        return zerostor(config, reactor)
     return swift(config, environ, reactor)
+
+
+def zerostor(config: Config, reactor: Any) -> Backend:
+    """
+    A database with logins of its own, and shards.
+
+    :raises ConfigError: something it needs cannot be used, or is not installed.
+    """
+    try:
+        from swftp.zerostores import ZeroService, ZeroStores, ZeroUsers
+    except ImportError as error:
+        problem = f"zerostor needs {error.name}: pip install 'swftp[zerostor]'"
+        raise config.problem("storage", "storage", problem) from error
+    try:
+        throttle = Throttle(wiring.chosen(config.throttle, ThrottleSettings), reactor)
+    except ValueError as error:
+        raise config.problem("throttle", "exempt", str(error)) from error
+    service = ZeroService(config, reactor)
+    users, rights = ZeroUsers(service), Rights()
+    checkers = (
+        AccountPasswordChecker(users, rights, throttle),
+        AccountKeyChecker(users, rights, throttle, time.time),
+    )
+    auth = Authentication(checkers=checkers, throttle=throttle)
+    return Backend(auth=auth, stores=ZeroStores(service), services=(service,))
 
 
 def swift(config: Config, environ: Mapping[str, str], reactor: Any) -> Backend:

@@ -17,7 +17,7 @@ from typing import Any
 from twisted.internet.error import CannotListenError
 from twisted.python import usage
 
-from swftp import __version__, hostkeys, logs
+from swftp import __version__, hostkeys, logs, zerocli
 from swftp.config import ConfigError, load
 from swftp.config.document import as_file
 from swftp.options import AllOptions, AnyOptions, FtpOptions, Options, refuse
@@ -65,13 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"SwFTP {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    demo = commands.add_parser("demo", help="serve a real Swift on this machine, to try things out")
-    demo.add_argument("--data", type=Path, help="directory of everything it stores (~/.local/share/swftp-demo)")
-    demo.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
-    demo.add_argument("--port", type=_port, default=5022, help="of the SFTP server; 0: any free one (5022)")
-    demo.add_argument("--ftp-port", type=_port, default=5021, help="of the FTP server; 0: any free one (5021)")
-    demo.add_argument("--swift-port", type=_port, default=0, help="of Swift; 0: any free one (0)")
-    demo.set_defaults(run=_demo)
+    _demo_parser(commands)
 
     serve = commands.add_parser("serve", help="serve in the foreground, as twistd swftp does")
     serve.add_argument("-c", "--config-file", help="(/etc/swftp/swftp.conf, then ~/.swftp.cfg)")
@@ -95,7 +89,24 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("-c", "--config-file", help="(/etc/swftp/swftp.conf, then ~/.swftp.cfg)")
     sweep.add_argument("--hours", type=float, default=48.0, help="that nothing was stored of an upload (48)")
     sweep.set_defaults(run=_sweep)
+    zerocli.add_commands(commands)
     return parser
+
+
+def _demo_parser(commands: Any) -> None:
+    demo = commands.add_parser("demo", help="serve a store on this machine, to try things out")
+    demo.add_argument(
+        "--storage",
+        choices=("swift", "zerostor"),
+        default="swift",
+        help="a real Swift, or files of our own",
+    )
+    demo.add_argument("--data", type=Path, help="directory of everything it stores (~/.local/share/swftp-demo)")
+    demo.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    demo.add_argument("--port", type=_port, default=5022, help="of the SFTP server; 0: any free one (5022)")
+    demo.add_argument("--ftp-port", type=_port, default=5021, help="of the FTP server; 0: any free one (5021)")
+    demo.add_argument("--swift-port", type=_port, default=0, help="of Swift; 0: any free one (0)")
+    demo.set_defaults(run=_demo)
 
 
 def _port(text: str) -> int:
@@ -107,9 +118,14 @@ def _port(text: str) -> int:
 
 def _demo(options: argparse.Namespace) -> int:
     try:
+        if options.storage == "zerostor":
+            from swftp.demo import zerostor
+
+            return zerostor.demo(options.data, options.host, options.port, options.ftp_port)
         from swftp.demo import command
     except ImportError as error:
-        sys.stderr.write(f"swftp demo: needs {error.name}: pip install 'swftp[demo]'\n")
+        extra = "zerostor" if options.storage == "zerostor" else "demo"
+        sys.stderr.write(f"swftp demo: needs {error.name}: pip install 'swftp[{extra}]'\n")
         return 1
     return command.demo(options.data, options.host, options.port, options.ftp_port, options.swift_port)
 

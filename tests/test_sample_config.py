@@ -38,7 +38,14 @@ SETTINGS = {
 }
 """Section -> the values that the layers below take, and that it fills by name."""
 STORAGE = ("connections_per_session", "extra_headers", "storage_scheme", "storage_netloc", "log_requests")
-ELSEWHERE = {"transfer_memory", "session_memory", "cloud", "num_persistent_connections", "connect_timeout"} | {
+ELSEWHERE = {
+    "storage",
+    "transfer_memory",
+    "session_memory",
+    "cloud",
+    "num_persistent_connections",
+    "connect_timeout",
+} | {
     "num_connections_per_session",
     "connection_timeout",
 }

@@ -100,14 +100,24 @@ def parse_line(text: str) -> AuthorizedKey:
     """
     :raises ValueError: the line is wrong.
     """
-    options, rest = _options(text)
-    values = {name: value for name, value in options.items() if value is not None}
+    values = {name: value for name, value in _options(text)[0].items() if value is not None}
     if not values.get("credential"):
         raise ValueError('credential="…" is missing')
+    return parse_options(text, values.get("login") or values["credential"], values["credential"])
+
+
+def parse_options(text: str, login: str, credential: str = "") -> AuthorizedKey:
+    """
+    The key of *text*, whatever its options say of login and credential.
+
+    :raises ValueError: the line is wrong.
+    """
+    options, rest = _options(text)
+    values = {name: value for name, value in options.items() if value is not None}
     return AuthorizedKey(
-        login=values.get("login") or values["credential"],
+        login=login,
         blob=_blob(rest),
-        credential=values["credential"],
+        credential=credential,
         root=_root(values.get("root", "/")),
         sources=_sources(values["from"]) if "from" in values else (),
         expires=_expiry(values["expiry-time"]) if "expiry-time" in values else None,

@@ -23,6 +23,7 @@ from swftp.config.sections import (
     ThrottleConfig,
     TransferConfig,
 )
+from swftp.config.zerostor import ZerostorConfig
 
 __all__ = [
     "COMMAND_LINE",
@@ -40,6 +41,7 @@ __all__ = [
     "StorageConfig",
     "ThrottleConfig",
     "TransferConfig",
+    "ZerostorConfig",
     "load",
     "setting",
 ]

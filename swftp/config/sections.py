@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 
 from swftp.config.fields import headers, pairs, port_range, public, public_of, setting
 from swftp.config.files import ConfigError
+from swftp.config.zerostor import ZerostorConfig
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 INTERFACES = ("", "public", "internal", "admin")
@@ -204,8 +205,13 @@ class LimitsConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StorageConfig:
-    """``[storage]``: how we talk to Swift, and how files lie there."""
+    """``[storage]``: which store there is; how we talk to Swift, and how files lie there."""
 
+    storage: str = setting(
+        "swift",
+        "swift: OpenStack Swift, with its logins ([auth]); zerostor: a database and shards of your own ([zerostor])",
+        choices=("swift", "zerostor"),
+    )
     num_persistent_connections: int = setting(
         100,
         "HTTP connections kept open for the next request, all clients together",
@@ -322,6 +328,7 @@ class Config:
     throttle: ThrottleConfig = field(default_factory=ThrottleConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     storage: StorageConfig = field(default_factory=StorageConfig)
+    zerostor: ZerostorConfig = field(default_factory=ZerostorConfig)
     transfer: TransferConfig = field(default_factory=TransferConfig)
     ssh: SshConfig = field(default_factory=SshConfig)
     log: LogConfig = field(default_factory=LogConfig)

@@ -165,10 +165,10 @@ def _permit(old: Node | None, proposal: Proposal) -> None:
 
     :raises IsDirectory: a directory never.
     """
-    if old is not None and old.is_directory:
-        raise IsDirectory()
     if old is not None and proposal.exclusive:
         raise AlreadyExists()
+    if old is not None and old.is_directory:
+        raise IsDirectory()
     if proposal.replaces is not UNSEEN and proposal.replaces != (old and (old.content or UNSEEN)):
         raise Changed()
 

@@ -17,6 +17,7 @@ from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 from swftp.storage.zerostor.meta import migrate, schema
 from swftp.storage.zerostor.meta.cache import Cache
 from swftp.storage.zerostor.meta.database import Database, Patience, never
+from swftp.storage.zerostor.meta.dumping import Dumping
 from swftp.storage.zerostor.meta.engine import make_engine
 from swftp.storage.zerostor.meta.journal import Journal, JournalOptions
 from swftp.storage.zerostor.meta.keys import Keys
@@ -70,6 +71,7 @@ class Metadata:
         self._cache = Cache(options.cache, lambda: options.exclusive and self.journal.alone, clock.seconds)
         self.sweep = Sweep(database, options.grace, options.journal.linger)
         self.keys = Keys(database)
+        self.dumping = Dumping(database)
         self.users = Users(database, hasher or PasswordHasher())
 
     async def start(self) -> None:

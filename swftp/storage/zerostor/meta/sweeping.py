@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Select, bindparam, delete, exists, select, up
 
 from swftp.storage.zerostor.meta import rows, schema
 from swftp.storage.zerostor.meta.database import Database, never
-from swftp.storage.zerostor.meta.discarding import enter, known, write_off
+from swftp.storage.zerostor.meta.discarding import BATCH, enter, known, write_off
 from swftp.storage.zerostor.meta.rows import CHUNK_COLUMNS
 from swftp.storage.zerostor.meta.values import Garbage
 from swftp.storage.zerostor.values import Chunk, ObjectId
@@ -116,6 +116,16 @@ class Sweep:
             .values({name: values[name] for name in ("shards", "digests", "missing")})
         )
         return await self._database.write(lambda c: c.execute(placed).rowcount) > 0
+
+    async def named(self, objs: Sequence[ObjectId]) -> dict[ObjectId, Chunk]:
+        """Those of *objs* that are chunks."""
+        found: dict[ObjectId, Chunk] = {}
+        for i in range(0, len(objs), BATCH):
+            some = select(*CHUNK_COLUMNS).where(_OBJ.in_([obj.packed() for obj in objs[i : i + BATCH]]))
+            for row in await self._database.read(lambda c, some=some: c.execute(some).all()):  # type: ignore[misc]
+                chunk = rows.chunk(row)
+                found[chunk.obj] = chunk
+        return found
 
     async def strangers(self, objs: Sequence[ObjectId]) -> list[ObjectId]:
         """Those of *objs*, found on a shard, that are no chunk, no garbage, and of no journal row."""

@@ -1,0 +1,69 @@
+"""
+Chunks made whole again: fragments that are lost are made from the others, those on shards that leave are moved.
+
+The law: the row says where fragments are.  A new place is recorded by compare and set; the loser removes what it put.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from twisted.logger import Logger
+
+from swftp.errors import Corrupt, StorageError
+from swftp.storage.zerostor.chunks import moved
+from swftp.storage.zerostor.meta.sweeping import Sweep
+from swftp.storage.zerostor.shards import Health
+from swftp.storage.zerostor.values import Chunk, ObjectId
+
+if TYPE_CHECKING:
+    from swftp.storage.zerostor.chunks import Chunks
+
+MOST = 10_000
+"""Chunks remembered that a reader found damaged; a scrub finds the others."""
+
+log = Logger()
+
+
+class Mender:
+    """
+    Of one process.
+
+    :ivar chunks: set by whoever puts the two together, before anything is called.
+    """
+
+    chunks: Chunks
+
+    def __init__(self, sweep: Sweep) -> None:
+        self._sweep = sweep
+        self._noticed: dict[ObjectId, Chunk] = {}
+
+    def noticed(self, chunk: Chunk, lost: Mapping[int, Health]) -> None:
+        """A reader found the fragments *lost* of *chunk* missing or damaged."""
+        if len(self._noticed) < MOST:
+            self._noticed[chunk.obj] = chunk
+
+    async def mend_noticed(self) -> int:
+        """Mend what readers noticed; how many chunks are better than before."""
+        noticed, self._noticed = self._noticed, {}
+        return sum([await self.mend(chunk) for chunk in noticed.values()])
+
+    async def mend(self, chunk: Chunk) -> bool:
+        """
+        Make *chunk* as whole as it can be; whether anything changed.  What cannot be done now is logged.
+        """
+        try:
+            new = await self.chunks.repair(chunk)
+            if new == chunk:
+                return False
+            placed = await self._sweep.set_placement(chunk, new)
+            old, other = (chunk, new) if placed else (new, chunk)
+            await self.chunks.delete(chunk.obj, moved(old, other))
+        except Corrupt as error:
+            log.error("{chunk} is lost: {reason}", event="lost", chunk=chunk.obj.packed().hex(), reason=str(error))
+            return False
+        except StorageError as error:
+            log.info("{chunk} is not whole yet: {reason}", chunk=chunk.obj.packed().hex(), reason=str(error))
+            return False
+        return placed

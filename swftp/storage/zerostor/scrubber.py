@@ -1,0 +1,141 @@
+"""
+The slow look at everything: whether every fragment is what it should be, and whether any is there that should not.
+
+What is where it should not be is removed only when it is old: what is new may be of an upload that still runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from twisted.logger import Logger
+
+from swftp.errors import StorageError
+from swftp.storage.zerostor.chunks import Chunks, ShardInfo, State
+from swftp.storage.zerostor.mender import Mender
+from swftp.storage.zerostor.meta.sweeping import Sweep
+from swftp.storage.zerostor.shards import Health, Held
+from swftp.storage.zerostor.values import MISSING, PACKED_BYTES, Chunk, ObjectId
+
+PAGE = 200
+"""Chunks in one go."""
+OLD = 48 * 3600.0
+"""Seconds after which a fragment that nobody names is not of an upload any more."""
+KEY_BYTES = PACKED_BYTES + 1
+
+log = Logger()
+Rest = Callable[[], Awaitable[object]]
+"""Awaited between one step and the next."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What a scrub found."""
+
+    chunks: int = 0
+    """Looked at."""
+    damaged: int = 0
+    """Chunks of which a fragment is missing or not what it was."""
+    unknown: int = 0
+    """Chunks of which a shard did not answer."""
+    mended: int = 0
+    """Chunks that are better than before."""
+    fragments: int = 0
+    """Looked at, on all shards."""
+    strangers: int = 0
+    """Fragments that nobody names."""
+    removed: int = 0
+    """Of those."""
+    silent: tuple[int, ...] = ()
+    """Shards that did not answer."""
+
+    @property
+    def clean(self) -> bool:
+        """Whether everything that could be looked at is as it should be."""
+        return not self.damaged - self.mended and not self.strangers - self.removed
+
+
+async def at_once() -> None:
+    """No rest."""
+
+
+class Scrubber:
+    """Of one process."""
+
+    def __init__(
+        self,
+        sweep: Sweep,
+        chunks: Chunks,
+        mender: Mender,
+        shards: Mapping[int, ShardInfo],
+        wall: Callable[[], float],
+    ) -> None:
+        self._sweep = sweep
+        self._chunks = chunks
+        self._mender = mender
+        self._shards = shards
+        self._wall = wall
+
+    async def scrub(self, *, mend: bool, age: float = OLD, rest: Rest = at_once) -> Report:
+        """
+        Look at everything.
+
+        :param mend: also make whole what is not, and remove what nobody names and is older than *age* seconds.
+        """
+        report = Report()
+        await self._look_at_chunks(report, mend, rest)
+        for number, info in list(self._shards.items()):
+            if info.state is not State.GONE:
+                await self._look_at_shard(report, number, info, age if mend else None, rest)
+        return report
+
+    async def _look_at_chunks(self, report: Report, mend: bool, rest: Rest) -> None:
+        after = None
+        while found := await self._sweep.chunks(after, PAGE):
+            for chunk in found:
+                healths = await self._chunks.check(chunk)
+                report.chunks += 1
+                report.unknown += None in healths
+                if any(health in (Health.MISSING, Health.DAMAGED) for health in healths):
+                    report.damaged += 1
+                    report.mended += mend and await self._mender.mend(chunk)
+                await rest()
+            after = found[-1].obj
+
+    async def _look_at_shard(
+        self, report: Report, number: int, info: ShardInfo, age: float | None, rest: Rest
+    ) -> None:
+        cursor = None
+        try:
+            while True:
+                held, cursor = await info.shard.scan(cursor)
+                report.fragments += len(held)
+                strange = await self._strange(number, held)
+                report.strangers += len(strange)
+                for one in strange if age is not None else ():
+                    if one.mtime is None or one.mtime < self._wall() - (age or 0):
+                        report.removed += await info.shard.delete(one.key)
+                await rest()
+                if cursor is None:
+                    return
+        except StorageError as error:
+            report.silent += (number,)
+            log.warn("shard {shard} is not scrubbed: {reason}", event="scrub", shard=number, reason=str(error))
+
+    async def _strange(self, shard: int, held: Sequence[Held]) -> list[Held]:
+        """Those of *held* that no chunk has there, and no journal or garbage answers for."""
+        ours = [one for one in held if len(one.key) == KEY_BYTES]
+        objs = {one.key: ObjectId.from_packed(one.key[:PACKED_BYTES]) for one in ours}
+        named = await self._sweep.named(list(set(objs.values())))
+        unnamed = [obj for obj in set(objs.values()) if obj not in named]
+        strangers = set(await self._sweep.strangers(unnamed)) if unnamed else set()
+        return [one for one in ours if objs[one.key] in strangers or _astray(one, shard, named.get(objs[one.key]))]
+
+
+def _astray(held: Held, shard: int, chunk: Chunk | None) -> bool:
+    """Whether *held* is a fragment of *chunk*, but another shard has the one that counts."""
+    if chunk is None:
+        return False
+    number = held.key[-1]
+    return number >= len(chunk.shards) or chunk.shards[number] not in (shard, MISSING)

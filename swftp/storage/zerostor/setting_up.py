@@ -1,0 +1,66 @@
+"""What there has to be before the first gateway starts: a master key, tables, and shards that have numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import make_url
+
+from swftp.storage.zerostor.chunks import State, masterkey
+from swftp.storage.zerostor.meta import open_metadata
+from swftp.storage.zerostor.meta.engine import make_engine
+from swftp.storage.zerostor.meta.migrate import upgrade
+from swftp.storage.zerostor.meta.values import Shard
+from swftp.storage.zerostor.opening import Settings, address
+from swftp.storage.zerostor.shards import prepare
+
+
+def make_places(settings: Settings) -> Iterator[str]:
+    """
+    Make what is missing of master key, tables and directories of shards; a line for each.  Blocks.
+
+    :raises UnusableMasterKey: the file is there and cannot be used, or cannot be made.
+    :raises OSError: a directory cannot be made.
+    :raises StorageError: the database says no.
+    """
+    if settings.master_key.exists():
+        masterkey.read(settings.master_key)
+    else:
+        masterkey.create(settings.master_key)
+        yield f"made the master key {settings.master_key}: keep a copy of it apart from the database"
+    url = make_url(settings.database)
+    if url.get_backend_name() == "sqlite" and url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = make_engine(settings.database, 1)
+    try:
+        upgrade(engine)
+    finally:
+        engine.dispose()
+    yield f"the database {url.render_as_string()} is ready"
+    for shard in settings.shards:
+        prepare(shard.partition("#")[0])
+
+
+async def register(settings: Settings, reactor: Any) -> list[Shard]:
+    """
+    Enter the shards of *settings* that have no number yet; those that were.
+
+    :raises StorageError: the database does not answer.
+    """
+    metadata = open_metadata(settings.database, reactor, reactor, settings.metadata)
+    try:
+        known = await metadata.shards()
+        urls = {row.url for row in known}
+        number = max([row.id for row in known], default=0)
+        new: list[Shard] = []
+        for url, group in map(address, settings.shards):
+            if url not in urls:
+                number += 1
+                urls.add(url)
+                new.append(Shard(number, url, group, State.RW.value))
+        await metadata.set_shards(new)
+        return new
+    finally:
+        await metadata.stop()

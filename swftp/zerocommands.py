@@ -1,0 +1,170 @@
+"""What each command of ``swftp zerostor`` does with the opened store; each gives its exit status, None for 0."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict, replace
+
+from swftp import zeroinput
+from swftp.errors import NotFound, StorageError
+from swftp.storage.zerostor.chunks import State
+from swftp.storage.zerostor.meta.values import Account, Login
+from swftp.storage.zerostor.opening import Opened
+from swftp.storage.zerostor.scrubber import Report
+from swftp.zeroinput import say
+
+Options = argparse.Namespace
+
+
+async def user_add(opened: Opened, options: Options) -> None:
+    """Let somebody log in."""
+    users = opened.metadata.users
+    secret, lines = zeroinput.password(options), zeroinput.keys(options.name, options.key)
+    name = options.account or options.name
+    try:
+        account = (await users.account(name)).id
+    except NotFound:
+        account = await users.add_account(name, options.quota)
+    else:
+        if options.quota is not None:
+            await users.set_quota(name, options.quota)
+    await users.add(options.name, account, password=secret, keys=lines, root=options.root)
+    say(f"{options.name} may log in to the account {name}")
+
+
+async def user_list(opened: Opened, options: Options) -> None:
+    """All of them."""
+    accounts = {account.id: account for account in await opened.metadata.users.accounts()}
+    for login in await opened.metadata.users.logins():
+        account = accounts[login.account]
+        quota = "no quota" if account.quota_bytes is None else f"of {account.quota_bytes}"
+        held = f"{account.used_bytes} bytes {quota} in {account.used_files} files"
+        notes = f"{len(login.keys)} keys{', disabled' if login.disabled else ''}"
+        say(f"{login.name}\taccount {account.name}\troot {login.root}\t{held}\t{notes}")
+
+
+async def user_remove(opened: Opened, options: Options) -> None:
+    """Nobody logs in by this name any more."""
+    await opened.metadata.users.remove(options.name)
+
+
+async def user_disable(opened: Opened, options: Options) -> None:
+    """Refuse it."""
+    await opened.metadata.users.set_disabled(options.name, True)
+
+
+async def user_enable(opened: Opened, options: Options) -> None:
+    """Let it in again."""
+    await opened.metadata.users.set_disabled(options.name, False)
+
+
+async def user_passwd(opened: Opened, options: Options) -> None:
+    """Another password."""
+    await _login(opened, options.name)
+    await opened.metadata.users.set_password(options.name, zeroinput.password(options))
+
+
+async def user_key(opened: Opened, options: Options) -> None:
+    """Add public keys, or take all away."""
+    login = await _login(opened, options.name)
+    kept = [] if options.clear else list(login.keys)
+    lines = [*kept, *(line for line in zeroinput.keys(options.name, options.file) if line not in kept)]
+    await opened.metadata.users.set_keys(options.name, lines)
+    say(f"{options.name} has {len(lines)} keys")
+
+
+async def user_quota(opened: Opened, options: Options) -> None:
+    """What the account of a login may hold."""
+    account = await _account(opened, await _login(opened, options.name))
+    await opened.metadata.users.set_quota(account.name, options.size)
+
+
+async def user_drop(opened: Opened, options: Options) -> None:
+    """Remove an account that holds nothing."""
+    await opened.metadata.users.remove_account(options.account)
+
+
+async def _login(opened: Opened, name: str) -> Login:
+    login = await opened.metadata.users.login(name)
+    if login is None:
+        raise NotFound(f"nobody has the name {name}")
+    return login
+
+
+async def _account(opened: Opened, login: Login) -> Account:
+    accounts = await opened.metadata.users.accounts()
+    return next(account for account in accounts if account.id == login.account)
+
+
+async def shard_list(opened: Opened, options: Options) -> None:
+    """Number, state, room and address."""
+    for row in await opened.metadata.shards():
+        room = "not asked"
+        if row.id in opened.shards and row.state != State.GONE.value:
+            try:
+                capacity = await opened.shards[row.id].shard.capacity()
+                room = f"{capacity.free_bytes} of {capacity.total_bytes} bytes free"
+            except StorageError as error:
+                room = str(error)
+        say(f"{row.id}\t{row.state}\t{row.url}\t{row.group or '-'}\t{room}")
+
+
+async def shard_state(opened: Opened, options: Options) -> None:
+    """Use a shard in another way from now on."""
+    for row in await opened.metadata.shards():
+        if row.id == options.number:
+            await opened.metadata.set_shards([replace(row, state=options.state)])
+            say(f"shard {row.id} is {options.state}; gateways know within their sweep_every")
+            return
+    raise NotFound(f"there is no shard {options.number}")
+
+
+async def stats(opened: Opened, options: Options) -> None:
+    """What is stored."""
+    for name, value in (await opened.metadata.dumping.statistics()).items():
+        say(f"{name}\t{value}")
+    try:
+        say(f"room\t{await opened.chunks.capacity()}")
+    except StorageError as error:
+        say(f"room\t{error}")
+
+
+async def fsck(opened: Opened, options: Options) -> int:
+    """Look at everything, change nothing."""
+    return _told(await opened.scrubber.scrub(mend=False))
+
+
+async def scrub(opened: Opened, options: Options) -> int:
+    """Look at everything, mend what is damaged, remove what nobody names."""
+    return _told(await opened.scrubber.scrub(mend=True, age=options.hours * 3600))
+
+
+def _told(report: Report) -> int:
+    for name, value in asdict(report).items():
+        say(f"{name}\t{', '.join(map(str, value)) or '-' if isinstance(value, tuple) else value}")
+    return 0 if report.clean else zeroinput.FAILED
+
+
+async def repair(opened: Opened, options: Options) -> None:
+    """Bury, sweep, mend and move all that is to be, now."""
+    sweeper = opened.sweeper
+    say(f"buried\t{await sweeper.bury()}")
+    say(f"deleted\t{await sweeper.empty()}")
+    say(f"mended\t{await sweeper.mend_degraded()}")
+    leaving = {number for number, info in opened.shards.items() if info.state in (State.DRAIN, State.GONE)}
+    say(f"moved\t{await sweeper.move(leaving) if leaving else 0}")
+
+
+async def rekey(opened: Opened, options: Options) -> None:
+    """Encrypt all keys of accounts with the first master key of the file."""
+    say(f"{await opened.keyring.rewrap()} keys are encrypted with the new master key, the first in its file")
+
+
+async def export(opened: Opened, options: Options) -> None:
+    """Write all of the database."""
+    say(f"{await opened.metadata.dumping.write(options.file)} rows written to {options.file}")
+
+
+async def load(opened: Opened, options: Options) -> None:
+    """Fill an empty database."""
+    say(f"{await opened.metadata.dumping.read(options.file)} rows read from {options.file}")

@@ -1,0 +1,217 @@
+"""
+One process's way to a zerostor: opened as soon as its database answers, and looked after while the process runs.
+
+Nobody waits for it: until it is open, logins are told to come again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path as FilePath
+from random import Random
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from swftp.auth.accounts import AccountRight, Person
+from swftp.config import Config
+from swftp.errors import StorageError, Unavailable
+from swftp.services import Threads
+from swftp.storage.zerostor.chunks import ChunkOptions, CodecOptions, Layout, State, UnusableMasterKey, masterkey
+from swftp.storage.zerostor.driver import ZeroStorage
+from swftp.storage.zerostor.meta import MetadataOptions
+from swftp.storage.zerostor.meta.journal import JournalOptions
+from swftp.storage.zerostor.opening import Opened, Settings
+from swftp.storage.zerostor.shards.opening import split
+from swftp.storage.zerostor.shared import Options
+
+AGAIN = 5.0
+"""Seconds after which a database that does not answer is asked again."""
+SCRUB_REST = 0.1
+"""Seconds between two steps of a scrub: others want the shards, too."""
+FIRST_SCRUB = 3600.0
+"""Seconds after the start; then as often as the configuration says."""
+
+log = Logger()
+
+
+def settings_of(config: Config) -> Settings:
+    """
+    ``[zerostor]``.
+
+    :raises ConfigError: something cannot be used, or is missing.
+    """
+    given = config.zerostor
+    for option in ("database", "master_key", "shards"):
+        if not getattr(given, option):
+            raise config.problem("zerostor", option, "is needed with storage = zerostor")
+    try:
+        layout = Layout.parse(given.layout)
+    except ValueError as error:
+        raise config.problem("zerostor", "layout", str(error)) from error
+    for shard in given.shards:
+        try:
+            split(shard)
+        except ValueError as error:
+            raise config.problem("zerostor", "shards", str(error)) from error
+    if given.min_fragments > layout.total or 0 < given.min_fragments < layout.k:
+        raise config.problem("zerostor", "min_fragments", f"allowed: 0, and from {layout.k} to {layout.total}")
+    return Settings(
+        database=given.database,
+        shards=given.shards,
+        master_key=FilePath(given.master_key).expanduser(),
+        metadata=MetadataOptions(
+            exclusive=given.cache_mode == "exclusive",
+            cache=given.cache_names,
+            grace=given.grace,
+            connections=given.connections,
+            journal=JournalOptions(lease=given.lease),
+        ),
+        chunks=ChunkOptions(
+            layout=layout,
+            least=given.min_fragments or None,
+            memory=given.chunk_memory,
+            codec=CodecOptions(compress=given.compress, level=given.compress_level),
+        ),
+        options=Options(chunk_size=given.chunk_size, read_cache=given.read_cache),
+    )
+
+
+class ZeroService(Service):
+    """Opens it, renews its lease, sweeps and scrubs."""
+
+    def __init__(self, config: Config, reactor: Any, random: Random | None = None) -> None:
+        """
+        :raises ConfigError: the configuration cannot be used.
+        """
+        self.settings = settings_of(config)
+        try:
+            masterkey.read(self.settings.master_key)
+        except UnusableMasterKey as error:
+            raise config.problem("zerostor", "master_key", f"{error}; swftp zerostor init makes it") from error
+        self._given = config.zerostor
+        self._reactor = reactor
+        self._random = random or Random()  # noqa: S311  (spreads load)
+        self._threads = Threads("zerostor", config.zerostor.threads, reactor)
+        self._opened: Opened | None = None
+        self._loops: list[Deferred[None]] = []
+        self._probing: Any = None
+
+    @property
+    def opened(self) -> Opened:
+        """
+        All of it.
+
+        :raises Unavailable: it is not open yet.
+        """
+        if self._opened is None:
+            raise Unavailable("the database does not answer")
+        return self._opened
+
+    def startService(self) -> None:
+        """See `IService`."""
+        super().startService()  # type: ignore[no-untyped-call]
+        self._threads.startService()
+        self._loop(self._open())
+
+    def _loop(self, work: Any) -> None:
+        def ended(failure: Any) -> None:
+            if not failure.check(CancelledError):
+                log.failure("what looks after the store failed", failure)
+
+        self._loops.append(Deferred.fromCoroutine(work).addErrback(ended))
+
+    async def _open(self) -> None:
+        while True:
+            opened = Opened(self.settings, self._reactor, time.time, self._threads.run)
+            try:
+                await opened.start()
+                break
+            except StorageError as error:
+                log.error("the store is not open: {reason}", event="not_open", reason=str(error))
+            await opened.stop()
+            await deferLater(self._reactor, AGAIN)
+        self._opened = opened
+        self._probing = opened.chunks.service()
+        self._probing.startService()
+        self._loop(self._every(self._given.lease / 3, opened.metadata.journal.renew, jitter=False))
+        self._loop(self._every(self._given.sweep_every, self._sweep))
+        if self._given.scrub_every:
+            self._loop(self._scrubs())
+        log.info("the store is open: {count} shards", event="open", count=len(opened.shards))
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[object]], jitter: bool = True) -> None:
+        """Do *work* again and again; gateways that started together do not do it together."""
+        while True:
+            await deferLater(self._reactor, seconds * (self._random.uniform(0.8, 1.2) if jitter else 1.0))
+            try:
+                await work()
+            except StorageError as error:
+                log.warn("{work}: {reason}", event="put_off", work=work.__name__, reason=str(error))
+
+    async def _sweep(self) -> None:
+        await self.opened.refresh()
+        await self.opened.sweeper.sweep()
+        leaving = {n for n, info in self.opened.shards.items() if info.state in (State.DRAIN, State.GONE)}
+        if leaving:
+            await self.opened.sweeper.move(leaving)
+
+    async def _scrubs(self) -> None:
+        await deferLater(self._reactor, FIRST_SCRUB * self._random.uniform(0.5, 1.5))
+        while True:
+            try:
+                report = await self.opened.scrubber.scrub(mend=True, rest=self._rest)
+                log.info("scrubbed: {report}", event="scrubbed", report=report)
+            except StorageError as error:
+                log.warn("scrub: {reason}", event="put_off", reason=str(error))
+            await deferLater(self._reactor, self._given.scrub_every)
+
+    def _rest(self) -> Deferred[None]:
+        return deferLater(self._reactor, SCRUB_REST)
+
+    def stopService(self) -> Deferred[None]:
+        """See `IService`."""
+        super().stopService()  # type: ignore[no-untyped-call]
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        for loop in self._loops:
+            loop.cancel()
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            await self._probing.stopService()
+            try:
+                await opened.stop()
+            except StorageError as error:
+                log.warn("the lease was not given back: {reason}", event="lease", reason=str(error))
+        self._threads.stopService()
+
+
+class ZeroStores:
+    """See `swftp.stores.Opens`."""
+
+    def __init__(self, service: ZeroService) -> None:
+        self._service = service
+
+    async def open(self, access: AccountRight, session: str) -> ZeroStorage:
+        """The account that *access* is for."""
+        return ZeroStorage(self._service.opened.store, access.account, access.root)
+
+
+class ZeroUsers:
+    """See `swftp.auth.accounts.Users`."""
+
+    def __init__(self, service: ZeroService) -> None:
+        self._service = service
+
+    async def login(self, name: str) -> Person | None:
+        """See there."""
+        return await self._service.opened.metadata.users.login(name)
+
+    async def check_password(self, name: str, password: str) -> Person | None:
+        """See there."""
+        return await self._service.opened.metadata.users.check_password(name, password)
