@@ -20,6 +20,8 @@ from tests.storage.zerostor.shards.contract import DamageContract, ShardContract
 MIB = 1 << 20
 DATABASE = 3
 MANY = 100
+SLACK = 3.0
+"""Seconds that a busy machine may take for what is at once; ten calls one after the other would take longer."""
 
 
 def later(seconds: float) -> Deferred[None]:
@@ -166,13 +168,13 @@ class RedisFailsTests(ShardCase):
         self.stop()
         begin = time.monotonic()
         outcomes = await self.settled(calls)
-        self.assertLess(time.monotonic() - begin, self.limit + 0.5)
+        self.assertLess(time.monotonic() - begin, self.limit + SLACK)
         self.assertTrue(any(isinstance(outcome, Unavailable) for outcome in outcomes))
         with self.assertRaises(Unavailable):
             await self.shard.ping()  # connects, and is not answered
         self.go_on()
         await self.shard.put(b"after", value)
-        self.assertEqual(await self.shard.get(b"after"), value)
+        self.assertTrue(await self.shard.get(b"after") == value)
         done = [b"%d" % index for index, outcome in enumerate(outcomes) if outcome is None]
         self.assertEqual([key for key in done if self.server.client().get(key) != value], [])
 
@@ -185,14 +187,16 @@ class RedisFailsTests(ShardCase):
         self.stop()
         begin = time.monotonic()
         outcomes = await self.settled(calls)
-        self.assertLess(time.monotonic() - begin, self.limit + 0.5)
+        self.assertLess(time.monotonic() - begin, self.limit + SLACK)
         self.go_on()
-        self.assertEqual({outcome for outcome in outcomes if isinstance(outcome, bytes)}, {value})
+        self.assertTrue(all(outcome == value for outcome in outcomes if isinstance(outcome, bytes)))
         self.assertTrue(any(isinstance(outcome, Unavailable) for outcome in outcomes))
-        self.assertEqual(await self.shard.get(b"key"), value)
+        self.assertTrue(await self.shard.get(b"key") == value)
 
     async def test_killed_in_put_and_get(self) -> None:
         """A server that is killed fails what is under way at once; the next one is used without more ado."""
+        self.shard = open_shard(self.server.url(), reactor, deferToThread)
+        self.addCleanup(lambda: soon(self.shard.close()))
         value = os.urandom(4 * MIB)
         await self.shard.put(b"key", value)
         calls = [soon(self.shard.put(b"%d" % index, value)) for index in range(20)]
@@ -204,10 +208,17 @@ class RedisFailsTests(ShardCase):
         self.assertTrue(any(isinstance(outcome, Unavailable) for outcome in outcomes))
         with self.assertRaises(Unavailable):
             await self.shard.ping()
-        self.assertLess(time.monotonic() - begin, 0.5)
+        self.assertLess(time.monotonic() - begin, SLACK)
         self.server.start()
         await self.shard.put(b"again", value)
-        self.assertEqual(await self.shard.get(b"again"), value)
+        self.assertTrue(await self.shard.get(b"again") == value)
+
+    async def test_no_delay(self) -> None:
+        """Small questions leave at once, and a peer that vanished is found out."""
+        await self.shard.ping()
+        transport = self.shard._link._wire.transport
+        self.assertTrue(transport.getTcpNoDelay())
+        self.assertTrue(transport.getTcpKeepAlive())
 
     async def test_not_there_at_first(self) -> None:
         """A shard whose server is not up can be opened; it is used as soon as the server is."""

@@ -43,7 +43,7 @@ TRANSITIONS = {
     Phase.IDLE: {"wanted": Phase.CONNECTING, "closed": Phase.CLOSED, "lost": Phase.IDLE},
     Phase.CONNECTING: {"ready": Phase.READY, "lost": Phase.IDLE, "closed": Phase.CLOSED},
     Phase.READY: {"lost": Phase.IDLE, "closed": Phase.CLOSED},
-    Phase.CLOSED: {"ready": Phase.CLOSED, "lost": Phase.CLOSED, "closed": Phase.CLOSED},
+    Phase.CLOSED: {"lost": Phase.CLOSED, "closed": Phase.CLOSED},
 }
 
 
@@ -69,8 +69,8 @@ class Link:
         self._factory = Factory.forProtocol(lambda: Wire(clock, timeout))
         self._factory.noisy = False
         self._phase = Phase.IDLE
-        self._wire: Wire | None = None
-        self._attempt: Deferred[None] | None = None
+        self._wire: Wire  # when there is one
+        self._attempt: Deferred[None]  # while there is one
         self._waiters: list[Deferred[Wire]] = []
 
     def _advance(self, event: str) -> None:
@@ -82,7 +82,7 @@ class Link:
 
         :raises Unavailable: there is none.
         """
-        wire = self._wire if self._wire is not None else await self._connected()
+        wire = self._wire if self._phase is Phase.READY else await self._connected()
         return await wire.ask(*words)
 
     def asked(self, *words: Value) -> Deferred[Reply]:
@@ -110,23 +110,19 @@ class Link:
         except BaseException:
             wire.end("not to be used")
             raise
-        self._advance("ready")
-        self._attempt = None
-        if self._phase is Phase.CLOSED:
-            wire.end("closed")
-            return
         self._wire = wire
-        wire.lost.addCallback(self._lost, wire)
+        self._advance("ready")
+        wire.lost.addCallback(lambda _: self._advance("lost"))
         self._tell(wire)
 
     def _failed(self, failure: Failure) -> None:
-        self._attempt = None
         self._advance("lost")
         error = failure.value
         if isinstance(error, StorageError):
             self._tell(error)
         elif isinstance(error, LATE):
-            self._tell(Unavailable(f"no connection in {self._connect_timeout:g} s"))
+            late = f"no connection in {self._connect_timeout:g} s"
+            self._tell(Unavailable("closed" if self._phase is Phase.CLOSED else late))
         elif isinstance(error, ConnectError | OSError):
             self._tell(Unavailable("no connection: " + type(error).__name__))
         else:
@@ -143,20 +139,15 @@ class Link:
             else:
                 waiter.errback(outcome)
 
-    def _lost(self, _: None, wire: Wire) -> None:
-        if self._wire is wire:
-            self._wire = None
-            self._advance("lost")
-
     def drop(self, why: str) -> None:
         """Give the connection up; the next call makes another one."""
-        if self._wire is not None:
+        if self._phase is Phase.READY:
             self._wire.end(why)
 
     def close(self) -> None:
         """For good."""
-        self._advance("closed")
         self.drop("closed")
-        if self._attempt is not None:
+        before = self._phase
+        self._advance("closed")
+        if before is Phase.CONNECTING:
             self._attempt.cancel()
-        self._tell(Unavailable("closed"))

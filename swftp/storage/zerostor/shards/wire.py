@@ -86,7 +86,7 @@ class Wire(Protocol):
         return answer
 
     def _send(self) -> None:
-        while self._waiting and len(self._asked) < DEPTH and self._end is None:
+        while self._waiting and len(self._asked) < DEPTH:
             blocks, answer = self._waiting.popleft()
             if not answer.called:  # else whoever asked has given up
                 self._asked.append(answer)
@@ -128,13 +128,12 @@ class Wire(Protocol):
 
     def end(self, why: str) -> None:
         """Give the connection up."""
-        if self._end is None and self.transport is not None:
+        if self._end is None:
             self.transport.abortConnection()
         self._ended(why)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """All that waits fails."""
-        self._out.stopProducing()
         self._ended("connection lost")
 
     def _ended(self, why: str) -> None:
@@ -143,10 +142,7 @@ class Wire(Protocol):
         self._end = why
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
         unanswered = [*self._asked, *(answer for _, answer in self._waiting)]
-        self._asked.clear()
-        self._waiting.clear()
         self.lost.callback(None)
         for answer in unanswered:
             if not answer.called:

@@ -189,6 +189,13 @@ class AnswerTests(NetCase):
         self.fails(self.shard.get(b"key"), Unavailable)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_asked_too_late(self) -> None:
+        """A question to a connection that has ended fails at once."""
+        self.ask(self.shard.ping())
+        wire = self.shard._link._wire
+        wire.end("test")
+        self.failureResultOf(wire.ask(b"PING"), Unavailable)
+
     def test_no_shard(self) -> None:
         """A server that speaks something else is given up."""
         for said in (b"HTTP/1.1 400 Bad Request\r\n\r\n", b"$zzz\r\n", b"*1\r\n$-7\r\nx", b"\x00\xff" * 50 + b"\r\n"):
@@ -202,6 +209,14 @@ class AnswerTests(NetCase):
         self.assertEqual(self.ask(self.shard.get(b"key")), b"x")
         self.assertEqual(self.ask(self.shard.get(b"key")), VALUE)
         self.assertEqual(len(self.net.pumps), 2)
+
+    def test_much_in_all(self) -> None:
+        """A connection carries any amount, as long as no answer is too long."""
+        value = bytes(4 << 20)
+        self.ask(self.shard.put(b"big", value))
+        for _ in range(ANSWER_LIMIT // len(value) + 1):
+            self.assertEqual(len(self.ask(self.shard.get(b"big"))), len(value))
+        self.assertEqual(len(self.net.pumps), 1)
 
     def test_without_end(self) -> None:
         """An answer that does not end does not fill the memory."""
