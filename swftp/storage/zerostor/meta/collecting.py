@@ -74,7 +74,7 @@ def _of_piece(
         yield Part(position, piece.chunk.obj.packed(), piece.skip, piece.length, piece.chunk)
         return
     at, end = piece.offset + used, piece.offset + piece.length
-    for extent in extents(connection, account, piece.content, at, room):
+    for extent in _stored(connection, account, piece.content, at, room):
         taken = min(end, extent.position + extent.length) - at
         if extent.position > at or taken <= 0:
             break
@@ -83,6 +83,13 @@ def _of_piece(
         at += taken
     if at == piece.offset + used:
         raise Changed()
+
+
+def _stored(connection: Connection, account: UUID, content: UUID, at: int, room: int) -> list[Extent]:
+    try:
+        return extents(connection, account, content, at, room)
+    except NotFound:
+        raise Changed() from None
 
 
 _extent, _content = schema.extent, schema.content

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from enum import Enum
 
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 CONFLICTS = frozenset({"40001", "40P01"})
@@ -58,6 +58,7 @@ def _of_server(error: DBAPIError) -> Failure:
         return Failure.CONFLICT
     if state == AMBIGUOUS:
         return Failure.AMBIGUOUS
-    if error.connection_invalidated or state is None or state.startswith(OUTAGE_CLASSES) or state == READ_ONLY:
-        return Failure.OUTAGE
-    return Failure.DEFECT
+    if state is None:  # the server said nothing
+        return Failure.OUTAGE if isinstance(error, OperationalError | InterfaceError) else Failure.DEFECT
+    gone = error.connection_invalidated or state.startswith(OUTAGE_CLASSES) or state == READ_ONLY
+    return Failure.OUTAGE if gone else Failure.DEFECT

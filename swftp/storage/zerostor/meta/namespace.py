@@ -52,7 +52,7 @@ class Namespace:
         """What stands along *names*, as far as there is something; links are not followed."""
         found, start = self._recalled(names)
         rest = names[len(found) :]
-        if start is None or not rest or any("\0" in name for name in rest):
+        if start is None or not rest:
             return found
         with self._cache.reading() as reading:
             more = await self._database.read(lambda c: tree.follow(c, start, rest))
@@ -126,9 +126,9 @@ class Namespace:
 
     def hold(self, owner: object, size: int) -> None:
         """Count *size* bytes that *owner* has announced as used (0: no more), in this process; no promise."""
-        self._held[owner] = size
-        if not size:
-            del self._held[owner]
+        self._held.pop(owner, None)
+        if size:
+            self._held[owner] = size
 
     # -- changing --------------------------------------------------------------------------------------------------
 
@@ -267,8 +267,9 @@ class Namespace:
         :raises IsDirectory: one of the two is a directory.
         :raises NotFound: *source* is not there.
         """
-        node = await self._database.read(lambda c: tree.arrived(tree.follow(c, self.account, source), source))
-        if node.is_directory:
+        trail = await self._database.read(lambda c: tree.follow(c, self.account, source))
+        node = tree.arrived(trail, source) if source else None
+        if node is None or node.is_directory:
             raise IsDirectory()
         if node.content is None:
             raise Unsupported("a link cannot be copied")

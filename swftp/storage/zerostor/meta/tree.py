@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from itertools import islice
+from itertools import islice, takewhile
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, Select, bindparam, insert, select
 from sqlalchemy.sql.expression import ColumnElement
 
-from swftp.errors import NotDirectory, NotFound
+from swftp.errors import InvalidName, NotDirectory, NotFound
 from swftp.storage.zerostor.meta import rows, schema
-from swftp.storage.zerostor.meta.rows import NODE_COLUMNS
+from swftp.storage.zerostor.meta.rows import NODE_COLUMNS, encoded
 from swftp.storage.zerostor.meta.values import Node
 
 STRIDE = 8
@@ -37,10 +37,18 @@ def _walk(depth: int) -> Select[tuple[object, ...]]:
     )
 
 
+def _can_be(name: str) -> bool:
+    """Whether a file could have that name; PostgreSQL refuses to look for some that none can have."""
+    try:
+        return "\0" not in name and bool(encoded(name))
+    except InvalidName:
+        return False
+
+
 def follow(connection: Connection, start: UUID, names: Sequence[str]) -> list[Node]:
     """What stands along *names* from the directory *start*, as far as there is something."""
     found: list[Node] = []
-    remaining = iter(names)
+    remaining = takewhile(_can_be, names)
     while stride := list(islice(remaining, STRIDE)):
         values = {f"n{i}": name for i, name in enumerate(stride)}
         row = connection.execute(_walk(len(stride)), {"start": start, **values}).first()

@@ -1,0 +1,1 @@
+"""Tests of zerostor's metadata; `suite` holds what runs on every database."""

@@ -1,0 +1,37 @@
+"""The suites that every database has to pass."""
+
+from __future__ import annotations
+
+from tests.storage.zerostor.meta import (
+    suite_commits,
+    suite_faults,
+    suite_journal,
+    suite_names,
+    suite_users,
+    suite_whole,
+)
+from tests.storage.zerostor.meta.case import MetaCase
+
+SUITES: tuple[type[MetaCase], ...] = (
+    suite_names.NamesSuite,
+    suite_names.RenameSuite,
+    suite_commits.CommitSuite,
+    suite_commits.QuotaSuite,
+    suite_journal.JournalSuite,
+    suite_journal.SweepSuite,
+    suite_faults.FaultsSuite,
+    suite_users.UsersSuite,
+    suite_users.KeysSuite,
+    suite_whole.SchemaSuite,
+    suite_whole.CheckSuite,
+    suite_whole.ExportSuite,
+)
+
+
+def cases(*bases: type[MetaCase], module: str) -> dict[str, type[MetaCase]]:
+    """A test case a suite, on what *bases* say, for the namespace of *module*."""
+    found = {}
+    for suite in SUITES:
+        name = suite.__name__.replace("Suite", "Tests")
+        found[name] = type(name, (*bases, suite), {"__module__": module})
+    return found

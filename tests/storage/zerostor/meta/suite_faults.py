@@ -1,0 +1,183 @@
+"""Every change takes effect once, whatever the database does to its transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from swftp import errors
+from swftp.storage.zerostor.meta import Node
+from swftp.storage.zerostor.values import New, Old
+from tests.storage.zerostor.meta.case import MetaCase
+from tests.storage.zerostor.meta.faults import CONFLICTS, Faults
+
+MANY = 60
+"""More statements than any transaction has."""
+TURNS = 7
+"""Of the journal: more than a row has batches, were it small."""
+Seen = list[tuple[str, str, int, str | None]]
+
+
+class FaultsSuite(MetaCase):
+    """Each change, with a fault at each of its statements and on either side of COMMIT."""
+
+    def setUp(self) -> None:
+        """Everything passes by `Faults`."""
+        super().setUp()
+        database = self.metadata._database
+        self.engine = database.engine
+        self.faults = Faults(self.engine)
+        self.conflicts = CONFLICTS[self.engine.dialect.name]
+
+    # -- the changes: each begins in a directory of its own that `prepare` filled ------------------------------------
+
+    def prepare(self, box: str) -> None:
+        """What a change can be made to."""
+        for name in ("", "/empty", "/full"):
+            self.mkdir(box + name)
+        for name in ("a", "b", "full/f"):
+            self.put(f"{box}/{name}", 100)
+
+    def changes(self) -> Iterator[tuple[str, Callable[[str], Callable[[], Any]]]]:
+        """A name, and what makes (unharmed) whatever is needed for the change in a box and gives the change."""
+        names = self.names
+
+        def committed(path: str, *older: str) -> Callable[[str], Callable[[], Any]]:
+            def make(box: str) -> Callable[[], Any]:
+                pieces = [Old(self.content(f"{box}/{name}"), 0, 100) for name in older]
+                chunk = self.chunk(70)
+                target = f"{box}/{path}".split("/")
+                return lambda: names.commit(
+                    target, [*pieces, New(chunk, 0, 70)], md5=None, mtime_ns=1, parents=True, replaces=self.at(target)
+                )
+
+            return make
+
+        yield "new file", committed("new")
+        yield "new file in a new directory", committed("x/y/new")
+        yield "overwrite", committed("a")
+        yield "append", committed("a", "a", "b")
+        yield "copy", lambda box: lambda: names.copy([box, "a"], [box, "c"], exclusive=True)
+        yield "make_directory", lambda box: lambda: names.make_directory([box, "new"])
+        yield "make_link", lambda box: lambda: names.make_link([box, "new"], "target")
+        yield "remove", lambda box: lambda: names.remove([box, "a"])
+        yield "remove_directory", lambda box: lambda: names.remove_directory([box, "empty"])
+        yield "rename", lambda box: lambda: names.rename([box, "a"], [box, "c"], exclusive=True)
+        yield "replace", lambda box: lambda: names.rename([box, "a"], [box, "b"])
+        yield "rename a tree", lambda box: lambda: names.rename([box, "full"], [box, "empty"])
+        yield "update", lambda box: lambda: names.update([box, "a"], mtime_ns=77, mode=0o600)
+
+    def at(self, names: list[str]) -> Any:
+        """The content at *names* now, None if there is nothing."""
+        try:
+            return self.run_(self.names.lookup(names)).content
+        except errors.NotFound:
+            return None
+
+    def content(self, path: str) -> Any:
+        """The content of a file."""
+        return self.look(path).content
+
+    def seen(self, box: str) -> Seen:
+        """All that is in *box*, as far as it is the same in every box."""
+        found: Seen = []
+        todo = [box]
+        while todo:
+            path = todo.pop()
+            for node in self.run_(self.names.children(path.split("/"))).nodes:
+                found.append(self.shown(f"{path}/{node.name}"[len(box) :], node))
+                todo += [f"{path}/{node.name}"] if node.is_directory else []
+        return sorted(found)
+
+    def shown(self, path: str, node: Node) -> tuple[str, str, int, str | None]:
+        """One of those."""
+        mode = "" if node.mode is None else oct(node.mode)
+        return path, node.kind.value + mode, node.size, node.target
+
+    def compare(self, arm: Callable[[int], bool]) -> None:
+        """Each change, with whatever *arm* does at step n, leaves what it leaves without."""
+        for label, make in self.changes():
+            box = label.replace(" ", "-")
+            expected = None
+            for step in range(MANY):
+                self.prepare(f"{box}-{step}")
+                change = make(f"{box}-{step}")
+                before = self.used()
+                armed = step > 0 and arm(step - 1)
+                self.run_(change())
+                self.faults.disarm()
+                after = self.used()
+                left = self.seen(f"{box}-{step}"), after[0] - before[0], after[1] - before[1]
+                expected = expected or left
+                self.assertEqual(left, expected, f"{label}, step {step}")
+                if step and not (armed and self.faults.fired):
+                    break
+            self.assertGreater(step, 1, label)
+
+    def test_conflict_at_each_statement(self) -> None:
+        """A transaction that the database breaks off at any statement is carried out again as a whole."""
+
+        def arm(step: int) -> bool:
+            self.faults.at_statement(step, self.conflicts[step % len(self.conflicts)])
+            return True
+
+        self.compare(arm)
+
+    def test_lost_commit(self) -> None:
+        """A lost reply to COMMIT is looked up: what happened is not done again, what did not happen is."""
+
+        def arm(step: int) -> bool:
+            if step < 2:
+                self.faults.at_commit(("before", "after")[step])
+            return step < 2
+
+        self.compare(arm)
+
+    def test_lost_connection(self) -> None:
+        """A connection that is lost in the middle costs a new one."""
+
+        def arm(step: int) -> bool:
+            self.faults.at_statement(step, self.faults.outage)
+            return True
+
+        for label, make in list(self.changes())[2:3]:
+            self.prepare(label)
+            for step in range(MANY):
+                change = make(label)
+                arm(step)
+                self.run_(change())
+                if not self.faults.fired:
+                    break
+            self.faults.disarm()
+            self.assertEqual(self.look(f"{label}/a").size, 70)
+
+    def test_journal(self) -> None:
+        """Numbers are reserved once, and what is abandoned is garbage once, whatever happens to the transactions."""
+        found = []
+        for step in range(TURNS):
+            self.faults.at_commit(("before", "after")[step % 2])
+            found += self.run_(self.metadata.journal.allocate(100))
+            self.faults.at_commit(("before", "after")[step % 2])
+            self.run_(self.metadata.journal.abandon(found[-100:]))
+            self.run_(self.metadata.journal.renew())
+        self.assertEqual(len(set(found)), len(found))
+        self.clock.advance(61)
+        garbage = self.run_(self.metadata.sweep.garbage(len(found) + 1))
+        self.assertEqual({(g.upload, g.first) for g in garbage}, {(obj.upload, obj.seq) for obj in found})
+
+    def test_gone_for_good(self) -> None:
+        """When the database does not come back, nothing happened, or nobody knows; and each is said."""
+        chunk = self.chunk()
+        for when, error in (("statement", errors.Unavailable), ("commit", errors.StateUnknown)):
+            d: list[Any] = []
+            if when == "commit":
+                self.faults.at_commit("before")
+            self.faults.gone = when
+            wanted = self.names.commit(["f"], [New(chunk, 0, 100)], md5=None, mtime_ns=1)
+            try:
+                self.run_(wanted)
+            except errors.StorageError as raised:
+                d.append(type(raised))
+            self.faults.gone = None
+            self.assertEqual(d, [error])
+        self.assertEqual(self.listed(), [])
