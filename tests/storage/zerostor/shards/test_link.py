@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import fail
 from twisted.internet.protocol import Factory, Protocol
 
 from swftp.errors import Unavailable
@@ -36,6 +37,12 @@ class ConnectingTests(NetCase):
         self.net.server = server
         self.ask(self.shard.ping())
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_unforeseen(self) -> None:
+        """An error that nobody thought of is logged, and still ends those who wait."""
+        self.net.connect = lambda factory: fail(RuntimeError("odd"))
+        self.fails(self.shard.ping(), Unavailable)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
     def test_silent_network(self) -> None:
         """Where no packet comes back, calls fail when a connection should have been there, and connecting stops."""
