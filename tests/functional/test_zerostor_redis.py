@@ -55,6 +55,16 @@ class RedisContractTests(ShardContract, DamageContract, ShardCase):
         self.assertEqual(self.server.client(0).get(key), None)
         self.assertNotIn(foreign, await self.scanned())
 
+    async def test_old(self) -> None:
+        """A key that nobody has used for long is old, until it is used: looking at it is."""
+        key = self.key()
+        await self.shard.put(key, b"value")
+        client = self.server.client(DATABASE)
+        client.restore(key, 0, client.dump(key), replace=True, idletime=1000)
+        for age in (1000, 0):
+            mtime = (await self.scanned())[key].mtime
+            self.assertTrue(age - 5 <= self.wall() - mtime <= age + 5, self.wall() - mtime)
+
     async def test_strangers(self) -> None:
         """A scan does not show what is no string, and it is no value either."""
         key = self.key()

@@ -58,8 +58,8 @@ class Held:
     key: bytes
     size: int
     """Bytes of the value."""
-    mtime: float | None
-    """When it was written, in seconds since 1970 on the shard's clock; None: the shard does not know."""
+    mtime: float
+    """When it was written, or later, in seconds since 1970 on the shard's clock."""
 
 
 Cursor = bytes | None

@@ -3,7 +3,8 @@ A redis-server (or Valkey) as a shard: values are plain strings.
 
 It must not evict: one whose ``maxmemory-policy`` is anything but ``noeviction`` is refused, since it would throw away
 what we said is stored.  One that writes no append-only file forgets everything with its process: the log says so.
-It keeps no checksum, and does not know when a key was written.
+It keeps no checksum.  When a key was written it does not know, but when it was last used, which is later: what nobody
+has used for days is old.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from swftp.storage.zerostor.shards.interfaces import (
     check_value,
 )
 from swftp.storage.zerostor.shards.link import Link
-from swftp.storage.zerostor.shards.replies import as_bytes, as_int, error_of, expect, facts, refusal
+from swftp.storage.zerostor.shards.replies import as_bytes, as_int, error_of, expect, facts, refusal, unfit
 from swftp.storage.zerostor.shards.wire import Reply, Wire
 
 PAGE = b"1000"
@@ -127,14 +128,16 @@ class RedisShard:
         if not (isinstance(answer, list) and len(answer) == 2 and isinstance(answer[1], list)):
             raise Unavailable("its SCAN makes no sense")
         after, keys = answer
-        sizes = await self._sizes(keys)
-        held = (Held(key, size, None) for key, size in zip(keys, sizes, strict=True) if isinstance(size, int))
-        return tuple(held), None if after == b"0" else as_bytes(after)
+        return tuple(await self._held(keys)), None if after == b"0" else as_bytes(after)
 
-    async def _sizes(self, keys: Sequence[bytes]) -> list[Reply]:
-        """The lengths of *keys*: errors for what is no string, and so not ours."""
-        asked = [self._link.asked(b"STRLEN", key) for key in keys]
-        return list(await gatherResults(asked, consumeErrors=True))
+    async def _held(self, keys: Sequence[bytes]) -> list[Held]:
+        """Those of *keys* that are still there, and strings: others are not ours."""
+        idle = [self._link.asked(b"OBJECT", b"IDLETIME", key) for key in keys]
+        sizes = [self._link.asked(b"STRLEN", key) for key in keys]  # is a use, and so comes later
+        replies = list(await gatherResults([*idle, *sizes], consumeErrors=True))
+        now = seconds(sound(await self._link.ask(b"TIME")))
+        found = zip(keys, replies, replies[len(keys) :], strict=False)
+        return [Held(key, size, now - unused) for key, unused, size in found if is_int(size) and is_int(unused)]
 
     async def ping(self) -> None:
         """See `IShard`."""
@@ -158,6 +161,23 @@ def sound(reply: Reply) -> Reply:
     if text.startswith("OOM"):
         raise QuotaExceeded
     raise refusal(text, DENIED)
+
+
+def is_int(reply: Reply) -> bool:
+    """Whether *reply* is a number: not an error, and not nil."""
+    return isinstance(reply, int)
+
+
+def seconds(reply: Reply) -> int:
+    """
+    What TIME says, in seconds since 1970.
+
+    :raises Unavailable: it makes no sense.
+    """
+    try:
+        return int(reply[0])
+    except (TypeError, ValueError, IndexError) as error:
+        raise unfit() from error
 
 
 def fit(about: dict[str, str]) -> None:
