@@ -1,7 +1,8 @@
 """
 Chunks made whole again: fragments that are lost are made from the others, those on shards that leave are moved.
 
-The law: the row says where fragments are.  A new place is recorded by compare and set; the loser removes what it put.
+The law: the row says where fragments are.  A new place is recorded by compare and set; the loser removes nothing
+that the winner may have recorded.
 """
 
 from __future__ import annotations
@@ -54,16 +55,25 @@ class Mender:
         Make *chunk* as whole as it can be; whether anything changed.  What cannot be done now is logged.
         """
         try:
-            new = await self.chunks.repair(chunk)
-            if new == chunk:
-                return False
-            placed = await self._sweep.set_placement(chunk, new)
-            old, other = (chunk, new) if placed else (new, chunk)
-            await self.chunks.delete(chunk.obj, moved(old, other))
+            mended = await self.chunks.repair(chunk)
+            if mended.chunk != chunk:
+                await self._record(chunk, mended.chunk)
         except Corrupt as error:
             log.error("{chunk} is lost: {reason}", event="lost", chunk=chunk.obj.packed().hex(), reason=str(error))
             return False
         except StorageError as error:
             log.info("{chunk} is not whole yet: {reason}", chunk=chunk.obj.packed().hex(), reason=str(error))
             return False
-        return placed
+        return mended.made > 0
+
+    async def _record(self, old: Chunk, new: Chunk) -> None:
+        """
+        The row says *new*, and what only *old* names is removed; or something else happened to the row.
+
+        Another gateway has mended the chunk too then, most likely with the same fragments in the same places: what
+        it does not name is found by a scrub.
+        """
+        if await self._sweep.set_placement(old, new):
+            await self.chunks.delete(old.obj, moved(old, new))
+        elif not await self._sweep.named([old.obj]):
+            await self.chunks.delete(old.obj, moved(new, old))

@@ -6,6 +6,7 @@ from swftp.storage.zerostor.chunks.fragments import OVERHEAD, Label
 from swftp.storage.zerostor.chunks.keyring import Keyring, KeyStore
 from swftp.storage.zerostor.chunks.layout import Layout
 from swftp.storage.zerostor.chunks.masterkey import MasterKeys, UnusableMasterKey
+from swftp.storage.zerostor.chunks.mending import Mended
 from swftp.storage.zerostor.chunks.placement import ShardInfo, State
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Label",
     "Layout",
     "MasterKeys",
+    "Mended",
     "Noticed",
     "ShardInfo",
     "State",

@@ -152,14 +152,14 @@ class Chunks:
         """What shards say of each fragment; None: that one did not answer."""
         return await mending.check(self._fleet, self._clock, chunk)
 
-    async def repair(self, chunk: Chunk) -> Chunk:
+    async def repair(self, chunk: Chunk) -> mending.Mended:
         """
         *chunk* with all fragments where they should be, or as many as possible: those that are lost are made again,
         those on shards that are to be emptied are copied.
 
         Nothing is deleted.  Record the new places, if the old ones are still what is recorded; then delete from
-        where the chunk was and is not any more: see `moved`.  Where something else is recorded by then, another
-        gateway has mended it too, most likely with the same places: delete only what that does not name.
+        where the chunk was and is not any more: see `moved`.  Where other places are recorded by then, another
+        gateway has mended it too, most likely with the very same: delete nothing.
 
         :raises Corrupt: too little is left.
         :raises Unavailable: too few shards answer.

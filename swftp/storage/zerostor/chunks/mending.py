@@ -127,6 +127,16 @@ def made_again(chunk: Chunk, values: Mapping[int, bytes], lost: Mapping[int, Hea
     return fragments
 
 
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """What became of a chunk."""
+
+    chunk: Chunk
+    """Where it is now."""
+    made: int
+    """Fragments that were stored again, if only in their old places."""
+
+
 class Mending:
     """Of one chunk."""
 
@@ -135,7 +145,7 @@ class Mending:
         self._clock = clock
         self._chunk = chunk
 
-    async def run(self, in_thread: InThread) -> Chunk:
+    async def run(self, in_thread: InThread) -> Mended:
         """
         The chunk with every fragment stored that can be; one whose shard merely does not answer is left alone.
 
@@ -146,9 +156,8 @@ class Mending:
         found = await fetch_all(self._fleet, self._clock, chunk)
         lost: dict[int, Health] = {}
         fragments = await in_thread(partial(_again, chunk, found, self._moving(), lost))
-        if not fragments:
-            return self._with({}, lost)
-        return self._with(await self._place(fragments), lost, fragments)
+        placed = await self._place(fragments) if fragments else {}
+        return Mended(self._with(placed, lost, fragments), len(placed))
 
     def _moving(self) -> set[int]:
         """Fragments that stand where nothing is to stay."""
@@ -166,9 +175,7 @@ class Mending:
         await writing.run([*home.values(), *others])  # where it was, if that shard takes it again
         return writing.placed
 
-    def _with(
-        self, placed: dict[int, int], lost: Mapping[int, Health], fragments: Mapping[int, Fragment] | None = None
-    ) -> Chunk:
+    def _with(self, placed: dict[int, int], lost: Mapping[int, Health], fragments: Mapping[int, Fragment]) -> Chunk:
         chunk = self._chunk
         shards, digests = list(chunk.shards), bytearray(chunk.digests)
         for number, health in lost.items():
@@ -176,7 +183,7 @@ class Mending:
                 shards[number] = placed[number]
             elif health is not Health.OK:
                 shards[number] = MISSING
-        for number, fragment in (fragments or {}).items():
+        for number, fragment in fragments.items():
             digests[number * DIGEST_BYTES : (number + 1) * DIGEST_BYTES] = fragment.digest
         return replace(chunk, shards=tuple(shards), digests=bytes(digests))
 

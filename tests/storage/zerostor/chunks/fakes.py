@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
-from swftp.errors import NotFound, QuotaExceeded, Unavailable
+from swftp.errors import InvalidRequest, NotFound, QuotaExceeded, Unavailable
 from swftp.storage.zerostor.shards import Capacity, Health, Held, IShard, Value
 from swftp.storage.zerostor.shards.interfaces import TIMEOUT, check_key, check_value, parts_of
 
@@ -104,8 +104,10 @@ class MemoryShard:
         return Capacity(self.room - sum(map(len, self.values.values())), self.room)
 
     async def scan(self, cursor: bytes | None) -> tuple[tuple[Held, ...], bytes | None]:
-        """See `IShard`."""
+        """See `IShard`; all there is in one page."""
         await self._reached("scan")
+        if cursor is not None:
+            raise InvalidRequest
         return tuple(Held(key, len(value), None) for key, value in self.values.items()), None
 
     async def ping(self) -> None:

@@ -8,7 +8,7 @@ from itertools import combinations, product
 from twisted.trial.unittest import SynchronousTestCase
 
 from swftp.errors import Corrupt, Unavailable
-from swftp.storage.zerostor.chunks import Layout, State, moved
+from swftp.storage.zerostor.chunks import Layout, Mended, State, moved
 from swftp.storage.zerostor.chunks.chunks import usable
 from swftp.storage.zerostor.shards import Health
 from swftp.storage.zerostor.values import MISSING, Chunk
@@ -29,7 +29,7 @@ class MendingCase(ChunksCase):
     def repair(self, chunk: Chunk | None = None) -> Chunk:
         """Mended, recorded, and old places cleared; what it gives still is what it was."""
         old = chunk or self.chunk
-        new = self.now(self.chunks.repair(old))
+        new = self.now(self.chunks.repair(old)).chunk
         self.assertEqual((new.obj, new.plain_len, new.stored_len), (old.obj, old.plain_len, old.stored_len))
         self.assertTrue(self.now(self.chunks.delete(old.obj, moved(old, new))))
         self.assertEqual(self.get(new), DATA)
@@ -98,6 +98,12 @@ class RepairTests(MendingCase):
         places = tuple(MISSING if n == number else shard for n, shard in enumerate(chunk.shards))
         self.chunk = replace(chunk, shards=places)
 
+    def test_told(self) -> None:
+        """How many fragments were stored is told, also where each is in its old place."""
+        self.spoil(self.chunk, 2)
+        self.assertEqual(self.now(self.chunks.repair(self.chunk)), Mended(self.chunk, 1))
+        self.assertEqual(self.now(self.chunks.repair(self.chunk)), Mended(self.chunk, 0))
+
     def test_wiped_shard(self) -> None:
         """A shard that came back empty is filled again."""
         self.shards[self.chunk.shards[1]].values.clear()
@@ -131,14 +137,14 @@ class RepairTests(MendingCase):
     def test_down_is_not_lost(self) -> None:
         """A shard that does not answer keeps what it has."""
         self.shards[self.chunk.shards[0]].down = True
-        self.assertEqual(self.now(self.chunks.repair(self.chunk)), self.chunk)
+        self.assertEqual(self.now(self.chunks.repair(self.chunk)), Mended(self.chunk, 0))
 
     def test_nowhere_to_go(self) -> None:
         """What no shard takes stays missing, or where it is; nothing is lost by trying."""
         self.make(3)
         self.chunk = self.put(DATA)
         self.set_info(self.chunk.shards[0], state=State.DRAIN)
-        self.assertEqual(self.now(self.chunks.repair(self.chunk)), self.chunk)
+        self.assertEqual(self.now(self.chunks.repair(self.chunk)), Mended(self.chunk, 0))
         self.set_info(self.chunk.shards[0], state=State.GONE)
         self.assertEqual(self.repair().shards, (MISSING, *self.chunk.shards[1:]))
 
@@ -163,14 +169,14 @@ class RepairTests(MendingCase):
         self.shards[spare].hangs = True
         repairing = self.start(self.chunks.repair(self.chunk))
         self.advance(11)
-        self.assertEqual(self.successResultOf(repairing).shards, (MISSING, *self.chunk.shards[1:]))
+        self.assertEqual(self.successResultOf(repairing).chunk.shards, (MISSING, *self.chunk.shards[1:]))
 
     def test_twice_at_once(self) -> None:
         """Two gateways that mend the same chunk put the same in the same places."""
         self.set_info(self.chunk.shards[0], state=State.GONE)
-        one = self.now(self.chunks.repair(self.chunk))
+        one = self.now(self.chunks.repair(self.chunk)).chunk
         self.again()
-        two = self.now(self.chunks.repair(self.chunk))
+        two = self.now(self.chunks.repair(self.chunk)).chunk
         self.assertEqual(one, two)
         self.assertEqual(moved(one, two), (MISSING,) * 3)
 

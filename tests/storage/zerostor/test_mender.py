@@ -1,0 +1,84 @@
+"""Chunks are made whole, and nothing that a row names is ever removed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from twisted.internet.defer import Deferred, gatherResults
+
+from swftp.storage.zerostor.chunks import State
+from swftp.storage.zerostor.values import Chunk, New
+from tests.storage.zerostor.places import ZeroCase
+
+DATA = bytes(range(256)) * 200
+
+
+class MenderTests(ZeroCase):
+    """One file of one chunk, on three of four shards."""
+
+    shard_count = 4
+
+    async def stored(self) -> Chunk:
+        """It."""
+        obj = await self.opened.store.take()
+        chunk = await self.opened.chunks.put(obj, self.account, DATA)
+        namespace = self.opened.metadata.namespace(self.account)
+        await namespace.commit(("a",), [New(chunk, 0, len(DATA))], md5=None, mtime_ns=0)
+        return chunk
+
+    async def only(self) -> Chunk:
+        """As its row says."""
+        [chunk] = await self.opened.metadata.sweep.chunks(None)
+        return chunk
+
+    def file_of(self, chunk: Chunk, number: int) -> Path:
+        """Of a fragment."""
+        name = chunk.obj.key(number).hex()
+        return next((self.folder / f"shard-{chunk.shards[number]}").rglob(name))
+
+    async def drain(self, number: int) -> None:
+        """That shard is to be emptied."""
+        [row] = [row for row in await self.opened.metadata.shards() if row.id == number]
+        await self.opened.metadata.set_shards([replace(row, state=State.DRAIN.value)])
+        await self.opened.refresh()
+
+    async def is_whole(self) -> None:
+        """Every fragment is where the row says, and no other is anywhere."""
+        self.assertEqual(self.on_shards(), await self.in_database())
+        self.assertEqual(len(self.on_shards()), 3)
+        self.assertEqual(await self.opened.chunks.get(await self.only(), self.account), DATA)
+
+    async def test_lost(self) -> None:
+        """A fragment that is lost is made again, and the mender says so."""
+        chunk = await self.stored()
+        self.file_of(chunk, 1).unlink()
+        self.assertTrue(await self.opened.mender.mend(chunk))
+        self.assertFalse(await self.opened.mender.mend(await self.only()))
+        await self.is_whole()
+
+    async def test_report(self) -> None:
+        """What was mended where it stood counts as mended: after the scrub all is clean."""
+        chunk = await self.stored()
+        path = self.file_of(chunk, 0)
+        path.write_bytes(path.read_bytes()[:-1] + b"?")
+        report = await self.opened.scrubber.scrub(mend=True)
+        self.assertEqual((report.damaged, report.mended, report.clean), (1, 1, True))
+        self.assertTrue((await self.opened.scrubber.scrub(mend=False)).clean)
+        await self.is_whole()
+
+    async def test_moved(self) -> None:
+        """What leaves a shard is copied, recorded, and then removed there."""
+        chunk = await self.stored()
+        await self.drain(chunk.shards[0])
+        self.assertTrue(await self.opened.mender.mend(chunk))
+        self.assertNotIn(chunk.shards[0], (await self.only()).shards)
+        await self.is_whole()
+
+    async def test_two_gateways(self) -> None:
+        """Two that mend one chunk at once: whoever records it second removes nothing of what the first recorded."""
+        chunk = await self.stored()
+        await self.drain(chunk.shards[0])
+        gateways = [self.opened, await self.another()]
+        await gatherResults([Deferred.fromCoroutine(opened.mender.mend(chunk)) for opened in gateways])
+        await self.is_whole()
