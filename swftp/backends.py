@@ -7,7 +7,7 @@ Nothing here starts anything; what has to run while the gateway does is among `B
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,8 @@ class Backend:
     auth: Authentication
     stores: Opens
     services: tuple[IService, ...]
+    renew: Callable[[Config], Authentication] | None = None
+    """Logins as another configuration says, with the throttle of before; raises ConfigError.  None: they stay."""
 
 
 def backend(config: Config, environ: Mapping[str, str], reactor: Any) -> Backend:
@@ -85,7 +87,13 @@ def swift(config: Config, environ: Mapping[str, str], reactor: Any) -> Backend:
     asking = Threads("auth", settings.threads, reactor)
     auth = wiring.authentication(config, settings, reactor, asking.run)
     reach = swift_reach(config, settings, reactor)
-    return Backend(auth=auth, stores=SwiftStores(reach), services=(asking, Pooled(reach.connections)))
+
+    def renew(now: Config) -> Authentication:
+        fresh = wiring.auth_settings(now, environ)
+        return wiring.authentication(now, fresh, reactor, asking.run, auth.throttle)
+
+    services = (asking, Pooled(reach.connections))
+    return Backend(auth=auth, stores=SwiftStores(reach), services=services, renew=renew)
 
 
 def swift_reach(config: Config, auth: AuthSettings, reactor: Any) -> Reach:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from twisted.application.service import IService
 from twisted.internet.error import CannotListenError
 from twisted.python import usage
 
@@ -47,11 +48,17 @@ def _foreground(name: str, kind: type[AnyOptions], argv: Sequence[str]) -> int:
     except usage.UsageError as error:
         sys.stderr.write(f"{options}\n{name}: {error}\n")
         return 2
-    logs.start(options.config.log.format, options.config.log.level, sys.stdout)
+    set_level = logs.start(options.config.log.format, options.config.log.level, sys.stdout)
     from swftp import service  # imports the reactor, and treq
+    from swftp.generations import Source
+
+    source = Source(read=options.read, applied=lambda config: set_level(config.log.level))
+
+    def make(reactor: Any) -> IService:
+        return service.make_service(options.config, options.warnings, reactor, source=source)
 
     try:
-        service.run(lambda reactor: service.make_service(options.config, options.warnings, reactor))
+        service.run(make)
     except ConfigError as error:
         refuse(error)
     except CannotListenError as error:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from weakref import WeakSet
 
 from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Factory
 
 from swftp.auth.limits import Admission, AdmissionLimits, Place
 from swftp.auth.throttle import Throttle
@@ -38,6 +39,52 @@ class Door(Protocol):
 
     def dismiss(self) -> None:
         """Hang up on everybody who has nothing open, and for whom nothing is being done."""
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """See `IProtocolFactory`."""
+
+
+class Entrance(Factory):
+    """
+    Where the clients of one server come in, whatever door they are led to: itself a `Door`.
+
+    :ivar door: for those to come.
+    """
+
+    noisy = False
+
+    def __init__(self, door: Door) -> None:
+        self.door = door
+        self._before: list[Door] = []
+
+    @property
+    def protocol_name(self) -> str:
+        """See `Door`."""
+        return self.door.protocol_name
+
+    @property
+    def connections(self) -> list[Any]:
+        """See `Door`."""
+        return [connection for door in self._doors() for connection in door.connections]
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """See `Door`."""
+        return self.door.buildProtocol(addr)
+
+    def dismiss(self) -> None:
+        """See `Door`."""
+        for door in self._doors():
+            door.dismiss()
+
+    def lead_to(self, door: Door) -> None:
+        """From now on; whoever is here stays behind the door he came through."""
+        self._before = [other for other in self._doors() if other.connections]
+        if isinstance(door, SshDoor) and isinstance(self.door, SshDoor):
+            door.windows = self.door.windows  # of all channels, whenever they came
+        self.door = door
+
+    def _doors(self) -> list[Door]:
+        return [*self._before, self.door]
 
 
 class Guard(Admission):

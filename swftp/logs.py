@@ -48,15 +48,28 @@ def json() -> ILogObserver:
     return observer("json", LogLevel.info, sys.stdout)
 
 
-def start(form: str, level: str, stream: TextIO) -> None:
-    """Log to *stream* from now on; *form* and *level* are options ``format`` and ``level`` of ``[log]``."""
-    globalLogBeginner.beginLoggingTo(
-        [observer(form, LogLevel.lookupByName(level), stream)], redirectStandardIO=False, discardBuffer=False
-    )
+def start(form: str, level: str, stream: TextIO) -> Callable[[str], None]:
+    """
+    Log to *stream* from now on; *form* and *level* are options ``format`` and ``level`` of ``[log]``.
+
+    Returns what sets another level.
+    """
+    predicate = _predicate(LogLevel.lookupByName(level))
+    writer = FilteringLogObserver(_writer(form, stream), [predicate])
+    globalLogBeginner.beginLoggingTo([writer], redirectStandardIO=False, discardBuffer=False)
+
+    def set_level(other: str) -> None:
+        _set_level(predicate, LogLevel.lookupByName(other))
+
+    return set_level
 
 
 def observer(form: str, level: Any, stream: TextIO) -> ILogObserver:
     """What writes our events from *level* on, and other people's warnings, to *stream*."""
+    return FilteringLogObserver(_writer(form, stream), [_predicate(level)])
+
+
+def _writer(form: str, stream: TextIO) -> ILogObserver:
     render = FORMATS[form]
 
     @provider(ILogObserver)
@@ -67,9 +80,19 @@ def observer(form: str, level: Any, stream: TextIO) -> ILogObserver:
         except (OSError, ValueError):
             return  # nowhere to say so: a full disk or a closed pipe must not stop the service
 
-    predicate = LogLevelFilterPredicate(defaultLogLevel=max(level, LogLevel.warn, key=_rank))
+    writer: ILogObserver = write
+    return writer
+
+
+def _predicate(level: Any) -> LogLevelFilterPredicate:
+    predicate = LogLevelFilterPredicate()
+    _set_level(predicate, level)
+    return predicate
+
+
+def _set_level(predicate: LogLevelFilterPredicate, level: Any) -> None:
+    predicate.setLogLevelForNamespace("", max(level, LogLevel.warn, key=_rank))
     predicate.setLogLevelForNamespace("swftp", level)
-    return FilteringLogObserver(write, [predicate])
 
 
 def _rank(level: Any) -> int:

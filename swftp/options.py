@@ -45,9 +45,17 @@ class AnyOptions(usage.Options):
     def postOptions(self) -> None:
         """Read the configuration; with one that cannot be used, say why and end with status 78."""
         try:
-            self.config, self.warnings = load(self["config_file"], self._overrides(), protocols=self.protocols)
+            self.config, self.warnings = self.read()
         except ConfigError as error:
             refuse(error)
+
+    def read(self) -> tuple[Config, list[str]]:
+        """
+        The configuration as the files say now, under the same flags; and warnings.
+
+        :raises ConfigError: it cannot be used.
+        """
+        return load(self["config_file"], self._overrides(), protocols=self.protocols)
 
     def _overrides(self) -> list[Given]:
         said = [
@@ -98,10 +106,12 @@ class AllOptions(AnyOptions):
 def makeService(options: AnyOptions) -> IService:
     """What twistd runs; a key that cannot be used ends it as a bad option does."""
     from swftp import service  # imports the reactor, which twistd's own options choose first
+    from swftp.generations import Source
 
     service.steady()
     try:
-        return Announced(service.make_service(options.config, options.warnings))
+        source = Source(read=options.read)
+        return Announced(service.make_service(options.config, options.warnings, source=source))
     except ConfigError as error:
         refuse(error)
 

@@ -27,9 +27,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from swftp import __version__, backends, hostkeys, sweeping, wiring
-from swftp.config import Config
+from swftp.config import Config, ConfigError
 from swftp.doors import Door
 from swftp.errors import StorageError
+from swftp.generations import Generations, Source
 from swftp.notify import notify
 from swftp.services import Threads
 from swftp.ssh.malloc import keep_buffers
@@ -41,6 +42,8 @@ HASH_THREADS = 4
 """Checksums computed at one time."""
 LOOK = 0.25
 """Seconds between looks at what still runs while we stop."""
+ENDING = (signal.SIGTERM, signal.SIGINT)
+"""Signals that, once we stop, the reactor would only complain about: we hurry."""
 HURRIED_CLEANUP = 1.0
 CLEANUP = 10.0
 """Seconds that given-up transfers have to remove from the store what they left there."""
@@ -59,13 +62,16 @@ class Gateway(MultiService):
         reactor: Any,
         drain_timeout: float,
         on_signal: Callable[[Callable[[], None]], None] = lambda act: None,
+        on_hangup: Callable[[Callable[[], None]], None] = lambda act: None,
+        renew: Callable[[], float] | None = None,
     ) -> None:
         """
         :param places: servers, and where each listens.
         :param accounts: logins that may still use the store.
         :param keys: host keys, to say whose they are.
         :param drain_timeout: seconds.
-        :param on_signal: has a function called on the next signal to end.
+        :param on_signal: has a function called on the next signal to end; *on_hangup*: on each to reload.
+        :param renew: reads the configuration again; gives the new *drain_timeout*, or raises ConfigError.
         """
         super().__init__()  # type: ignore[no-untyped-call]
         self._places = list(places)
@@ -75,6 +81,8 @@ class Gateway(MultiService):
         self._reactor = reactor
         self._drain_timeout = drain_timeout
         self._on_signal = on_signal
+        self._on_hangup = on_hangup
+        self._renew = renew
         self._ports: list[tuple[Door, IListeningPort]] = []
         self._hurried = False
 
@@ -112,6 +120,24 @@ class Gateway(MultiService):
             host, port = getattr(address, "host", str(address)), getattr(address, "port", 0)
             name = door.protocol_name
             log.info(words, event="listening", version=__version__, host=host, port=port, protocol=name)
+        if self._renew is not None:
+            self._on_hangup(self.reload)
+        notify("READY=1")
+
+    def reload(self) -> None:
+        """Read the configuration again; one that cannot be used changes nothing, and the log says why."""
+        if self._renew is None or not self.running:
+            return
+        notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        try:
+            self._drain_timeout = self._renew()
+        except ConfigError as error:
+            for problem in error.problems:
+                log.error("not reloaded: {problem}", event="reload_failed", problem=problem)
+        except Exception:
+            log.failure("not reloaded", event="reload_failed")
+        else:
+            log.info("reloaded", event="reloaded")
         notify("READY=1")
 
     def stopService(self) -> Deferred[None]:
@@ -123,6 +149,7 @@ class Gateway(MultiService):
         self._hurried = True
 
     async def _stop(self) -> None:
+        self.running = 0
         notify("STOPPING=1")
         self._on_signal(self.hurry)
         await DeferredList([maybeDeferred(port.stopListening) for _, port in self._ports])
@@ -157,14 +184,16 @@ def make_service(
     warnings: Iterable[str] = (),
     reactor: Any = the_reactor,
     environ: Mapping[str, str] = os.environ,
+    source: Source | None = None,
 ) -> Gateway:
     """
     The service of *config*; nothing has started yet, but every key and file was looked at.
 
     :param warnings: about the configuration; they are logged.
+    :param source: where *config* is read from again on SIGHUP; None: it is not.
     :raises ConfigError: it cannot be used.
     """
-    return _assemble(config, warnings, reactor, environ, make_keys=True)
+    return _assemble(config, warnings, reactor, environ, source, make_keys=True)
 
 
 def check(config: Config, reactor: Any = the_reactor, environ: Mapping[str, str] = os.environ) -> None:
@@ -173,11 +202,17 @@ def check(config: Config, reactor: Any = the_reactor, environ: Mapping[str, str]
 
     :raises ConfigError: it cannot be used.
     """
-    _assemble(config, (), reactor, environ, make_keys=False)
+    _assemble(config, (), reactor, environ, None, make_keys=False)
 
 
 def _assemble(
-    config: Config, warnings: Iterable[str], reactor: Any, environ: Mapping[str, str], *, make_keys: bool
+    config: Config,
+    warnings: Iterable[str],
+    reactor: Any,
+    environ: Mapping[str, str],
+    source: Source | None,
+    *,
+    make_keys: bool,
 ) -> Gateway:
     for warning in warnings:
         log.warn("{warning}", event="configuration", warning=warning)
@@ -185,18 +220,27 @@ def _assemble(
     backend = backends.backend(config, environ, reactor)
     logins = wiring.shared(config, backend.stores, reactor, hashing.run)
     parts = wiring.common(config, backend.auth, logins, reactor)
+    generations = Generations(config, environ, backend, parts, make_keys=make_keys)
     places: list[tuple[Door, IStreamServerEndpoint]] = []
-    keys: list[Key] = []
-    if "sftp" in config.protocols:
-        keys = wiring.host_keys(config, environ, make=make_keys)
-        ssh = wiring.ssh_door(config, keys, parts)
-        places.extend((ssh, place) for place in endpoints(config, "sftp", reactor))
-    if "ftp" in config.protocols:
-        ftp, ftps = wiring.ftp_doors(config, parts)
-        places.extend((ftp, place) for place in endpoints(config, "ftp", reactor))
-        places.extend((ftps, place) for place in listed(config, "ftp", "implicit_listen", reactor))
-    drain = max(getattr(config, name).drain_timeout for name in config.protocols)
-    gateway = Gateway(places, logins.accounts, keys, reactor, drain, partial(hear_signals, reactor))
+    for name, entrance in generations.entrances.items():
+        options = (name, "listen") if name in config.protocols else ("ftp", "implicit_listen")
+        places.extend((entrance, place) for place in endpoints(config, *options, reactor))
+
+    def renew() -> float:
+        if source is not None:
+            generations.renew(source)
+        return drain_timeout(generations.config)
+
+    gateway = Gateway(
+        places,
+        logins.accounts,
+        generations.keys,
+        reactor,
+        drain_timeout(config),
+        partial(hear_signals, reactor, ENDING),
+        partial(hear_signals, reactor, (signal.SIGHUP,)),
+        renew if source is not None else None,
+    )
     for part in (hashing, *backend.services):
         part.setServiceParent(gateway)  # type: ignore[no-untyped-call]
     return gateway
@@ -230,15 +274,20 @@ def sweep(
     react(lambda _: Deferred.fromCoroutine(work()), (), the_reactor)
 
 
-def endpoints(config: Config, section: str, reactor: Any) -> list[IStreamServerEndpoint]:
-    """
-    Where the server of *section* is to listen.
+def drain_timeout(config: Config) -> float:
+    """Seconds that the transfers of all protocols have."""
+    return max(float(getattr(config, name).drain_timeout) for name in config.protocols)
 
-    :raises ConfigError: what ``listen`` says is no endpoint.
+
+def endpoints(config: Config, section: str, option: str, reactor: Any) -> list[IStreamServerEndpoint]:
+    """
+    Where a server is to listen: what *option* of *section* says, or for ``listen`` its host and port.
+
+    :raises ConfigError: what *option* says is no endpoint.
     """
     options = getattr(config, section)
-    if options.listen:
-        return listed(config, section, "listen", reactor)
+    if getattr(options, option) or option != "listen":
+        return listed(config, section, option, reactor)
     kind = TCP6ServerEndpoint if ":" in options.host else TCP4ServerEndpoint
     return [kind(reactor, options.port, BACKLOG, options.host)]
 
@@ -256,11 +305,11 @@ def listed(config: Config, section: str, option: str, reactor: Any) -> list[IStr
         raise config.problem(section, option, f"no endpoint: {error}") from error
 
 
-def hear_signals(reactor: Any, act: Callable[[], None]) -> None:
-    """*act* on the next SIGTERM or SIGINT, which the reactor, stopping already, would only complain about."""
+def hear_signals(reactor: Any, numbers: Iterable[signal.Signals], act: Callable[[], None]) -> None:
+    """*act* on each signal of *numbers* from now on, as the reactor's turn."""
     if threading.current_thread() is not threading.main_thread():
         return  # Python allows nobody else to
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in numbers:
         signal.signal(number, lambda *_: reactor.callFromThread(act))
 
 

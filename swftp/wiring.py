@@ -25,7 +25,7 @@ from swftp.auth.limits import AdmissionLimits
 from swftp.auth.login import Login, SessionCounter
 from swftp.auth.realm import LoginRealm
 from swftp.auth.settings import AuthSettings, SettingsError
-from swftp.auth.throttle import ThrottleSettings
+from swftp.auth.throttle import Throttle, ThrottleSettings
 from swftp.config import Config
 from swftp.config.fields import ports
 from swftp.doors import FtpDoor, Guard, SshDoor
@@ -81,9 +81,14 @@ def auth_settings(config: Config, environ: Mapping[str, str]) -> AuthSettings:
 
 
 def authentication(
-    config: Config, settings: AuthSettings, clock: IReactorTime, in_thread: Callable[..., Any]
+    config: Config,
+    settings: AuthSettings,
+    clock: IReactorTime,
+    in_thread: Callable[..., Any],
+    before: Throttle | None = None,
 ) -> assembly.Authentication:
     """
+    :param before: see `assembly.assemble`.
     :raises ConfigError: a plugin, a file or a network cannot be used.
     """
     try:
@@ -95,6 +100,7 @@ def authentication(
             random=os.urandom(32),
             throttle=chosen(config.throttle, ThrottleSettings),
             files=chosen(config.auth, assembly.KeyFiles, certificates=bool(config.ftp.client_ca)),
+            before=before,
         )
     except SettingsError as error:
         raise config.problem(
@@ -169,13 +175,20 @@ def shared(config: Config, stores: Opens, reactor: Any, offload: Offload) -> Sha
         housekeeping=Housekeeping(reactor, chosen(storage, Sweeping)),
         budget=Budget(int(transfer.transfer_memory * CONTENT), reactor),
         offload=offload,
-        sessions=SessionLimits(
-            open_files=config.limits.handles,
-            memory=transfer.session_memory,
-            transfer=chosen(transfer, TransferLimits),
-        ),
-        channels=chosen(config.limits, ChannelLimits),
+        sessions=session_limits(config),
+        channels=channel_limits(config),
     )
+
+
+def session_limits(config: Config) -> SessionLimits:
+    """What one session may take."""
+    transfer = chosen(config.transfer, TransferLimits)
+    return SessionLimits(open_files=config.limits.handles, memory=config.transfer.session_memory, transfer=transfer)
+
+
+def channel_limits(config: Config) -> ChannelLimits:
+    """What one SFTP channel may take."""
+    return chosen(config.limits, ChannelLimits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -19,7 +19,10 @@ RANK = {
     **dict.fromkeys(("session", "auth"), 3),
     **dict.fromkeys(("ssh", "sftp", "ftp"), 4),
     **dict.fromkeys(("service", "wiring", "doors", "plugins", "stores", "sweeping", "options", "cli", "demo"), 5),
-    **dict.fromkeys(("backends", "services", "swiftstores", "zerostores", "zerocli", "zerocommands", "zeroinput"), 5),
+    **dict.fromkeys(
+        ("backends", "generations", "services", "swiftstores", "zerostores", "zerocli", "zerocommands", "zeroinput"),
+        5,
+    ),
     **dict.fromkeys(("housekeeping", "logs", "hostkeys", "trust", "notify"), 5),
 }
 """Of the package or module right below ``swftp``."""

@@ -7,7 +7,7 @@ import json
 
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.logger import Logger, LogLevel
+from twisted.logger import Logger, LogLevel, PredicateResult
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -131,3 +131,16 @@ class LevelTests(SynchronousTestCase):
         """The levels of the configuration are Twisted's."""
         for level in ("debug", "info", "warn", "error", "critical"):
             self.assertEqual(LogLevel.lookupByName(level).name, level)
+
+
+class ChangedLevelTests(SynchronousTestCase):
+    """The level changes while we run."""
+
+    def test_of_a_predicate(self) -> None:
+        """Ours follows; what others say is shown from warnings on, whatever we show."""
+        predicate = logs._predicate(LogLevel.warn)
+        for level, ours, theirs in ((LogLevel.debug, True, False), (LogLevel.error, False, False)):
+            logs._set_level(predicate, level)
+            for namespace, shown in (("swftp.x", ours), ("twisted", theirs)):
+                event = {"log_level": LogLevel.info, "log_namespace": namespace}
+                self.assertEqual(predicate(event) is not PredicateResult.no, shown)

@@ -365,13 +365,13 @@ class AssemblyTests(SynchronousTestCase):
 
     def test_ipv6(self) -> None:
         """An address with colons is one of IPv6."""
-        (endpoint,) = service.endpoints(Config(sftp=SftpConfig(host="::1")), "sftp", self.reactor)
+        (endpoint,) = service.endpoints(Config(sftp=SftpConfig(host="::1")), "sftp", "listen", self.reactor)
         self.assertEqual(type(endpoint).__name__, "TCP6ServerEndpoint")
 
     def test_listen(self) -> None:
         """``listen`` takes endpoints instead of host and port."""
         config = Config(sftp=SftpConfig(listen=("tcp:1", "tcp:2:interface=127.0.0.1")))
-        self.assertEqual(len(service.endpoints(config, "sftp", self.reactor)), 2)
+        self.assertEqual(len(service.endpoints(config, "sftp", "listen", self.reactor)), 2)
 
     def test_bad_endpoint(self) -> None:
         """What is no endpoint is said to be none."""

@@ -62,20 +62,23 @@ def assemble(
     files: KeyFiles,
     root: Path = ROOT,
     adapter: BaseAdapter | None = None,
+    before: Throttle | None = None,
 ) -> Authentication:
     """
     :param in_thread: ``partial(deferToThreadPool, reactor, pool)`` of a pool of ``settings.threads`` threads.
     :param random: at least 32 bytes that nobody can guess.
     :param root: what every client sees as ``/``.
     :param adapter: speaks HTTP to the identity service in place of our own.
+    :param before: the throttle of those who came before, which goes on; whether *throttle* can be used is checked.
     :raises SettingsError: something cannot be used; says which option, and file and line where it is of a file.
     """
     service = IdentityService(settings, clock, in_thread, adapter)
     cache = AccessCache(settings, service.authenticate, clock, random)
     try:
-        table = Throttle(throttle, clock)
+        fresh = Throttle(throttle, clock)
     except ValueError as error:
         raise SettingsError("exempt", str(error)) from error
+    table = fresh if before is None else before
     checkers: list[ICredentialsChecker] = [PasswordChecker(settings, cache, table, root)]
     if files.authorized_keys or files.credentials:
         read_stored = partial(read_credentials, service=service)

@@ -61,6 +61,10 @@ class Admission:
         self._starting_from[source] += 1
         return Place(self, source)
 
+    def change(self, limits: AdmissionLimits) -> None:
+        """For connections to come; those that are there stay."""
+        self._limits = limits
+
     def _drop_early(self) -> bool:
         limits, starting = self._limits, self._starting
         if _reached(starting, limits.startups_full):

@@ -83,6 +83,15 @@ class Throttle:
         """Sources that are remembered."""
         return len(self._penalties)
 
+    def change(self, settings: ThrottleSettings) -> None:
+        """
+        Go by *settings* from now on; what was done before stays done.
+
+        :raises ValueError: ``exempt`` holds something that is no network; nothing has changed.
+        """
+        self._exempt = networks(settings.exempt)
+        self._settings = settings
+
     def refused(self, peer: str) -> bool:
         """Whether nothing is to be had by *peer*, the text of an address, now."""
         source = self._source(peer)

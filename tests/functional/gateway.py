@@ -57,7 +57,7 @@ class Gateway:
     def __init__(self, auth_url: str, options: Mapping[str, object] | None = None) -> None:
         self.name = f"gateway-{uuid.uuid4().hex[:6]}"
         self.port = free_port()
-        settings: dict[str, object] = {
+        self.settings: dict[str, object] = {
             "auth_url": auth_url,
             "host": self.host,
             "port": self.port,
@@ -70,7 +70,7 @@ class Gateway:
             **(options or {}),
         }
         self.config = scratch() / f"{self.name}.conf"
-        self.config.write_text(sections(settings, self.section))
+        self.config.write_text(sections(self.settings, self.section))
         self._judged = 0
         self.start()
 
