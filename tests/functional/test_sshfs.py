@@ -18,6 +18,9 @@ from tests.functional.processes import eventually
 from tests.functional.swift import PASSWORD
 from tests.functional.test_clients import SSH_OPTIONS, ProgramCase
 
+FILES = 5
+"""Of a commit."""
+
 
 class SshfsCase(ProgramCase):
     """This test's container, mounted."""
@@ -125,9 +128,9 @@ class GitTests(SshfsCase):
         return self.git("rev-parse", "main", at=repository)
 
     def fill(self, repository: Path) -> None:
-        """Three commits."""
-        for commit in range(3):
-            for number in range(10):
+        """Two commits."""
+        for commit in range(2):
+            for number in range(FILES):
                 (repository / f"f{number}").write_bytes(content(number * 3000 + commit, f"{number}/{commit}"))
             self.git("add", ".", at=repository)
             self.git("commit", "-q", "-m", f"number {commit}", at=repository)
@@ -153,7 +156,7 @@ class GitTests(SshfsCase):
         self.git("clone", "-q", "--no-local", f"{self.here}/bare", str(clone))
         self.assertEqual(self.git("status", "--porcelain", at=clone), "")
         self.git("fsck", "--strict", at=clone)
-        for number in range(10):
+        for number in range(FILES):
             self.assertArrives(f"clone/f{number}", (self.here / "work" / f"f{number}").read_bytes())
         (clone / "f0").write_bytes(b"changed on the mount")
         self.git("commit", "-q", "-a", "-m", "there", at=clone)
