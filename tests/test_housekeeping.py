@@ -106,10 +106,11 @@ class HousekeepingTests(SynchronousTestCase):
     def test_one_at_a_time(self) -> None:
         """Two logins to one account do not look at the same container together."""
         self.storage.held = Deferred()
-        self.visit()
-        self.visit()
+        visits = [self.visit(), self.visit()]
         self.pass_by(DELAY + 10)
         self.assertEqual(sorted(self.storage.swept), ["box/a", "chest/a"])
+        for visit in visits:
+            visit.stop()
 
     def test_not_allowed(self) -> None:
         """Who may not list the account does not sweep it; that is no failure."""

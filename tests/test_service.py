@@ -101,6 +101,7 @@ class GatewayCase(SynchronousTestCase):
         self.door = wiring.ssh_door(config, [HOST_KEY], parts)
         self.ftp, _ = wiring.ftp_doors(config, parts)
         self.wait = Waits()
+        self.addCleanup(self.wait.end_all)
         self.ftp.commands = {"WAIT": Command(self.wait, kind=Kind(login=False))}
         self.signals: list[Any] = []
         endpoint = TCP4ServerEndpoint(self.reactor, 5022)

@@ -19,6 +19,7 @@ class Harness:
     def setUp(self):
         self.clock = clock()
         self.asked = Asked()
+        self.addCleanup(self.asked.end)
         self.access = CredentialAccess(self.asked, self.clock)
         self.serial = 0
         login = self.access.login(CREDENTIAL)

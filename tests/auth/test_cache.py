@@ -17,6 +17,7 @@ class CacheTests(SynchronousTestCase):
     def setUp(self):
         self.clock = clock()
         self.asked = Asked()
+        self.addCleanup(self.asked.end)
         self.cache = AccessCache(SETTINGS, self.asked, self.clock, b"k" * 32)
 
     def login(self, secret=SECRET, name="test:tester"):

@@ -178,6 +178,11 @@ class Waits:
         """Answer the one that has waited longest."""
         self.running.pop(0).callback(reply(code, text))
 
+    def end_all(self) -> None:
+        """Answer all, and those that come to their turn by that."""
+        while self.running:
+            self.end()
+
 
 class ControlCase(SynchronousTestCase):
     """``self.storage`` has ``/box/a``.  ``WAIT`` is a command that waits, ``MOVE`` one that is a transfer."""
@@ -197,6 +202,13 @@ class ControlCase(SynchronousTestCase):
         self.wait, self.move = Waits(), Waits()
         self.counter = SessionCounter(self.sessions)
         self.factory = self.make_factory()
+        self.addCleanup(self.let_all_end)
+
+    def let_all_end(self) -> None:
+        """Whatever still waits for a command or the delay of a refusal."""
+        self.wait.end_all()
+        self.move.end_all()
+        self.clock.pump([self.factory.settings.failure_delay] * 3)
 
     def make_factory(self, **options: Any) -> Factory:
         """The server."""

@@ -84,6 +84,7 @@ class OrderTests(SynchronousTestCase):
                 await end
 
         self.running = Deferred.fromCoroutine(run())
+        self.addCleanup(lambda: end.called or end.callback(None))
         return end
 
     def test_first_come_first_served(self) -> None:

@@ -41,7 +41,9 @@ class SFTPTestCase(SynchronousTestCase):
 
     def connect(self, limits: Limits | None = None, channel: FakeChannel | None = None) -> FakeClient:
         """Another client."""
-        return FakeClient(SFTPServer(self.make_session(), self.clock, limits), channel)
+        server = SFTPServer(self.make_session(), self.clock, limits)
+        self.addCleanup(server.lost)
+        return FakeClient(server, channel)
 
     def settle(self, turns: int = 20) -> None:
         """Let whatever only waits for its turn have it; no time passes."""

@@ -22,6 +22,7 @@ class PathBehindHandleTests(SFTPTestCase):
         self.fetched: Deferred[None] = Deferred()
         self.holding = True
         self.storage.hook = self._requested
+        self.addCleanup(lambda: self.fetched.called or self.let_go())
 
     def _requested(self, verb: str, path: Path) -> Awaitable[object] | None:
         return self.fetched if verb == "fetch" and self.holding else None

@@ -59,6 +59,12 @@ class Scp:
         self.settle()
         return self.channel.finished
 
+    def leave(self) -> None:
+        """Be gone."""
+        assert self.server is not None
+        self.server.lost()
+        self.settle()
+
 
 async def everything(scp: ScpIO) -> bytes:
     """All that comes, in pieces of at most 1000 bytes."""
@@ -73,7 +79,9 @@ class ScpTestCase(SFTPTestCase):
 
     def run_scp(self, line: bytes) -> Scp:
         """Begin *line*."""
-        return Scp(line, self.storage, self.clock)
+        scp = Scp(line, self.storage, self.clock)
+        self.addCleanup(scp.leave)
+        return scp
 
     def sink(self, line: bytes) -> Scp:
         """Begin an upload."""
@@ -213,9 +221,9 @@ class SinkTests(ScpTestCase):
         clock.advance(NOW)
         storage = MemoryStorage(clock)
         storage["/box/a"] = CONTENT
-        scp = Scp(b"scp -rt /box", storage, clock)
         stream = b"D0755 0 d\nT5 0 5 0\nC0644 9 f\n123456789\0C0600 0 e\n\0E\n"
         cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
+        scp = Scp(b"scp -rt /box", storage, clock)
         for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
             scp.say(stream[start:end])
         self.assertEqual(scp.end(), 0)

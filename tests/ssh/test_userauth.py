@@ -280,6 +280,7 @@ class Limits(SynchronousTestCase):
         """Not more than a few of them."""
         checker = Checker()
         checker.answer = Deferred()
+        self.addCleanup(checker.answer.callback, b"me")
         client = Client(serving(checker)).service()
         for _ in range(QUEUE_LIMIT + 1):
             password(client)
@@ -291,6 +292,7 @@ class Limits(SynchronousTestCase):
         """Whoever is not logged in cannot make us keep more than 32 KiB a request."""
         checker = Checker()
         checker.answer = Deferred()
+        self.addCleanup(checker.answer.callback, b"me")
         client = Client(serving(checker)).service()
         password(client)
         password(client, bytes(REQUEST_SIZE - 100))

@@ -94,7 +94,7 @@ class UploadModelTests(TransferCase):
         self._play(upload, bytearray(old or b""), found)
         upload.lost()
         self.settle(lambda: self.storage.staged == 0)
-        self.clock.advance(60)
+        self.clock.pump([60.0] * 3)
         self.assertEqual(self._stored(), old)
         self.tearDown()
 
