@@ -83,6 +83,7 @@ class Generations:
         parts = replace(self._parts, auth=auth, logins=relimited(self._parts.logins, config))
         doors = _doors(config, keys, parts)
         self._parts.admission.change(wiring.chosen(config.limits, AdmissionLimits))
+        self._parts.rules.change(config.logins)
         auth.throttle.change(wiring.chosen(config.throttle, ThrottleSettings))
         for name, entrance in self.entrances.items():
             entrance.lead_to(doors[name])
@@ -130,7 +131,7 @@ def merged(before: Config, now: Config) -> tuple[Config, list[str]]:
     sections: dict[str, Any] = {}
     for part in fields(Config):
         old, new = getattr(before, part.name), getattr(now, part.name)
-        if part.name in ("places", "protocols"):
+        if part.name in ("places", "protocols", "logins"):
             continue
         fixed = FIXED.get(part.name)
         kept = {

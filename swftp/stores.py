@@ -7,6 +7,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -21,12 +22,15 @@ from swftp.ftp.interfaces import IFtpAccount
 from swftp.housekeeping import Housekeeping
 from swftp.interfaces import ISubsystem
 from swftp.paths import ROOT, Path
-from swftp.session import Changes, Known, Session, SessionLimits
+from swftp.rules import Rule, Rules
+from swftp.session import Changes, Known, RestrictedSession, Session, SessionLimits
 from swftp.sftp.factories import open_command, open_subsystem
 from swftp.sftp.server import Limits as ChannelLimits
 from swftp.ssh.interfaces import ISessions
 from swftp.transfer.budget import Budget
 from swftp.transfer.hashing import Offload
+
+ANYTHING = Rule()
 
 
 class Opens(Protocol):
@@ -72,12 +76,14 @@ class Account:
     :ivar busy: a file is open, or something is being done.
     """
 
-    def __init__(self, login: Login, storage: Any, shared: Shared, root: Path = ROOT) -> None:
+    def __init__(self, login: Login, storage: Any, shared: Shared, root: Path = ROOT, rule: Rule = ANYTHING) -> None:
         """
         :param root: what every login sees as ``/``; a login's own root is taken from there.
+        :param rule: what this login may do.
         """
         shared.accounts.add(self)
-        self._root = root.join(login.root)
+        self._root = root.join(rule.root).join(login.root)
+        self._rule = rule
         self._login = login
         self._storage = storage
         self._shared = shared
@@ -87,7 +93,7 @@ class Account:
     def session(self) -> Session:
         """See `IFtpAccount`."""
         shared, login = self._shared, self._login
-        session = Session(
+        session = self._kind()(
             self._storage,
             budget=shared.budget,
             clock=shared.clock,
@@ -102,6 +108,12 @@ class Account:
         )
         self._sessions.add(session)
         return session
+
+    def _kind(self) -> Callable[..., Session]:
+        rule = self._rule
+        if not rule.restricts:
+            return Session
+        return partial(RestrictedSession, permissions=rule.permissions, upload=rule.upload, download=rule.download)
 
     @property
     def busy(self) -> bool:
@@ -129,10 +141,10 @@ class Account:
 class SshAccount(ConchUser, Account):
     """The avatar of an SSH login: what it may run on its channels."""
 
-    def __init__(self, login: Login, storage: Any, shared: Shared, root: Path = ROOT) -> None:
+    def __init__(self, login: Login, storage: Any, shared: Shared, root: Path = ROOT, rule: Rule = ANYTHING) -> None:
         """See `Account`."""
         ConchUser.__init__(self)  # type: ignore[no-untyped-call]
-        Account.__init__(self, login, storage, shared, root)
+        Account.__init__(self, login, storage, shared, root, rule)
 
     def subsystem(self, name: bytes) -> ISubsystem | None:
         """See `ISessions`."""
@@ -147,7 +159,7 @@ class SshAccount(ConchUser, Account):
 class StoreRealm:
     """Opens the storage of a login before the realm behind makes an avatar of it."""
 
-    def __init__(self, stores: Opens, realm: IRealm, protocol: str) -> None:
+    def __init__(self, stores: Opens, realm: IRealm, protocol: str, rules: Rules) -> None:
         """
         :param realm: gets the storage as the mind.
         :param protocol: begins what the store's log calls a session.
@@ -155,6 +167,7 @@ class StoreRealm:
         self._protocol = protocol
         self._stores = stores
         self._realm = realm
+        self._rules = rules
 
     def requestAvatar(self, avatarId: Any, mind: object, *interfaces: Any) -> Deferred[Any]:
         """As of `IRealm`, of a `Login`."""
@@ -162,6 +175,7 @@ class StoreRealm:
 
     async def _enter(self, login: Login, interfaces: tuple[Any, ...]) -> Any:
         try:
+            self._rules.check(login)
             storage = await self._stores.open(login.access, session=f"{self._protocol}-{secrets.token_hex(6)}")
         except BaseException:
             login.access.release()

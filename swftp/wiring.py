@@ -35,6 +35,7 @@ from swftp.ftp.interfaces import IFtpAccount
 from swftp.ftp.settings import Settings as FtpSettings
 from swftp.ftp.tls import Tls, TlsFiles, TlsProblem
 from swftp.housekeeping import Housekeeping, Sweeping
+from swftp.rules import Rules
 from swftp.session import SessionLimits
 from swftp.sftp.server import Limits as ChannelLimits
 from swftp.ssh import algorithms
@@ -201,6 +202,7 @@ class Common:
     admission: Guard
     timer: Timer
     counter: SessionCounter
+    rules: Rules
 
 
 def common(config: Config, auth: assembly.Authentication, logins: Shared, reactor: Any) -> Common:
@@ -212,6 +214,7 @@ def common(config: Config, auth: assembly.Authentication, logins: Shared, reacto
         admission=Guard(chosen(config.limits, AdmissionLimits), auth.throttle),
         timer=batched_timer(reactor),
         counter=SessionCounter(0),
+        rules=Rules(config.logins, reactor, auth.throttle),
     )
 
 
@@ -225,10 +228,10 @@ def portal(config: Config, section: str, interface: Any, account: Callable[..., 
     at, logins = root(config, section), parts.logins
 
     def open_account(login: Login, storage: Any) -> Account:
-        return account(login, storage, logins, at)
+        return account(login, storage, logins, at, parts.rules.of(login))
 
     realm = LoginRealm(interface, open_account, SessionCounter(options.sessions_per_user, parts.counter))
-    return Portal(StoreRealm(logins.stores, realm, section), parts.auth.checkers)
+    return Portal(StoreRealm(logins.stores, realm, section, parts.rules), parts.auth.checkers)
 
 
 def ssh_door(config: Config, keys: Sequence[Key], parts: Common) -> SshDoor:

@@ -55,7 +55,7 @@ class MergeTests(SynchronousTestCase):
 
     def test_taken(self) -> None:
         """Limits are."""
-        now = Config(limits=LimitsConfig(total=7))
+        now = Config(limits=LimitsConfig(total=7), logins=(("*", {"read_only": True}),))
         self.assertEqual(merged(Config(), now), (now, []))
 
     def test_left(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import configparser
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -12,10 +12,10 @@ from swftp.auth.assembly import KeyFiles
 from swftp.auth.limits import AdmissionLimits
 from swftp.auth.settings import AuthSettings
 from swftp.auth.throttle import ThrottleSettings
-from swftp.config import Config, ConfigError, load
+from swftp.config import Config, ConfigError, LoginConfig, load
 from swftp.config.document import as_file, table
 from swftp.config.fields import settings_of
-from swftp.config.sections import SECTIONS
+from swftp.config.sections import FAMILIES, SECTIONS
 from swftp.ftp.settings import Settings as FtpSettings
 from swftp.housekeeping import Sweeping
 from swftp.sftp.server import Limits
@@ -84,16 +84,20 @@ class SampleTests(SynchronousTestCase):
         path.write_text(SAMPLE.read_text("utf-8").replace("\n#", "\n").replace("\n ", "\n# "))
         parser = configparser.RawConfigParser()
         parser.read_string(path.read_text())
-        self.assertEqual(set(parser.sections()), set(SECTIONS))
-        for name, section in SECTIONS.items():
+        known = {**SECTIONS, **{f"{family} *": kind for family, kind in FAMILIES.items()}}
+        self.assertEqual(set(parser.sections()), set(known))
+        for name, section in known.items():
             self.assertEqual(set(parser.options(name)), set(settings_of(section)))
-        self.assertEqual(load(str(path))[0], Config())
+        made = load(str(path))[0]
+        self.assertEqual(replace(made, logins=()), Config())
+        self.assertEqual([(name, LoginConfig(**given)) for name, given in made.logins], [("*", LoginConfig())])
 
     def test_print_config_reads_back(self) -> None:
         """What ``swftp print-config FILE`` prints means what FILE means."""
         path, again = Path(self.mktemp()), Path(self.mktemp())
         path.write_text(
             '[sftp]\nhost_keys = /a, /b\n[storage]\nextra_headers = K: "a, \\"b", L: c\n[log]\nlevel = warn\n'
+            "[login a*]\nread_only = yes\n[login b c]\nroot = /x\nnetworks = 10.0.0.0/8, ::1\nupload_rate = 2M\n"
         )
         made, _ = load(str(path))
         again.write_text(as_file(made))
@@ -109,6 +113,9 @@ class DocumentTests(SynchronousTestCase):
         for name in SECTIONS:
             self.assertIn(f"`[{name}]`\n", text)
             self.assertIn(table(name), text, f"in the documentation, the table of [{name}] should be\n{table(name)}")
+        for name in FAMILIES:
+            self.assertIn(f"`[{name} NAME]`\n", text)
+            self.assertIn(table(name), text, f"the table of [{name} NAME] should be\n{table(name)}")
 
 
 class DefaultsTests(SynchronousTestCase):

@@ -87,5 +87,11 @@ class CertificateChecker:
             access = await self._cache.login(credential.identity, credential.secret)
         except Denied as error:  # not the client's fault
             raise Down(f"stored credential {name!r}: {error.reason}") from None
-        user = credential.identity.key
-        return Login(name=name, user=user, access=access, method=METHOD, peer=offered.peer)
+        return Login(
+            name=name,
+            user=credential.identity.key,
+            spellings=credential.identity.spellings,
+            access=access,
+            method=METHOD,
+            peer=offered.peer,
+        )

@@ -121,7 +121,14 @@ class PasswordChecker:
         except (Denied, Down, LoginThrottled) as error:
             answer = self._journal.refused(credentials.username, peer, "password", error)
         else:
-            login = Login(name=name, user=identity.key, access=access, root=self._root, peer=peer)
+            login = Login(
+                name=name,
+                user=identity.key,
+                spellings=identity.spellings,
+                access=access,
+                root=self._root,
+                peer=peer,
+            )
             self._journal.accepted(login)
             return login
         raise answer

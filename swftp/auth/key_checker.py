@@ -123,6 +123,7 @@ class PublicKeyChecker:
         return Login(
             name=key.login,
             user=credential.identity.key,
+            spellings=credential.identity.spellings,
             access=access,
             root=self._root.join(key.root),
             method=METHOD,

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +31,40 @@ class AdmissionLimits:
     """From one address (IPv6: one /64)."""
     total: int = 0
     """In all."""
+    networks: tuple[str, ...] = ()
+    """From which connections are taken; empty: any."""
+    denied_networks: tuple[str, ...] = ()
+    """From which none are."""
+
+
+class Origin:
+    """Where clients may come from."""
+
+    def __init__(self, allowed: Iterable[str], denied: Iterable[str]) -> None:
+        """
+        :param allowed: networks; none: everywhere.
+        :raises ValueError: something is no network.
+        """
+        self._allowed, self._denied = networks(allowed), networks(denied)
+
+    def admits(self, peer: str) -> bool:
+        """Whether *peer*, the text of an address, is there; a UNIX socket is in no network."""
+        if not self._allowed and not self._denied:
+            return True
+        try:
+            address = ip_address(peer.partition("%")[0])
+        except ValueError:
+            return not self._allowed
+        address = getattr(address, "ipv4_mapped", None) or address
+        inside = not self._allowed or any(address in network for network in self._allowed)
+        return inside and not any(address in network for network in self._denied)
 
 
 class Admission:
     """Counts connections; shared by all listeners that share limits."""
 
     def __init__(self, limits: AdmissionLimits, chance: random.Random | None = None) -> None:
-        self._limits = limits
+        self.change(limits)
         self._chance = chance or random.SystemRandom()
         self._starting = self._all = 0
         self._starting_from: Counter[str] = Counter()
@@ -48,7 +78,8 @@ class Admission:
         """
         limits, source = self._limits, source_of(peer)
         if (
-            _reached(self._all, limits.total)
+            not self._origin.admits(peer)
+            or _reached(self._all, limits.total)
             or _reached(self._from[source], limits.per_peer)
             or _reached(self._starting_from[source], limits.startups_per_peer)
             or self._drop_early()
@@ -64,6 +95,7 @@ class Admission:
     def change(self, limits: AdmissionLimits) -> None:
         """For connections to come; those that are there stay."""
         self._limits = limits
+        self._origin = Origin(limits.networks, limits.denied_networks)
 
     def _drop_early(self) -> bool:
         limits, starting = self._limits, self._starting
@@ -112,6 +144,13 @@ class Place:
             self.settle()
             self._admission = None
             admission._left(self._source)
+
+
+def networks(texts: Iterable[str]) -> tuple[Network, ...]:
+    """
+    :raises ValueError: one of *texts* is no network.
+    """
+    return tuple(ip_network(text, strict=False) for text in texts)
 
 
 def source_of(peer: str) -> str:

@@ -30,6 +30,8 @@ class Login:
     user: str = field(repr=False)
     """The same for every spelling of one identity; what ``sessions_per_user`` counts by."""
     access: Right
+    spellings: tuple[str, ...] = ()
+    """Other names of the same user, as an administrator may write them."""
     root: Path = ROOT
     """What the client sees as ``/``."""
     method: str = "password"

@@ -57,6 +57,18 @@ class Identity:
         return "\0".join([self.plugin, *(f"{name}={value}" for name, value in self.options)])
 
     @property
+    def spellings(self) -> tuple[str, ...]:
+        """Whom it is, with and without domain and project."""
+        options = dict(self.options)
+        user = options.get("username", "")
+        if not user:
+            return ()
+        domains = [options[name] for name in ("user_domain_name", "user_domain_id") if options.get(name)]
+        users = [user, *(f"{user}@{domain}" for domain in domains)]
+        projects = [options[name] for name in ("project_name", "project_id") if options.get(name)]
+        return (*users, *(f"{name}/{project}" for name in users for project in projects))
+
+    @property
     def person(self) -> str:
         """The same for every project of one user; it is users whom identity services lock out."""
         return "\0".join(f"{name}={value}" for name, value in self.options if not name.startswith("project_"))

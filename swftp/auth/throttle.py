@@ -7,14 +7,13 @@ Only what a client did counts: a store or an identity service that is down never
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address
 
 from twisted.internet.interfaces import IReactorTime
 
-Network = IPv4Network | IPv6Network
+from swftp.auth.limits import networks
 
 
 class Offence(Enum):
@@ -146,10 +145,3 @@ class Throttle:
         penalty = self._penalties.get(source)
         if penalty is not None and penalty.until == until:
             del self._penalties[source]
-
-
-def networks(texts: Iterable[str]) -> tuple[Network, ...]:
-    """
-    :raises ValueError: one of *texts* is no network.
-    """
-    return tuple(ip_network(text, strict=False) for text in texts)

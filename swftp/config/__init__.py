@@ -8,7 +8,9 @@ from pathlib import Path
 
 from swftp.config.fields import setting
 from swftp.config.files import COMMAND_LINE, EX_CONFIG, SEARCH, ConfigError, Given, build, search
+from swftp.config.login import LoginConfig
 from swftp.config.sections import (
+    FAMILIES,
     OBSOLETE,
     PROTOCOLS,
     SECTIONS,
@@ -36,6 +38,7 @@ __all__ = [
     "Given",
     "LimitsConfig",
     "LogConfig",
+    "LoginConfig",
     "SftpConfig",
     "SshConfig",
     "StorageConfig",
@@ -66,5 +69,6 @@ def load(
     if protocols is None:
         there = {given.section for given in written}
         protocols = [name for name in PROTOCOLS if name in there] or PROTOCOLS
+    foreign = set(PROTOCOLS) - set(protocols)
     make = partial(Config, protocols=tuple(protocols))
-    return build(make, SECTIONS, [*written, *overrides], obsolete=OBSOLETE, foreign=set(PROTOCOLS) - set(protocols))
+    return build(make, SECTIONS, [*written, *overrides], obsolete=OBSOLETE, foreign=foreign, families=FAMILIES)

@@ -7,28 +7,39 @@ What is written here reads back as the same configuration.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import Field
 from typing import Any
 
 from swftp.config.fields import SCALE, default_of, settings_of
-from swftp.config.sections import SECTIONS, Config
+from swftp.config.sections import FAMILIES, SECTIONS, Config
 
 WIDTH = 100
 
 
 def as_file(config: Config) -> str:
     """*config* as a file that names every option; those that have their default are commented out."""
-    return "\n".join(line for name in SECTIONS for line in _section(name, getattr(config, name)))
+    lines = [line for name in SECTIONS for line in _section(name, SECTIONS[name], _changed(getattr(config, name)))]
+    for family, kind in FAMILIES.items():
+        for name, given in getattr(config, f"{family}s") or [("*", {})]:
+            lines += _section(f"{family} {name}", kind, given)
+    return "\n".join(lines)
 
 
-def _section(name: str, section: Any) -> Iterator[str]:
-    yield from _comment(about(type(section)))
+def _changed(section: Any) -> dict[str, Any]:
+    options = settings_of(type(section)).values()
+    values = {option.name: getattr(section, option.name) for option in options}
+    return {option.name: values[option.name] for option in options if values[option.name] != default_of(option)}
+
+
+def _section(name: str, kind: type, given: Mapping[str, Any]) -> Iterator[str]:
+    """:param given: what is set in it."""
+    yield from _comment(about(kind))
     yield f"[{name}]"
-    for option in settings_of(type(section)).values():
+    for option in settings_of(kind).values():
         yield from _comment(explained(option))
-        value = getattr(section, option.name)
-        mark = "#" if value == default_of(option) else ""
+        value = given.get(option.name, default_of(option))
+        mark = "" if option.name in given else "#"
         yield f"{mark}{option.name} = {shown(value, option.metadata['unit'])}".rstrip()
     yield ""
 
@@ -51,9 +62,9 @@ def explained(option: Field[Any]) -> str:
 
 
 def table(name: str) -> str:
-    """Section *name* as a table in Markdown."""
+    """Section *name*, or the family of that name, as a table in Markdown."""
     rows = ["| option | default | unit | meaning |", "|---|---|---|---|"]
-    for option in settings_of(SECTIONS[name]).values():
+    for option in settings_of({**SECTIONS, **FAMILIES}[name]).values():
         default = shown(default_of(option), option.metadata["unit"])
         choices = ", ".join(f"`{choice}`" for choice in option.metadata["choices"] if choice)
         meaning = option.metadata["help"] + (f" (allowed: {choices})" if choices else "")

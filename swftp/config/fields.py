@@ -13,6 +13,9 @@ from dataclasses import MISSING, Field, field, fields
 from ipaddress import IPv4Address, ip_network
 from typing import Any
 
+from swftp.errors import InvalidName
+from swftp.paths import resolve
+
 BOOLEANS = {"1": True, "yes": True, "true": True, "on": True, "0": False, "no": False, "false": False, "off": False}
 SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
 NUMBER = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]{1,9})?")
@@ -208,3 +211,30 @@ def public_of(text: str) -> tuple[tuple[str, str], ...]:
         ip_network(network, strict=False)
         public(address)
     return found
+
+
+def network_list(text: str) -> tuple[str, ...]:
+    """
+    Networks and addresses, separated by blanks or commas.
+
+    :raises ValueError: one is something else.
+    """
+    found = tuple(text.replace(",", " ").split())
+    for network in found:
+        ip_network(network, strict=False)
+    return found
+
+
+def root_path(text: str) -> str:
+    """
+    *text*, if it is the path of a directory.
+
+    :raises ValueError: it does not begin with a slash, or no file can be there.
+    """
+    if not text.startswith("/"):
+        raise ValueError(f"{text!r} does not begin with /")
+    try:
+        resolve(text)
+    except InvalidName as error:
+        raise ValueError(f"{text!r}: {error}") from None
+    return text

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import Field, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from swftp.config.fields import parse, settings_of
@@ -41,6 +42,11 @@ class Given:
     text: str = field(repr=False)
     file: str
     line: int
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Section and option."""
+        return self.section, self.option
 
     @property
     def place(self) -> str:
@@ -127,48 +133,56 @@ def build(
     *,
     obsolete: Mapping[tuple[str, str], str],
     foreign: Iterable[str] = (),
+    families: Mapping[str, type] = MappingProxyType({}),
 ) -> tuple[T, list[str]]:
     """
     What *make* makes of *sections*, each built of *givens*, and of ``places``; and the warnings *givens* deserve.
 
     :param obsolete: options that are understood no longer, and what to say of each.
     :param foreign: sections that are somebody else's.
+    :param families: of sections as ``[login NAME]``: first word -> class; *make* gets what each sets as ``logins``.
     :raises ConfigError: unknown sections or options, or values that are not allowed.
     """
     aliases = _aliases(sections)
     values: dict[str, dict[str, Any]] = {}
     places: dict[tuple[str, str], str] = {}
     owners: dict[tuple[str, str], Given] = {}
-    problems, warnings = [], []
-    for given in givens:
-        if given.section in foreign:
-            continue
-        if (given.section, given.option) in obsolete:
-            warnings.append(f"{given.place}: {obsolete[given.section, given.option]}")
-            continue
-        section, option = aliases.get((given.section, given.option), (given.section, given.option))
+    problems = []
+    ours = [given for given in givens if given.section not in foreign]
+    warnings = [f"{given.place}: {obsolete[given.key]}" for given in ours if given.key in obsolete]
+    for given in (given for given in ours if given.key not in obsolete):
+        section, option = aliases.get(given.key, given.key)
         before = owners.get((section, option), given)
         if {before.section, given.section} == set(OLD) and before.text != given.text:
             problems.append(f"{given.place}: differs from {before.place}; set it once, in [{section}]")
         owners[section, option] = given
         try:
-            values.setdefault(section, {})[option] = parse(_known(sections, section, option), given.text.strip())
-            places[section, option] = given.place
+            known, places[section, option] = _known(sections, families, section, option), given.place
+            values.setdefault(section, {})[option] = parse(known, given.text.strip())
         except ValueError as error:
             problems.append(f"{given.place}: {error}")
     if problems:
         raise ConfigError(problems)
     made = {name: section(**values.get(name, {})) for name, section in sections.items()}
+    made |= {f"{family}s": _members(family, values) for family in families}
     return make(**made, places=places), warnings
 
 
-def _known(sections: Mapping[str, type], section: str, option: str) -> Field[Any]:
+def _members(family: str, values: Mapping[str, dict[str, Any]]) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+    """What ``[family NAME]`` sets, by NAME."""
+    words = ((name.partition(" "), given) for name, given in values.items())
+    return tuple((name.strip(), given) for (first, _, name), given in words if first == family)
+
+
+def _known(sections: Mapping[str, type], families: Mapping[str, type], section: str, option: str) -> Field[Any]:
     """
     :raises ValueError: there is no such section, or it has no such option.
     """
-    if section not in sections:
-        raise ValueError(unknown("section", section, sections))
-    known = settings_of(sections[section])
+    family, _, name = section.partition(" ")
+    kind = sections.get(section) or (families.get(family) if name.strip() else None)
+    if kind is None:
+        raise ValueError(unknown("section", section, [*sections, *(f"{other} NAME" for other in families)]))
+    known = settings_of(kind)
     if option in known:
         return known[option]
     homes = " or ".join(f"[{name}]" for name, other in sections.items() if option in settings_of(other))

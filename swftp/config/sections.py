@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from typing import Any
 
-from swftp.config.fields import headers, pairs, port_range, public, public_of, setting
+from swftp.config.fields import headers, network_list, pairs, port_range, public, public_of, setting
 from swftp.config.files import ConfigError
+from swftp.config.login import LoginConfig
 from swftp.config.zerostor import ZerostorConfig
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
@@ -196,6 +198,12 @@ class LimitsConfig:
     startups_start: int = setting(100, "connections not logged in above which new ones are refused at random")
     startups_rate: int = setting(30, "percentage that is refused then, rising to all at startups_full", most=100)
     startups_full: int = setting(400, "connections not logged in above which all new ones are refused")
+    networks: tuple[str, ...] = setting(
+        (), "networks from which connections are taken; default: any", read=network_list
+    )
+    denied_networks: tuple[str, ...] = setting(
+        (), "networks from which none are, whatever networks says", read=network_list
+    )
     handles: int = setting(256, "open files and directories of one channel", least=1)
     requests: int = setting(1024, "requests of one channel that wait for their answers", least=1)
     unanswered_bytes: int = setting(
@@ -332,6 +340,8 @@ class Config:
     transfer: TransferConfig = field(default_factory=TransferConfig)
     ssh: SshConfig = field(default_factory=SshConfig)
     log: LogConfig = field(default_factory=LogConfig)
+    logins: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    """Of each ``[login NAME]``, in their order: NAME, and the options it sets."""
     protocols: tuple[str, ...] = ("sftp", "ftp")
     """Sections of the protocols that are served."""
     places: Mapping[tuple[str, str], str] = field(default_factory=dict, compare=False, repr=False)
@@ -345,9 +355,11 @@ class Config:
 SECTIONS: dict[str, type] = {
     part.name: type(getattr(Config(), part.name))
     for part in fields(Config)
-    if part.name not in ("places", "protocols")
+    if part.name not in ("places", "protocols", "logins")
 }
 """Section -> its class, in the order of the documentation."""
+FAMILIES: dict[str, type] = {"login": LoginConfig}
+"""The same of sections of which there may be many: their first word."""
 
 _STATS = "statistics are not part of this version; the option does nothing"
 OBSOLETE = {

@@ -5,6 +5,21 @@ from swftp.session.files import OpenMode, Reader, Writer
 from swftp.session.known import Known
 from swftp.session.limits import SessionLimits
 from swftp.session.listing import Listing
+from swftp.session.rights import EVERYTHING, READ_ONLY, Permission, Permissions, RestrictedSession
 from swftp.session.session import Session
 
-__all__ = ["Changes", "Known", "Listing", "OpenMode", "Reader", "Session", "SessionLimits", "Writer"]
+__all__ = [
+    "EVERYTHING",
+    "READ_ONLY",
+    "Changes",
+    "Known",
+    "Listing",
+    "OpenMode",
+    "Permission",
+    "Permissions",
+    "Reader",
+    "RestrictedSession",
+    "Session",
+    "SessionLimits",
+    "Writer",
+]

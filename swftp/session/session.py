@@ -330,7 +330,7 @@ class Session:
             try:
                 if (await self._storage.stat(old)).version != seen.version:
                     raise errors.Changed("source changed before it was copied")
-                stored = await self._storage.copy(old, target)
+                stored = await self._storage.copy(old, target, writer.upload.exclusive)
                 if stored.size != seen.size or None is not stored.digest != seen.digest is not None:
                     raise errors.Changed("source changed while it was copied")
                 await self._storage.update(target, replace(told, mtime=told.mtime or self.wall()))

@@ -100,3 +100,29 @@ class Sources(SynchronousTestCase):
         """Whatever is no address is a source by its name."""
         self.assertEqual(source_of(""), "")
         self.assertEqual(source_of("/run/socket"), "/run/socket")
+
+
+class OriginTests(SynchronousTestCase):
+    """Where connections may come from."""
+
+    def test_networks(self):
+        """Only allowed networks, and of them none that is denied, however an address is written."""
+        admission = Admission(
+            AdmissionLimits(networks=("10.0.0.0/8", "2001:db8::/32"), denied_networks=("10.6.0.0/16",))
+        )
+        for peer in ("10.1.2.3", "::ffff:10.1.2.3", "2001:db8::7%eth0"):
+            self.assertIsNotNone(admission.admit(peer), peer)
+        for peer in ("192.0.2.1", "10.6.0.1", "::ffff:10.6.0.1", "2001:db9::1", "/run/socket"):
+            self.assertIsNone(admission.admit(peer), peer)
+
+    def test_changed(self):
+        """Other networks hold for connections to come."""
+        admission = Admission(AdmissionLimits())
+        admission.change(AdmissionLimits(networks=("10.0.0.0/8",)))
+        self.assertIsNone(admission.admit("192.0.2.1"))
+
+    def test_refused_takes_no_room(self):
+        """Who may not come takes no place of those who may."""
+        admission = Admission(AdmissionLimits(total=1, denied_networks=("192.0.2.0/24",)))
+        self.assertIsNone(admission.admit("192.0.2.1"))
+        self.assertIsNotNone(admission.admit("198.51.100.1"))

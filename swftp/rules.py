@@ -1,0 +1,112 @@
+"""
+What is different for some logins: the ``[login NAME]`` sections of the configuration.
+
+A login is known by every spelling of its name: nobody gets more by writing ``alice`` as ``ALICE`` or ``alice@corp``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+from weakref import WeakValueDictionary
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from swftp.auth.checkers import shown
+from swftp.auth.limits import Origin
+from swftp.auth.login import Login
+from swftp.auth.refusals import LoginRefused
+from swftp.auth.throttle import Offence, Throttle
+from swftp.config import LoginConfig
+from swftp.paths import ROOT, Path, resolve
+from swftp.session import EVERYTHING, READ_ONLY, Permission, Permissions
+from swftp.transfer.meter import Meter
+
+log = Logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What is so for one login.  Rates are in bytes a second; 0: no limit."""
+
+    root: Path = ROOT
+    """Below that of the protocol, what the client sees as ``/``."""
+    permissions: Permissions = EVERYTHING
+    upload: Meter | None = None
+    download: Meter | None = None
+
+    @property
+    def restricts(self) -> bool:
+        """Whether a session of this login may do less than any."""
+        return self.permissions != EVERYTHING or self.upload is not None or self.download is not None
+
+
+class Rules:
+    """Those of all logins, and what they share of bandwidth."""
+
+    def __init__(
+        self, logins: Sequence[tuple[str, Mapping[str, Any]]], clock: IReactorTime, throttle: Throttle
+    ) -> None:
+        """
+        :param logins: patterns of names, and what the options of `LoginConfig` are for them; the last one wins.
+        :param throttle: counts who comes from where it may not.
+        """
+        self.change(logins)
+        self._clock = clock
+        self._throttle = throttle
+        self._meters: WeakValueDictionary[tuple[str, str, int], Meter] = WeakValueDictionary()
+
+    def change(self, logins: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        """From now on; sessions that are there keep what they have."""
+        self._logins = [(pattern.casefold(), options) for pattern, options in logins]
+
+    def of(self, login: Login) -> Rule:
+        """What is so for *login*."""
+        options = self._options(login)
+        permissions = frozenset(map(Permission, options.permissions))
+        return Rule(
+            root=resolve(options.root),
+            permissions=permissions & READ_ONLY if options.read_only else permissions,
+            upload=self._meter(login.user, "up", options.upload_rate),
+            download=self._meter(login.user, "down", options.download_rate),
+        )
+
+    def _options(self, login: Login) -> LoginConfig:
+        folded = [name.casefold() for name in (login.name, *login.spellings)]
+        given: dict[str, Any] = {}
+        for pattern, options in self._logins:
+            if any(fnmatchcase(name, pattern) for name in folded):
+                given.update(options)
+        return LoginConfig(**given)
+
+    def _meter(self, user: str, way: str, rate: int) -> Meter | None:
+        """The one of all sessions of *user*."""
+        if not rate:
+            return None
+        meter = self._meters.get((user, way, rate))
+        if meter is None:
+            meter = self._meters[user, way, rate] = Meter(self._clock, rate)
+        return meter
+
+    def check(self, login: Login) -> None:
+        """
+        :raises LoginRefused: *login* may not come from where it does; the client is not told why.
+        """
+        options = self._options(login)
+        if Origin(options.networks, options.denied_networks).admits(login.peer):
+            return
+        self._throttle.failed(login.peer, Offence.BAD_LOGIN)
+        log.warn(
+            "login of {user} from {peer} by {method} failed: {reason}",
+            event="login_failed",
+            user=shown(login.name),
+            peer=login.peer,
+            method=login.method,
+            result="refused",
+            reason="not from this address",
+            counted=True,
+        )
+        raise LoginRefused
