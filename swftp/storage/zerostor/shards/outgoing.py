@@ -8,7 +8,7 @@ costs.  Here parts wait as they are and one system call takes many of them.  The
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
 
@@ -24,11 +24,20 @@ VECTOR = 64
 
 @implementer(IPullProducer)
 class Outgoing:
-    """The one who writes to *transport*; what is no TCP connection gets copies, as usual."""
+    """
+    The one who writes to *transport*; what is no TCP connection gets copies, as usual.
 
-    def __init__(self, transport: Any) -> None:
+    :ivar size: bytes that the kernel has not taken.
+    """
+
+    def __init__(self, transport: Any, taken: Callable[[], None]) -> None:
+        """
+        :param taken: called when the kernel has taken some of what it had not.
+        """
         self._transport = transport
+        self._taken = taken
         self._parts: deque[memoryview] = deque()
+        self.size = 0
         self._direct = isinstance(transport, Connection)
         if self._direct:
             transport.registerProducer(self, False)
@@ -39,12 +48,19 @@ class Outgoing:
             self._transport.write(b"".join(parts))
             return
         waiting = bool(self._parts)
-        self._parts.extend(memoryview(part) for part in parts if len(part))
+        for part in parts:
+            if len(part):
+                self._parts.append(memoryview(part))
+                self.size += len(part)
         if not waiting:
-            self.resumeProducing()
+            self._flush()
 
     def resumeProducing(self) -> None:
         """The socket takes something again."""
+        self._flush()
+        self._taken()
+
+    def _flush(self) -> None:
         parts = self._parts
         try:
             while parts:
@@ -56,6 +72,7 @@ class Outgoing:
 
     def _sent(self, count: int) -> None:
         parts = self._parts
+        self.size -= count
         while count:
             if count < len(parts[0]):
                 parts[0] = parts[0][count:]

@@ -32,6 +32,8 @@ RECEIVE = 1 << 20
 """Bytes asked of the socket at once."""
 DEPTH = 16
 """Questions under way: each may make the server hold an answer of `VALUE_LIMIT`."""
+HELD = 4 << 20
+"""Bytes that the kernel does not take, and no more questions are sent: a shard that hangs is to hold few values."""
 ANSWER_LIMIT = 2 * VALUE_LIMIT
 """Bytes without an end after which whoever sends them is no shard."""
 
@@ -73,11 +75,11 @@ class Wire(Protocol):
         sockets.tune(self.transport, RECEIVE)
         if isinstance(self.transport, Connection):
             self.transport.setTcpKeepAlive(True)
-        self._out = Outgoing(self.transport)
+        self._out = Outgoing(self.transport, self._send)
 
     def ask(self, *words: Value) -> Deferred[Reply]:
-        """Send *words*; the Deferred gives the answer, and may be cancelled."""
-        answer: Deferred[Reply] = Deferred()
+        """Send *words*; the Deferred gives the answer, and may be cancelled: what was not sent is let go of."""
+        answer: Deferred[Reply] = Deferred(self._forget)
         if self._end is not None:
             answer.errback(Unavailable(self._end))
             return answer
@@ -85,14 +87,16 @@ class Wire(Protocol):
         self._send()
         return answer
 
+    def _forget(self, answer: Deferred[Reply]) -> None:
+        self._waiting = deque(question for question in self._waiting if question[1] is not answer)
+
     def _send(self) -> None:
-        while self._waiting and len(self._asked) < DEPTH:
+        while self._waiting and len(self._asked) < DEPTH and self._out.size < HELD:
             blocks, answer = self._waiting.popleft()
-            if not answer.called:  # else whoever asked has given up
-                self._asked.append(answer)
-                if self._timer is None:
-                    self._timer = self._clock.callLater(self._timeout, self._too_late)
-                self._out.write(blocks)
+            self._asked.append(answer)
+            if self._timer is None:
+                self._timer = self._clock.callLater(self._timeout, self._too_late)
+            self._out.write(blocks)
 
     def dataReceived(self, data: bytes) -> None:
         """Hand out answers."""
