@@ -32,6 +32,7 @@ from swftp.doors import Door
 from swftp.errors import StorageError
 from swftp.generations import Generations, Source
 from swftp.notify import notify
+from swftp.pulse import Pulse
 from swftp.services import Threads
 from swftp.ssh.malloc import keep_buffers
 from swftp.sweeping import Order
@@ -42,6 +43,8 @@ HASH_THREADS = 4
 """Checksums computed at one time."""
 LOOK = 0.25
 """Seconds between looks at what still runs while we stop."""
+SPARE = 15.0
+"""Seconds beyond what stopping should take until systemd may lose patience."""
 ENDING = (signal.SIGTERM, signal.SIGINT)
 """Signals that, once we stop, the reactor would only complain about: we hurry."""
 HURRIED_CLEANUP = 1.0
@@ -148,9 +151,15 @@ class Gateway(MultiService):
         """Do not wait for transfers any longer."""
         self._hurried = True
 
+    def status(self) -> str:
+        """How we are, in a line."""
+        count = sum(len(door.connections) for door in self._doors)
+        return f"{count} connections" if self.running else f"draining: {count} connections left"
+
     async def _stop(self) -> None:
         self.running = 0
-        notify("STOPPING=1")
+        patience = self._drain_timeout + CLEANUP + SPARE
+        notify(f"STOPPING=1\nEXTEND_TIMEOUT_USEC={patience * 1e6:.0f}")
         self._on_signal(self.hurry)
         await DeferredList([maybeDeferred(port.stopListening) for _, port in self._ports])
         self._ports = []
@@ -241,7 +250,7 @@ def _assemble(
         partial(hear_signals, reactor, (signal.SIGHUP,)),
         renew if source is not None else None,
     )
-    for part in (hashing, *backend.services):
+    for part in (hashing, Pulse(reactor, gateway.status, environ), *backend.services):
         part.setServiceParent(gateway)  # type: ignore[no-untyped-call]
     return gateway
 

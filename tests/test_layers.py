@@ -23,7 +23,7 @@ RANK = {
         ("backends", "generations", "services", "swiftstores", "zerostores", "zerocli", "zerocommands", "zeroinput"),
         5,
     ),
-    **dict.fromkeys(("housekeeping", "logs", "hostkeys", "rules", "trust", "notify"), 5),
+    **dict.fromkeys(("housekeeping", "logs", "hostkeys", "rules", "trust", "notify", "pulse", "operating"), 5),
 }
 """Of the package or module right below ``swftp``."""
 STRANGERS = (("transfer", "storage", "metrics"), ("session", "auth"), ("ssh", "sftp", "ftp"))
