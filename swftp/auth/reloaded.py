@@ -9,14 +9,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from swftp.auth.flight import Flight
 from swftp.auth.settings import SettingsError
-from swftp.auth.tokens import InThread
+
+if TYPE_CHECKING:
+    from swftp.auth.tokens import InThread  # which brings all of keystoneauth1 along
 
 T = TypeVar("T")
 LOOK_EVERY = 1.0

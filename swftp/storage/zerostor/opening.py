@@ -67,7 +67,7 @@ class Opened:
         self._addresses = {address(url)[0]: url.partition("#")[0] for url in settings.shards}
         self._rows: dict[int, Shard] = {}
         self.shards: dict[int, ShardInfo] = {}
-        self.metadata = open_metadata(settings.database, reactor, reactor, settings.metadata)
+        self.metadata = open_metadata(settings.database, reactor, reactor, settings.metadata, wall=wall)
         self.mender = Mender(self.metadata.sweep)
         self.keyring = Keyring(keys, self.metadata.keys)
         self.chunks = Chunks(self.shards, settings.chunks, self.keyring, reactor, in_thread, self.mender.noticed)

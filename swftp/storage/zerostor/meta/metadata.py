@@ -136,10 +136,15 @@ class Metadata:
 
 
 def open_metadata(
-    url: str, reactor: IReactorFromThreads, clock: IReactorTime, options: MetadataOptions, name: str = ""
+    url: str,
+    reactor: IReactorFromThreads,
+    clock: IReactorTime,
+    options: MetadataOptions,
+    name: str = "",
+    wall: Callable[[], float] = time.time,
 ) -> Metadata:
     """The database at the SQLAlchemy *url*, waited for in threads of its own until `Metadata.stop`."""
     engine = make_engine(url, options.connections)
     writers = 1 if engine.dialect.name == "sqlite" else max(1, options.connections // 2)
     threads = Threads(reactor, max(1, options.connections - writers), writers)
-    return Metadata(engine, threads, clock, options, name=name)
+    return Metadata(engine, threads, clock, options, name=name, wall=wall)
