@@ -10,7 +10,6 @@ from swftp.storage.zerostor.meta import migrate, schema
 from swftp.storage.zerostor.meta.engine import make_engine
 from tests.functional.postgresql import postgresql
 from tests.storage.zerostor.meta import everywhere
-from tests.storage.zerostor.meta.case import MetaCase
 
 
 @functools.cache
@@ -34,11 +33,11 @@ def emptied() -> str:
     return prepared()
 
 
-class OnPostgreSQL(MetaCase):
+class OnPostgreSQL:
     """Where the suites run here."""
 
     def url(self) -> str:
-        """See `MetaCase`."""
+        """See `MetaCase` and `RacesSuite`."""
         return emptied()
 
 

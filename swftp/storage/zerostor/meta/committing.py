@@ -18,7 +18,8 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from swftp.errors import AlreadyExists, Changed, Interrupted, IsDirectory, NotDirectory, NotFound
 from swftp.storage.zerostor.meta import fence, rows, schema, tree
 from swftp.storage.zerostor.meta.collecting import START, Cursor, Part, collect
-from swftp.storage.zerostor.meta.statements import bury, charge, insert_missing
+from swftp.storage.zerostor.meta.discarding import known
+from swftp.storage.zerostor.meta.statements import bury, charge
 from swftp.storage.zerostor.meta.values import UNSEEN, Node, Replaces
 from swftp.storage.zerostor.values import Piece
 
@@ -102,7 +103,10 @@ def _record(connection: Connection, proposal: Proposal, *, first: bool, last: bo
 def _insert(connection: Connection, proposal: Proposal, parts: Sequence[Part]) -> None:
     fresh = {part.obj: part.chunk for part in parts if part.chunk is not None and part.obj in proposal.fresh}
     fence.check(connection, proposal.gateway, {obj[:16] for obj in fresh})
-    insert_missing(connection, schema.chunk, [rows.chunk_values(chunk) for chunk in fresh.values()])
+    present = known(connection, list(fresh))
+    made = [rows.chunk_values(chunk) for obj, chunk in fresh.items() if obj not in present]
+    if made:
+        connection.execute(insert(schema.chunk), made)
     if parts:
         connection.execute(
             insert(schema.extent),

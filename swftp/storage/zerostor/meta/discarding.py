@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from swftp.storage.zerostor.meta import rows, schema
-from swftp.storage.zerostor.meta.statements import insert_missing
 from swftp.storage.zerostor.values import Chunk, ObjectId
 
 BATCH = 500
@@ -49,7 +49,14 @@ def enter(connection: Connection, gone: Iterable[Chunk | ObjectId], not_before: 
     for value in gone:
         obj, shards = (value.obj, rows.packed(value.shards)) if isinstance(value, Chunk) else (value, None)
         values.append(_garbage(obj.upload, obj.seq, 1, shards, not_before))
-    insert_missing(connection, schema.garbage, values)
+    _insert(connection, values)
+
+
+def _insert(connection: Connection, values: list[dict[str, Any]]) -> None:
+    """Insert what is not there: SQLAlchemy caches no statement with ON CONFLICT, so it is for what is rare."""
+    if values:
+        made = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+        connection.execute(made(schema.garbage).on_conflict_do_nothing(), values)
 
 
 def _garbage(upload: bytes, first: int, count: int, shards: bytes | None, not_before: int) -> dict[str, Any]:
@@ -67,7 +74,7 @@ def write_off(connection: Connection, upload: bytes, reserved_to: int, not_befor
         _garbage(upload, first, count, None, not_before)
         for first, count in gaps((ObjectId.from_packed(packed).seq for packed in used), reserved_to)
     ]
-    insert_missing(connection, garbage, values)
+    _insert(connection, values)
 
 
 def gaps(used: Iterable[int], end: int) -> list[tuple[int, int]]:

@@ -8,7 +8,9 @@ garbage, or was never handed out; those of a gateway whose lease ran out are mad
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
@@ -59,6 +61,10 @@ class Journal:
         self._open: dict[bytes, set[int]] = {}
         """Numbers that were handed out and are neither published nor garbage, of each journal row of ours."""
         self._unwanted: list[Chunk | ObjectId] = []
+        """Abandoned, but not yet entered as garbage."""
+        self._leaving: Counter[bytes] = Counter()
+        """How many of a journal row are just being entered."""
+        self._claimed: Counter[ObjectId] = Counter()
         self.gateway = uuid4()
         self.alone = False
         """Whether no other gateway was alive when the lease was last renewed."""
@@ -129,29 +135,50 @@ class Journal:
         for obj in objs:
             self._open.get(obj.upload, set()).discard(obj.seq)
 
+    @contextmanager
+    def publishing(self, objs: Collection[ObjectId]) -> Iterator[None]:
+        """While a commit may make chunks of *objs*: what is abandoned meanwhile is looked at when that is settled."""
+        self._claimed.update(objs)
+        try:
+            yield
+        finally:
+            self._claimed.subtract(objs)
+            self._claimed = +self._claimed
+
     async def abandon(self, objs: Iterable[Chunk | ObjectId]) -> None:
         """
         No commit will use *objs*: what the shards have of them may go.  Never raises.
 
         Of a chunk it is known where it is; an object is looked for on all shards.
         """
-        self._unwanted += [obj for obj in objs if self.is_open(obj.obj if isinstance(obj, Chunk) else obj)]
+        unwanted = [obj for obj in objs if self.is_open(_number(obj))]
+        self.published(map(_number, unwanted))
+        self._unwanted += unwanted
         try:
             await self._throw_away()
         except StorageError as error:
             log.info("what was not wanted is thrown away later: {error}", error=error)
 
     async def _throw_away(self) -> None:
-        unwanted, self._unwanted = self._unwanted, []
-        if not unwanted:
+        ready = [obj for obj in self._unwanted if _number(obj) not in self._claimed]
+        if not ready:
             return
+        self._unwanted = [obj for obj in self._unwanted if _number(obj) in self._claimed]
         not_before = self._database.now() + int(self._options.linger)
+        uploads = [_number(obj).upload for obj in ready]
+        self._leaving.update(uploads)
         try:
-            await self._database.write(lambda c: discard(c, self.gateway, unwanted, not_before), never)
+            await self._database.write(lambda c: discard(c, self.gateway, ready, not_before), never)
         except StorageError:
-            self._unwanted += unwanted
+            self._unwanted += ready
             raise
-        self.published(obj.obj if isinstance(obj, Chunk) else obj for obj in unwanted)
+        finally:
+            self._leaving.subtract(uploads)
+
+    def _finished(self) -> list[bytes]:
+        """Journal rows of ours of which every number is settled."""
+        waiting = {_number(obj).upload for obj in self._unwanted} | set(+self._leaving)
+        return [upload for upload, open_ in self._open.items() if not open_ and upload not in waiting]
 
     async def renew(self) -> None:
         """
@@ -165,7 +192,7 @@ class Journal:
             self.alone = False
             await self._begin_anew()
         await self._throw_away()
-        await self._tidy([upload for upload, open_ in self._open.items() if not open_ and upload != self._upload])
+        await self._tidy([upload for upload in self._finished() if upload != self._upload])
 
     def _renewal(self, connection: Connection) -> bool:
         row = schema.gateway
@@ -195,7 +222,7 @@ class Journal:
         :raises Unavailable: the database is not there; somebody will find out when the lease has run out.
         """
         await self.abandon([ObjectId(upload, seq) for upload, open_ in self._open.items() for seq in open_])
-        await self._tidy([upload for upload, open_ in self._open.items() if not open_])
+        await self._tidy(self._finished())
         self._upload, self._next, self._reserved = b"", 0, 0
         if not self._open:
             mine = delete(schema.gateway).where(schema.gateway.c.id == self.gateway)
@@ -203,6 +230,10 @@ class Journal:
 
     def _lease_end(self) -> int:
         return int(self._database.wall() + self._options.lease)
+
+
+def _number(obj: Chunk | ObjectId) -> ObjectId:
+    return obj.obj if isinstance(obj, Chunk) else obj
 
 
 def _extend(connection: Connection, gateway: UUID, upload: bytes, old: int, new: int) -> None:

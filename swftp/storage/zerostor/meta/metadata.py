@@ -11,7 +11,7 @@ from uuid import UUID
 from weakref import WeakValueDictionary
 
 from argon2 import PasswordHasher
-from sqlalchemy import Connection, Engine, delete, select
+from sqlalchemy import Connection, Engine, delete, insert, select
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 
 from swftp.storage.zerostor.meta import checking, exporting, migrate, schema
@@ -23,7 +23,6 @@ from swftp.storage.zerostor.meta.engine import make_engine
 from swftp.storage.zerostor.meta.journal import Journal, JournalOptions
 from swftp.storage.zerostor.meta.keys import Keys
 from swftp.storage.zerostor.meta.namespace import Namespace
-from swftp.storage.zerostor.meta.statements import insert_missing
 from swftp.storage.zerostor.meta.sweeping import Sweep
 from swftp.storage.zerostor.meta.threads import Threads, Workers
 from swftp.storage.zerostor.meta.users import Users
@@ -130,7 +129,8 @@ class Metadata:
 
         def replace(connection: Connection) -> None:
             connection.execute(delete(row).where(row.c.id.in_([shard.id for shard in shards])))
-            insert_missing(connection, row, values)
+            if values:
+                connection.execute(insert(row), values)
 
         await self._database.write(replace, never)
 

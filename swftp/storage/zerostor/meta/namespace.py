@@ -24,7 +24,7 @@ from swftp.storage.zerostor.meta.database import Database, Work, never
 from swftp.storage.zerostor.meta.journal import Journal
 from swftp.storage.zerostor.meta.statements import bury
 from swftp.storage.zerostor.meta.values import UNSEEN, Node, Replaces
-from swftp.storage.zerostor.values import Extent, New, Old, Piece
+from swftp.storage.zerostor.values import Extent, New, ObjectId, Old, Piece
 
 Names = Sequence[str]
 """A path from the account's root down."""
@@ -212,13 +212,14 @@ class Namespace:
         """
         _check(names, every=parents)
         settings = {"md5": md5, "mtime_ns": mtime_ns, "mode": mode, "exclusive": exclusive, "parents": parents}
-        proposal = self._proposal(names, pieces, replaces=replaces, **settings)
-        node = await self._commit(proposal)
-        self._journal.published(piece.chunk.obj for piece in pieces if isinstance(piece, New))
+        objs = {piece.chunk.obj for piece in pieces if isinstance(piece, New)}
+        proposal = self._proposal(names, pieces, objs, replaces=replaces, **settings)
+        with self._journal.publishing(objs):
+            node = await self._commit(proposal)
+            self._journal.published(objs)
         return node
 
-    def _proposal(self, names: Names, pieces: Sequence[Piece], **settings: Any) -> Proposal:
-        chunks = {piece.chunk.obj for piece in pieces if isinstance(piece, New)}
+    def _proposal(self, names: Names, pieces: Sequence[Piece], objs: set[ObjectId], **settings: Any) -> Proposal:
         return Proposal(
             account=self.account,
             gateway=self._journal.gateway,
@@ -226,7 +227,7 @@ class Namespace:
             file=uuid4(),
             names=names,
             pieces=pieces,
-            fresh=frozenset(obj.packed() for obj in chunks if self._journal.is_open(obj)),
+            fresh=frozenset(obj.packed() for obj in objs if self._journal.is_open(obj)),
             size=checked(pieces),
             now=self._database.now(),
             **settings,

@@ -3,30 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Table, bindparam, update
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.sql.dml import Insert
+from sqlalchemy import Connection, bindparam, update
 
 from swftp.errors import QuotaExceeded
 from swftp.storage.zerostor.meta import schema
-
-
-@cache
-def _insert_missing(table: Table, dialect: str) -> Insert:
-    if dialect == "sqlite":
-        return sqlite.insert(table).on_conflict_do_nothing()
-    return postgresql.insert(table).on_conflict_do_nothing()
-
-
-def insert_missing(connection: Connection, table: Table, values: list[dict[str, Any]]) -> None:
-    """Insert those rows that are not there."""
-    if values:
-        connection.execute(_insert_missing(table, connection.dialect.name), values)
-
 
 _account = schema.account
 _add = bindparam("add", type_=_account.c.used_bytes.type)

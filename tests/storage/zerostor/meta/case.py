@@ -59,15 +59,20 @@ def pattern() -> Path:
     return file
 
 
+def sqlite_url(case: SynchronousTestCase) -> str:
+    """Of an empty database with the schema, for as long as *case* runs."""
+    folder = tempfile.mkdtemp(prefix="zerostor-meta-", dir=FAST_DISK if Path(FAST_DISK).is_dir() else None)
+    case.addCleanup(shutil.rmtree, folder)
+    shutil.copy(pattern(), Path(folder) / "meta.db")
+    return f"sqlite:///{folder}/meta.db"
+
+
 class MetaCase(SynchronousTestCase):
     """One account in one database."""
 
     def url(self) -> str:
         """Of an empty database with the schema."""
-        folder = tempfile.mkdtemp(prefix="zerostor-meta-", dir=FAST_DISK if Path(FAST_DISK).is_dir() else None)
-        self.addCleanup(shutil.rmtree, folder)
-        shutil.copy(pattern(), Path(folder) / "meta.db")
-        return f"sqlite:///{folder}/meta.db"
+        return sqlite_url(self)
 
     def setUp(self) -> None:
         """Make the account."""

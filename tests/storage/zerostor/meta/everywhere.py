@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from twisted.trial import unittest
+
 from tests.storage.zerostor.meta import (
     suite_commits,
     suite_faults,
@@ -10,9 +12,9 @@ from tests.storage.zerostor.meta import (
     suite_users,
     suite_whole,
 )
-from tests.storage.zerostor.meta.case import MetaCase
+from tests.storage.zerostor.meta.suite_races import RacesSuite
 
-SUITES: tuple[type[MetaCase], ...] = (
+SUITES: tuple[type[unittest.SynchronousTestCase], ...] = (
     suite_names.NamesSuite,
     suite_names.RenameSuite,
     suite_commits.CommitSuite,
@@ -25,12 +27,13 @@ SUITES: tuple[type[MetaCase], ...] = (
     suite_whole.SchemaSuite,
     suite_whole.CheckSuite,
     suite_whole.ExportSuite,
+    RacesSuite,
 )
 
 
-def cases(*bases: type[MetaCase], module: str) -> dict[str, type[MetaCase]]:
+def cases(*bases: type, module: str) -> dict[str, type]:
     """A test case a suite, on what *bases* say, for the namespace of *module*."""
-    found = {}
+    found: dict[str, type] = {}
     for suite in SUITES:
         name = suite.__name__.replace("Suite", "Tests")
         found[name] = type(name, (*bases, suite), {"__module__": module})

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import threading
-from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
@@ -14,7 +11,7 @@ from twisted.trial.unittest import TestCase
 
 from swftp.storage.zerostor.meta import Metadata, MetadataOptions, open_metadata
 from swftp.storage.zerostor.values import Chunk, New
-from tests.storage.zerostor.meta.case import FAST_DISK, pattern
+from tests.storage.zerostor.meta.case import sqlite_url
 
 MANY = 40
 
@@ -26,11 +23,9 @@ class ThreadsTests(TestCase):
 
     def setUp(self) -> Deferred[Any]:
         """A database of SQLite."""
-        folder = tempfile.mkdtemp(prefix="zerostor-meta-", dir=FAST_DISK if Path(FAST_DISK).is_dir() else None)
-        self.addCleanup(shutil.rmtree, folder)
-        shutil.copy(pattern(), Path(folder) / "meta.db")
+        url = sqlite_url(self)
         self.threads = threading.active_count()
-        self.metadata: Metadata = open_metadata(f"sqlite:///{folder}/meta.db", reactor, reactor, MetadataOptions())
+        self.metadata: Metadata = open_metadata(url, reactor, reactor, MetadataOptions())
         return Deferred.fromCoroutine(self.prepare())
 
     async def prepare(self) -> None:
