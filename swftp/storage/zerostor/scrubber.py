@@ -114,7 +114,7 @@ class Scrubber:
                 strange = await self._strange(number, held)
                 report.strangers += len(strange)
                 for one in strange if age is not None else ():
-                    if one.mtime is None or one.mtime < self._wall() - (age or 0):
+                    if one.mtime < self._wall() - (age or 0):
                         report.removed += await info.shard.delete(one.key)
                 await rest()
                 if cursor is None:

@@ -104,11 +104,12 @@ class MemoryShard:
         return Capacity(self.room - sum(map(len, self.values.values())), self.room)
 
     async def scan(self, cursor: bytes | None) -> tuple[tuple[Held, ...], bytes | None]:
-        """See `IShard`; all there is in one page."""
+        """See `IShard`; all there is in one page, and as young as can be."""
         await self._reached("scan")
         if cursor is not None:
             raise InvalidRequest
-        return tuple(Held(key, len(value), None) for key, value in self.values.items()), None
+        now = self._clock.seconds()
+        return tuple(Held(key, len(value), now) for key, value in self.values.items()), None
 
     async def ping(self) -> None:
         """See `IShard`."""

@@ -6,10 +6,10 @@ from twisted.internet.task import Clock
 
 from tests.storage.zerostor.chunks.fakes import MemoryShard
 from tests.storage.zerostor.shards.case import ShardCase
-from tests.storage.zerostor.shards.contract import ShardContract
+from tests.storage.zerostor.shards.contract import DamageContract, ShardContract
 
 
-class MemoryShardTests(ShardContract, ShardCase):
+class MemoryShardTests(ShardContract, DamageContract, ShardCase):
     """`MemoryShard` keeps the contract."""
 
     keeps_checksums = False
@@ -17,7 +17,12 @@ class MemoryShardTests(ShardContract, ShardCase):
 
     def make_shard(self) -> MemoryShard:
         """An empty one."""
-        return MemoryShard(Clock())
+        self.clock = Clock()
+        return MemoryShard(self.clock)
+
+    def wall(self) -> float:
+        """The shard has the clock of its test."""
+        return self.clock.seconds()
 
     def damage(self, key: bytes) -> None:
         """Flip a bit."""
