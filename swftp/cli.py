@@ -26,7 +26,7 @@ from swftp.options import AllOptions, AnyOptions, FtpOptions, Options, refuse
 
 def main(argv: Sequence[str] | None = None) -> int:
     """``swftp``."""
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     status: int = options.run(options)
     return status
 
@@ -67,7 +67,8 @@ def _foreground(name: str, kind: type[AnyOptions], argv: Sequence[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """What ``swftp`` understands."""
     parser = argparse.ArgumentParser(prog="swftp", description="Files that are objects, for SFTP and FTP clients.")
     parser.add_argument("--version", action="version", version=f"SwFTP {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")

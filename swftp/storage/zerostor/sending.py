@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
-from twisted.internet.defer import Deferred, DeferredLock, DeferredSemaphore, FirstError, gatherResults
+from twisted.internet.defer import Deferred, DeferredLock, DeferredSemaphore
 from twisted.internet.interfaces import IConsumer
 from twisted.python.failure import Failure
 from twisted.web.iweb import UNKNOWN_LENGTH
@@ -55,7 +56,11 @@ class Sending:
         """Bytes gathered."""
         self._under_way = 0
         self._paused = False
-        self._puts: list[Deferred[New]] = []
+        self._given_up = False
+        self._cuts = 0
+        self._stored: dict[int, New] = {}
+        self._error: Exception | None = None
+        self._idle: Deferred[None] | None = None
         self._over: Deferred[None] = Deferred()
 
     async def run(self) -> tuple[list[New], str]:
@@ -70,28 +75,28 @@ class Sending:
             await self._over
             self._check_length()
             self._cut()
-            pieces = await gatherResults(self._puts, consumeErrors=True)
+            await self._landed()
+            if self._error is not None:
+                raise self._error
             await self._hashing.run(lambda: None)
-        except FirstError as error:
-            await self._settle()
-            raise cast(Exception, error.subFailure.value) from None
         except BaseException:
-            await self._settle()
+            self._given_up = True
+            await self._landed()
             raise
         digest = self._md5.hexdigest()
         if self._source.digest not in (None, digest):
             raise errors.Damaged()
-        return list(pieces), digest
+        return [self._stored[number] for number in range(len(self._stored))], digest
 
     def _check_length(self) -> None:
         if self._source.length is not UNKNOWN_LENGTH and self._source.length != self.size:
             raise errors.Corrupt()
 
-    async def _settle(self) -> None:
+    async def _landed(self) -> None:
         """Wait until nothing more can come to the shards."""
-        for put in self._puts:
-            put.addErrback(lambda _: None)
-            await put
+        while self._under_way:
+            self._idle = Deferred()
+            await self._idle
 
     def _ended(self, result: Any) -> None:
         if not self._over.called:
@@ -128,10 +133,9 @@ class Sending:
         views, self._gathered = self._gathered, []
         size, self._waiting = self._waiting, 0
         self._hash(views, size)
+        number, self._cuts = self._cuts, self._cuts + 1
         self._under_way += 1
-        put = self._turns.run(self._send, views, size)
-        self._puts.append(put)
-        put.addCallbacks(self._sent, self._failed)
+        self._turns.run(self._send, views, size).addCallbacks(partial(self._sent, number), self._failed)
         if self._under_way >= IN_FLIGHT and not self._paused and not self._over.called:
             self._paused = True
             self._source.pauseProducing()
@@ -149,19 +153,29 @@ class Sending:
     async def _send(self, views: list[memoryview], size: int) -> New:
         obj = await self._take()
         self.batch.objects[obj] = obj
+        if self._given_up:
+            raise errors.Interrupted()
         chunk = self.batch.objects[obj] = await self._put(obj, views)
         return New(chunk, 0, size)
 
-    def _sent(self, piece: New) -> New:
-        self._under_way -= 1
+    def _sent(self, number: int, piece: New) -> None:
+        self._stored[number] = piece
+        self._leave()
         if self._paused and not self._over.called:
             self._paused = False
             self._source.resumeProducing()
-        return piece
 
-    def _failed(self, failure: Failure) -> Failure:
-        self._under_way -= 1
+    def _failed(self, failure: Failure) -> None:
+        self._given_up = True
+        if self._error is None:
+            self._error = cast(Exception, failure.value)
+        self._leave()
         if not self._over.called:
             self._source.stopProducing()  # type: ignore[no-untyped-call]
             self._over.errback(failure)
-        return failure
+
+    def _leave(self) -> None:
+        self._under_way -= 1
+        idle, self._idle = (None, self._idle) if self._under_way else (self._idle, None)
+        if idle is not None:
+            idle.callback(None)

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +83,14 @@ class ZeroCase(TestCase):
         self.opened = await self.another()
         self.account = await self.opened.metadata.users.add_account("somebody")
 
-    async def another(self) -> Opened:
+    def copied(self, database: Path) -> Path:
+        """A copy of *database*."""
+        return Path(shutil.copy(database, self.folder / "copy"))
+
+    async def another(self, database: str = "") -> Opened:
         """One more process, as it were."""
-        opened = Opened(self.settings, the_reactor, self.wall, self.threads.run)
+        settings = replace(self.settings, database=database or self.settings.database)
+        opened = Opened(settings, the_reactor, self.wall, self.threads.run)
         await opened.start()
         self.addCleanup(lambda: Deferred.fromCoroutine(opened.stop()))
         return opened

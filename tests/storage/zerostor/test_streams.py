@@ -1,0 +1,213 @@
+"""Rules of how bytes go to the shards and come back: `sending`, `feeding` and `recent`."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from swftp import errors
+from swftp.entries import Entry, Kind
+from swftp.storage.zerostor.feeding import AHEAD, Feeding, Stretch
+from swftp.storage.zerostor.recent import Recent
+from swftp.storage.zerostor.sending import IN_FLIGHT, Sending
+from swftp.storage.zerostor.values import Chunk, ObjectId
+from tests.storage.bytes import Sink, Source, Waiting, md5
+
+UPLOAD = bytes(16)
+
+
+def chunk_of(number: int, size: int) -> Chunk:
+    """A chunk that nobody stored."""
+    return Chunk(ObjectId(UPLOAD, number), size, size, "copy:1", 1, (1,), bytes(16))
+
+
+class Shards:
+    """Stores when told to."""
+
+    def __init__(self, *, at_once: bool = True) -> None:
+        self.numbers = itertools.count()
+        self.stored: dict[ObjectId, bytes] = {}
+        self.waiting: list[Deferred[None]] = []
+        self.at_once = at_once
+
+    async def take(self) -> ObjectId:
+        return ObjectId(UPLOAD, next(self.numbers))
+
+    async def put(self, obj: ObjectId, views: Sequence[memoryview]) -> Chunk:
+        data = b"".join(views)
+        if not self.at_once:
+            gate: Deferred[None] = Deferred()
+            self.waiting.append(gate)
+            await gate
+        self.stored[obj] = data
+        return chunk_of(obj.seq, len(data))
+
+
+class Pausing(Waiting):
+    """Counts how it is held up."""
+
+    pauses = resumes = 0
+
+    def pauseProducing(self) -> None:
+        self.pauses += 1
+
+    def resumeProducing(self) -> None:
+        self.resumes += 1
+
+
+class SendingTests(SynchronousTestCase):
+    """To the shards."""
+
+    def send(self, source: Any, shards: Shards, size: int = 10) -> tuple[Sending, Deferred[Any]]:
+        """Begin to send in chunks of *size* bytes."""
+        sending = Sending(source, shards.take, shards.put, size, maybeDeferred)
+        return sending, Deferred.fromCoroutine(sending.run())
+
+    def test_cut(self) -> None:
+        """Chunks are as long as they are to be, wherever the source cuts; the last is what is left."""
+        shards = Shards()
+        _, done = self.send(Source(b"0123456789abcdefghijXYZ", chunk=7), shards)
+        pieces, digest = self.successResultOf(done)
+        self.assertEqual(list(shards.stored.values()), [b"0123456789", b"abcdefghij", b"XYZ"])
+        self.assertEqual([piece.length for piece in pieces], [10, 10, 3])
+        self.assertEqual(digest, md5(b"0123456789abcdefghijXYZ"))
+
+    def test_back_pressure(self) -> None:
+        """The source is held up while enough is on its way, and goes on when a chunk is stored."""
+        shards, source = Shards(at_once=False), Pausing(b"", known=False)
+        _, done = self.send(source, shards)
+        for _ in range(IN_FLIGHT):
+            source.consumer.write(bytes(10))
+        self.assertEqual((len(shards.waiting), source.pauses, source.resumes), (IN_FLIGHT, 1, 0))
+        shards.waiting[0].callback(None)
+        self.assertEqual(source.resumes, 1)
+        source.done.callback(None)
+        self.assertNoResult(done)
+        for gate in shards.waiting[1:]:
+            gate.callback(None)
+        self.assertEqual(len(self.successResultOf(done)[0]), IN_FLIGHT)
+
+    def test_failed_shard(self) -> None:
+        """A chunk that cannot be stored ends it, once nothing is on its way; all that may be there is known."""
+        shards, source = Shards(at_once=False), Pausing(b"", known=False)
+        sending, done = self.send(source, shards)
+        source.consumer.write(bytes(20))
+        shards.waiting[0].errback(errors.Unavailable())
+        self.assertEqual(source.stops, 1)
+        self.assertNoResult(done)
+        shards.waiting[1].callback(None)
+        self.failureResultOf(done, errors.Unavailable)
+        self.assertEqual([type(one) for one in sending.batch.objects.values()], [ObjectId, Chunk])
+
+    def test_failed_source(self) -> None:
+        """A source that fails, is too short or not what its checksum says gives its own error."""
+        for source, error in (
+            (Source(b"half", error=errors.Interrupted(), length=10), errors.Interrupted),
+            (Source(b"short", length=10), errors.Corrupt),
+            (Source(b"other", digest=md5(b"this")), errors.Damaged),
+        ):
+            self.failureResultOf(self.send(source, Shards())[1], error)
+
+
+class FeedingTests(SynchronousTestCase):
+    """From the shards."""
+
+    def setUp(self) -> None:
+        self.asked: list[int] = []
+        self.gates: dict[int, Deferred[bytes]] = {}
+
+    async def get(self, chunk: Chunk) -> bytes:
+        """Gives when told to."""
+        self.asked.append(chunk.obj.seq)
+        gate = self.gates[chunk.obj.seq] = Deferred()
+        return await gate
+
+    def feed(self, sink: Sink, count: int) -> Deferred[None]:
+        """Begin to feed the middle of *count* chunks of ten bytes."""
+
+        async def stretches() -> AsyncIterator[Stretch]:
+            for number in range(count):
+                yield chunk_of(number, 10), 1, 8
+
+        entry = Entry(name="f", kind=Kind.FILE, size=8 * count)
+        return Deferred.fromCoroutine(Feeding(sink, self.get).run(entry, stretches()))
+
+    def test_order(self) -> None:
+        """A few chunks are asked for ahead, and given in order, however they come."""
+        sink = Sink()
+        done = self.feed(sink, 5)
+        self.assertEqual(self.asked, list(range(AHEAD + 1)))
+        self.gates[1].callback(b"bBBBBBBBBb")
+        self.assertEqual(sink.data, b"")
+        self.gates[0].callback(b"aAAAAAAAAa")
+        self.assertEqual(sink.data, b"A" * 8 + b"B" * 8)
+        for number in range(2, 5):
+            self.gates[number].callback(b"cCCCCCCCCc")
+        self.successResultOf(done)
+        self.assertEqual(len(sink.data), 40)
+
+    def test_short_chunk(self) -> None:
+        """A chunk that is shorter than it should be is an error, never an end."""
+        done = self.feed(Sink(), 1)
+        self.gates[0].callback(b"abc")
+        self.failureResultOf(done, errors.Corrupt)
+
+    def test_failed_chunk(self) -> None:
+        """A chunk that cannot be read ends it with its error; nothing is left without somebody who hears of it."""
+        sink = Sink()
+        done = self.feed(sink, 3)
+        for number in range(3):
+            self.gates[number].errback(errors.Unavailable())
+        self.failureResultOf(done, errors.Unavailable)
+        self.assertTrue(sink.finished)
+
+
+class RecentTests(SynchronousTestCase):
+    """Chunks that were read a moment ago."""
+
+    def setUp(self) -> None:
+        self.fetches = 0
+
+    def fetch(self, data: bytes) -> Any:
+        """Counts."""
+
+        async def fetched() -> bytes:
+            self.fetches += 1
+            return data
+
+        return fetched
+
+    def test_kept(self) -> None:
+        """What was read is there for the next reader, as long as there is room; what was used last stays longest."""
+
+        async def work() -> None:
+            recent = Recent(30)
+            for number in (0, 1, 2, 0, 3):
+                await recent.get(chunk_of(number, 10), self.fetch(bytes(10)))
+            self.assertEqual(self.fetches, 4)
+            await recent.get(chunk_of(0, 10), self.fetch(bytes(10)))
+            self.assertEqual(self.fetches, 4)
+            await recent.get(chunk_of(1, 10), self.fetch(bytes(10)))
+            self.assertEqual(self.fetches, 5)
+
+        self.successResultOf(Deferred.fromCoroutine(work()))
+
+    def test_together(self) -> None:
+        """Who asks for what is on its way waits for it; a failure is told to all, and not remembered."""
+        recent, gate = Recent(30), Deferred[bytes]()
+
+        async def slow() -> bytes:
+            self.fetches += 1
+            return await gate
+
+        asked = [Deferred.fromCoroutine(recent.get(chunk_of(0, 10), slow)) for _ in range(3)]
+        self.assertEqual(self.fetches, 1)
+        gate.errback(errors.Unavailable())
+        for one in asked:
+            self.failureResultOf(one, errors.Unavailable)
+        good = Deferred.fromCoroutine(recent.get(chunk_of(0, 10), self.fetch(b"x")))
+        self.assertEqual(self.successResultOf(good), b"x")
