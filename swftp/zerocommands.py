@@ -131,7 +131,11 @@ async def stats(opened: Opened, options: Options) -> None:
 
 async def fsck(opened: Opened, options: Options) -> int:
     """Look at everything, change nothing."""
-    return _told(await opened.scrubber.scrub(mend=False))
+    findings = await opened.metadata.check()
+    for rule, what in findings:
+        say(f"not so\t{rule}: {what}")
+    status = _told(await opened.scrubber.scrub(mend=False))
+    return zeroinput.FAILED if findings else status
 
 
 async def scrub(opened: Opened, options: Options) -> int:
@@ -148,6 +152,7 @@ def _told(report: Report) -> int:
 async def repair(opened: Opened, options: Options) -> None:
     """Bury, sweep, mend and move all that is to be, now."""
     sweeper = opened.sweeper
+    say(f"counted anew\t{await opened.metadata.mend_usage()}")
     say(f"buried\t{await sweeper.bury()}")
     say(f"deleted\t{await sweeper.empty()}")
     say(f"mended\t{await sweeper.mend_degraded()}")

@@ -124,7 +124,9 @@ def _word(value: object) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
-async def mend_usage(database: Database) -> None:
-    """Count anew what accounts hold."""
+async def mend_usage(database: Database) -> int:
+    """Count anew what accounts hold; of how many something else was said."""
     size, count = _held()
-    await database.write(lambda c: c.execute(update(_account).values(used_bytes=size, used_files=count)), never)
+    wrong = or_(_account.c.used_bytes != size, _account.c.used_files != count)
+    counted = update(_account).where(wrong).values(used_bytes=size, used_files=count)
+    return await database.write(lambda c: c.execute(counted).rowcount, never)

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, LargeBinary, Select, Table, Uuid, func, inser
 
 from swftp.errors import AlreadyExists, InvalidRequest
 from swftp.storage.zerostor.meta import migrate, schema
-from swftp.storage.zerostor.meta.database import Database, never
+from swftp.storage.zerostor.meta.database import Database
 
 TABLES = tuple(
     table for table in schema.metadata.sorted_tables if table not in (schema.gateway, schema.upload, schema.ticket)
@@ -65,7 +65,7 @@ class Dumping:
             with path.open(encoding="utf-8") as file:
                 return _read(connection, file)
 
-        return await self._database.write(work, never)
+        return await self._database.write(work)
 
 
 def _statistics(connection: Connection) -> dict[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random, SystemRandom
 from uuid import UUID
@@ -14,7 +14,7 @@ from argon2 import PasswordHasher
 from sqlalchemy import Connection, Engine, delete, insert, select
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 
-from swftp.storage.zerostor.meta import checking, exporting, migrate, schema
+from swftp.storage.zerostor.meta import checking, migrate, schema
 from swftp.storage.zerostor.meta.cache import Cache
 from swftp.storage.zerostor.meta.checking import Finding
 from swftp.storage.zerostor.meta.database import Database, Patience, never
@@ -104,17 +104,9 @@ class Metadata:
         """All that is wrong in the database; nothing is, however often and whatever was killed."""
         return await checking.check(self._database)
 
-    async def mend_usage(self) -> None:
-        """Count anew what accounts hold."""
-        await checking.mend_usage(self._database)
-
-    async def export(self, write: Callable[[str], object]) -> int:
-        """See `exporting.export`."""
-        return await exporting.export(self._database, write)
-
-    async def load(self, lines: Iterable[str]) -> int:
-        """See `exporting.load`."""
-        return await exporting.load(self._database, lines)
+    async def mend_usage(self) -> int:
+        """See `checking.mend_usage`."""
+        return await checking.mend_usage(self._database)
 
     async def shards(self) -> list[Shard]:
         """All shards that were ever there, by number."""

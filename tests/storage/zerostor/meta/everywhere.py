@@ -26,7 +26,7 @@ SUITES: tuple[type[unittest.SynchronousTestCase], ...] = (
     suite_users.KeysSuite,
     suite_whole.SchemaSuite,
     suite_whole.CheckSuite,
-    suite_whole.ExportSuite,
+    suite_whole.DumpSuite,
     RacesSuite,
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+from pathlib import Path
 from typing import Any
 
 from alembic.autogenerate import compare_metadata
@@ -11,6 +11,7 @@ from sqlalchemy import delete, text, update
 
 from swftp import errors
 from swftp.storage.zerostor.meta import Metadata, migrate, schema
+from swftp.storage.zerostor.meta.values import Shard
 from swftp.storage.zerostor.values import New, Old
 from tests.storage.zerostor.meta.case import MetaCase
 
@@ -69,8 +70,9 @@ class CheckSuite(MetaCase):
         self.spoil(update(schema.account).values(used_bytes=99))
         [finding] = self.run_(self.metadata.check())
         self.assertEqual(finding.what, "alice 99 100 1 1")
-        self.run_(self.metadata.mend_usage())
+        self.assertEqual(self.run_(self.metadata.mend_usage()), 1)
         self.assertEqual((self.found(), self.used()), (set(), (100, 1)))
+        self.assertEqual(self.run_(self.metadata.mend_usage()), 0)
 
     def test_unreachable(self) -> None:
         """A circle of directories is found."""
@@ -111,19 +113,25 @@ class CheckSuite(MetaCase):
         self.assertEqual(self.found(), {"the key of a chunk is there"})
 
 
-class ExportSuite(MetaCase):
-    """Everything by name can be taken to another database."""
+class DumpSuite(MetaCase):
+    """All of a database can be taken to another."""
+
+    def setUp(self) -> None:
+        """A place for files."""
+        super().setUp()
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir()
 
     def elsewhere(self) -> Metadata:
         """A gateway of an empty database."""
         self.database_url = self.url()
         return self.open()
 
-    def exported(self, metadata: Metadata | None = None) -> str:
-        """All lines."""
-        out = io.StringIO()
-        self.run_((metadata or self.metadata).export(out.write))
-        return out.getvalue()
+    def dumped(self, metadata: Metadata | None = None) -> Path:
+        """A file with all rows."""
+        file = self.folder / f"{len(list(self.folder.iterdir()))}.json"
+        self.run_((metadata or self.metadata).dumping.write(file))
+        return file
 
     def fill(self) -> None:
         """Some of everything."""
@@ -135,33 +143,45 @@ class ExportSuite(MetaCase):
         self.commit("b/g", [Old(old.content, 10, 20), New(self.chunk(), 5, 50)])
         self.put("gone")
         self.run_(self.names.remove(["gone"]))
+        self.run_(self.metadata.journal.abandon([self.chunk()]))
         self.run_(self.names.rename(["z"], ["b", "z"]))
+        self.run_(self.metadata.set_shards([Shard(1, "file:///a", "rack", "rw")]))
 
     def test_there_and_back(self) -> None:
-        """An export loaded elsewhere is the same export; what is dead stays behind."""
+        """A dump read elsewhere gives the same dump, and all that was there works."""
         self.fill()
-        lines = self.exported()
+        first = self.dumped()
+        lines = first.read_text("utf-8").splitlines()
         fresh = self.elsewhere()
-        self.assertEqual(self.run_(fresh.load(io.StringIO(lines))), len(lines.splitlines()) - 1)
-        self.assertEqual(sorted(self.exported(fresh).splitlines()), sorted(lines.splitlines()))
+        self.assertEqual(self.run_(fresh.dumping.read(first)), len(lines) - 1)
+        self.assertEqual(sorted(self.dumped(fresh).read_text("utf-8").splitlines()), sorted(lines))
         names = fresh.namespace(self.account)
         self.assertEqual(self.run_(names.lookup(["b", "z", "a", "b", "f"])).md5, "ab" * 16)
-        self.assertEqual(len(self.run_(fresh.sweep.chunks())), 2)
+        self.assertEqual(len(self.run_(fresh.sweep.chunks())), 3)
         self.assertIsNotNone(self.run_(fresh.users.check_password("al", "x")))
         self.assertEqual(self.run_(fresh.check()), [])
+        self.assertEqual(self.run_(fresh.dumping.statistics())["names"], 8)
 
     def test_only_into_nothing(self) -> None:
         """A database that has accounts is not mixed with another."""
-        self.refused(errors.AlreadyExists, self.metadata.load(io.StringIO(self.exported())))
+        self.refused(errors.AlreadyExists, self.metadata.dumping.read(self.dumped()))
 
     def test_nonsense(self) -> None:
-        """What is no export is refused."""
+        """What is no dump of this version is refused, and nothing of it is kept."""
+        good = self.dumped().read_text("utf-8")
+        head = good.splitlines()[0]
         fresh = self.elsewhere()
-        head = '{"zerostor": 1}\n'
+        file = self.folder / "wrong"
         for wrong in (
             "",
             "x",
-            '{"zerostor": 2}\n',
-            *(head + line for line in ("x", "[]", '{"x": {}}', '{"file": 1}')),
+            "[]",
+            '{"zerostor": "0"}',
+            f"{head}\nx",
+            f"{head}\n[]",
+            head + '\n{"table": "x"}',
+            good + "x",
         ):
-            self.refused(errors.Malformed, fresh.load(io.StringIO(wrong)))
+            file.write_text(wrong, "utf-8")
+            self.refused(errors.InvalidRequest, fresh.dumping.read(file))
+        self.assertEqual(self.run_(fresh.dumping.statistics())["accounts"], 0)

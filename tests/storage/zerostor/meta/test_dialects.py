@@ -50,7 +50,7 @@ SCENARIOS = (
     (suite_journal.SweepSuite, "test_shared_chunks test_strangers test_placement test_postponed test_prune"),
     (suite_users.UsersSuite, "test_accounts test_changes test_disabled test_nobody"),
     (suite_users.KeysSuite, "test_pages test_replaced test_shards"),
-    (suite_whole.ExportSuite, "test_there_and_back"),
+    (suite_whole.DumpSuite, "test_there_and_back"),
     (suite_whole.CheckSuite, "test_usage"),
 )
 """Tests that together execute every statement there is."""
