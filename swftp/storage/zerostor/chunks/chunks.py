@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from swftp.errors import StorageError
+from swftp.errors import StorageError, TooLarge
 from swftp.storage.zerostor.chunks import fragments, mending
 from swftp.storage.zerostor.chunks.codec import CodecOptions
 from swftp.storage.zerostor.chunks.fleet import Fleet
@@ -30,7 +30,7 @@ from swftp.storage.zerostor.chunks.once import Once
 from swftp.storage.zerostor.chunks.placement import ShardInfo
 from swftp.storage.zerostor.chunks.reading import Reading
 from swftp.storage.zerostor.chunks.writing import Writing
-from swftp.storage.zerostor.shards import Health, Offload
+from swftp.storage.zerostor.shards import VALUE_LIMIT, Health, Offload
 from swftp.storage.zerostor.values import MISSING, Chunk, ObjectId
 
 log = Logger()
@@ -110,12 +110,15 @@ class Chunks:
         some of it.
 
         :raises InvalidRequest: *obj* was used before.
+        :raises TooLarge: no shard takes fragments of that size.
         :raises QuotaExceeded: shards have no room.
         :raises Unavailable: too few shards answer.
         """
-        self._once.use(obj)
         layout = self._options.layout
         size = len(data) if isinstance(data, bytes) else sum(map(len, data))
+        if size // layout.k + fragments.OVERHEAD > VALUE_LIMIT:
+            raise TooLarge
+        self._once.use(obj)
         async with self._gate.passing(size * (layout.k + layout.total) // layout.k):
             number, key = await self._keyring.data_key(account)
             make = partial(fragments.make, data, obj, key, layout, self._options.codec, self._entropy)
@@ -135,7 +138,7 @@ class Chunks:
         :raises Corrupt: too little is left of them.
         :raises Unavailable: too few shards answer.
         """
-        async with self._gate.passing(2 * chunk.plain_len):
+        async with self._gate.passing(3 * chunk.plain_len):
             key = await self._keyring.key(chunk.key_id, account)
             reading = Reading(self._fleet, self._clock, chunk)
 

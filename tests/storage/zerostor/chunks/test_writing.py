@@ -7,10 +7,10 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from swftp.errors import InvalidRequest, QuotaExceeded, Unavailable
-from swftp.storage.zerostor.chunks import State
+from swftp.errors import InvalidRequest, QuotaExceeded, TooLarge, Unavailable
+from swftp.storage.zerostor.chunks import OVERHEAD, CodecOptions, State
 from swftp.storage.zerostor.chunks.writing import PATIENCE
-from swftp.storage.zerostor.shards.interfaces import TIMEOUT
+from swftp.storage.zerostor.shards.interfaces import TIMEOUT, VALUE_LIMIT
 from swftp.storage.zerostor.values import MISSING, Chunk
 from tests.storage.zerostor.chunks.case import ACCOUNT, ChunksCase, noise
 
@@ -187,6 +187,13 @@ class WritingTests(WritingCase):
         self.assertEqual({shard for chunk in self.spread() for shard in chunk.shards}, {3, 4, 5})
         self.set_info(3, state=State.GONE)
         self.assertEqual({chunk.missing for chunk in self.spread(5)}, {1})
+
+    def test_too_large(self) -> None:
+        """What no shard takes is refused before anything is done; just below, it is stored."""
+        limit = 2 * (VALUE_LIMIT - OVERHEAD)
+        self.fails(TooLarge, self.chunks.put(self.obj(), ACCOUNT, bytes(limit + 2)))
+        self.again(codec=CodecOptions(compress=False))
+        self.put(bytes(limit))
 
     def test_once(self) -> None:
         """No number is used twice, however the first use went."""
