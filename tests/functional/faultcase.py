@@ -14,7 +14,7 @@ class FaultCase(GatewayCase):
     """A gateway that reaches its Swift through a `FaultProxy`, both shared by the cases of one class."""
 
     proxy: ClassVar[FaultProxy]
-    fault_options: ClassVar[dict[str, object]] = {"transfer.segment_size": MIB, "storage.response_timeout": 3}
+    fault_options: ClassVar[dict[str, object]] = {"transfer.segment_size": MIB}
     gateway_kind: ClassVar[type[Gateway]] = Gateway
     alone = False
     """Whether each test has a gateway of its own."""

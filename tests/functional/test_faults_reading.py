@@ -110,10 +110,19 @@ class DownloadTests(FaultCase):
         if kind == Packet.DATA:
             self.assertEqual(body[4:], self.data[2 * MIB : 2 * MIB + 1000])
 
+
+class SilentDownloadTests(FaultCase):
+    """As `tests.functional.test_faults.SilentUploadTests`."""
+
+    fault_options: ClassVar[dict[str, object]] = {"transfer.segment_size": MIB, "storage.response_timeout": 3}
+
     def test_silence(self) -> None:
         """No answer, once: given up and tried again (F32)."""
+        data = content(3 * MIB)
+        self.store.put(self.container, "f", data)
         self.proxy.arm("GET", f"{self.container}/f", stall=True)
-        self.assertWhole()
+        with self.login().open(self.path("f"), "rb") as file:
+            self.assertEqual(file.read(), data)
 
 
 class MetadataTests(FaultCase):
