@@ -20,7 +20,6 @@ from twisted.conch.ssh.keys import Key
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet import reactor as the_reactor
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
-from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, serverFromString
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.task import deferLater, react
 from twisted.logger import Logger
@@ -32,13 +31,12 @@ from swftp.doors import Door
 from swftp.errors import StorageError
 from swftp.generations import Generations, Source
 from swftp.notify import notify
+from swftp.places import endpoints
 from swftp.pulse import Pulse
 from swftp.services import Threads
 from swftp.ssh.malloc import keep_buffers
 from swftp.sweeping import Order
 
-BACKLOG = 1024
-"""Connections the kernel may hold for us."""
 HASH_THREADS = 4
 """Checksums computed at one time."""
 LOOK = 0.25
@@ -286,32 +284,6 @@ def sweep(
 def drain_timeout(config: Config) -> float:
     """Seconds that the transfers of all protocols have."""
     return max(float(getattr(config, name).drain_timeout) for name in config.protocols)
-
-
-def endpoints(config: Config, section: str, option: str, reactor: Any) -> list[IStreamServerEndpoint]:
-    """
-    Where a server is to listen: what *option* of *section* says, or for ``listen`` its host and port.
-
-    :raises ConfigError: what *option* says is no endpoint.
-    """
-    options = getattr(config, section)
-    if getattr(options, option) or option != "listen":
-        return listed(config, section, option, reactor)
-    kind = TCP6ServerEndpoint if ":" in options.host else TCP4ServerEndpoint
-    return [kind(reactor, options.port, BACKLOG, options.host)]
-
-
-def listed(config: Config, section: str, option: str, reactor: Any) -> list[IStreamServerEndpoint]:
-    """
-    The endpoints that *option* of *section* says.
-
-    :raises ConfigError: one is none.
-    """
-    texts = getattr(getattr(config, section), option)
-    try:
-        return [serverFromString(reactor, text) for text in texts]  # type: ignore[no-untyped-call]
-    except (ValueError, TypeError, KeyError, IndexError) as error:
-        raise config.problem(section, option, f"no endpoint: {error}") from error
 
 
 def hear_signals(reactor: Any, numbers: Iterable[signal.Signals], act: Callable[[], None]) -> None:

@@ -20,7 +20,17 @@ RANK = {
     **dict.fromkeys(("ssh", "sftp", "ftp"), 4),
     **dict.fromkeys(("service", "wiring", "doors", "plugins", "stores", "sweeping", "options", "cli", "demo"), 5),
     **dict.fromkeys(
-        ("backends", "generations", "services", "swiftstores", "zerostores", "zerocli", "zerocommands", "zeroinput"),
+        (
+            "backends",
+            "generations",
+            "places",
+            "services",
+            "swiftstores",
+            "zerostores",
+            "zerocli",
+            "zerocommands",
+            "zeroinput",
+        ),
         5,
     ),
     **dict.fromkeys(("housekeeping", "logs", "hostkeys", "rules", "trust", "notify", "pulse", "operating"), 5),

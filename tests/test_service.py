@@ -14,7 +14,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from swftp import backends, hostkeys, service, wiring
+from swftp import backends, hostkeys, places, service, wiring
 from swftp.auth.access import CredentialAccess
 from swftp.auth.login import Login
 from swftp.auth.logins import Identity
@@ -366,13 +366,13 @@ class AssemblyTests(SynchronousTestCase):
 
     def test_ipv6(self) -> None:
         """An address with colons is one of IPv6."""
-        (endpoint,) = service.endpoints(Config(sftp=SftpConfig(host="::1")), "sftp", "listen", self.reactor)
+        (endpoint,) = places.endpoints(Config(sftp=SftpConfig(host="::1")), "sftp", "listen", self.reactor)
         self.assertEqual(type(endpoint).__name__, "TCP6ServerEndpoint")
 
     def test_listen(self) -> None:
         """``listen`` takes endpoints instead of host and port."""
         config = Config(sftp=SftpConfig(listen=("tcp:1", "tcp:2:interface=127.0.0.1")))
-        self.assertEqual(len(service.endpoints(config, "sftp", "listen", self.reactor)), 2)
+        self.assertEqual(len(places.endpoints(config, "sftp", "listen", self.reactor)), 2)
 
     def test_bad_endpoint(self) -> None:
         """What is no endpoint is said to be none."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -100,7 +101,7 @@ class Tls:
                 status = FilePath(name).expanduser().stat() if name else None
             except OSError:
                 status = None
-            stamp.append(status and (status.st_mtime_ns, status.st_size, status.st_ino))
+            stamp.append(status and (status.st_mtime_ns, status.st_size, status.st_ino, status.st_mode))
         return tuple(stamp)
 
 
@@ -146,8 +147,8 @@ class _Material:
 
     def __init__(self, files: TlsFiles) -> None:
         self._files = files
-        self._certificate = _read("certificate", files.certificate)
-        self._key = _read("key", files.key) if files.key else b""
+        self._certificate = _read("certificate", files.certificate, secret=not files.key)
+        self._key = _read("key", files.key, secret=True) if files.key else b""
         try:
             self._authorities = _read("client_ca", files.client_ca).decode("ascii") if files.client_ca else ""
         except UnicodeDecodeError:
@@ -200,8 +201,15 @@ def _reason(error: Exception) -> str:
     return str(reason).replace("_", " ").lower() if reason else str(error) or "cannot be used"
 
 
-def _read(option: str, name: str) -> bytes:
+def _read(option: str, name: str, *, secret: bool = False) -> bytes:
+    """The file *name*; where it holds a *secret*, only we, root and a group may read it, and only we change it."""
+    path = FilePath(name).expanduser()
     try:
-        return FilePath(name).expanduser().read_bytes()
-    except OSError as error:
-        raise TlsProblem(option, f"{name}: {error.strerror}") from error
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if secret and mode & (stat.S_IRWXO | stat.S_IWGRP):
+                words = f"others can read or change the key in it (mode {mode & 0o777:04o}); allowed: 0600 or 0640"
+                raise TlsProblem(option, f"{name}: {words}")
+            return file.read()
+    except (OSError, RuntimeError) as error:
+        raise TlsProblem(option, f"{name}: {getattr(error, 'strerror', error)}") from error

@@ -115,6 +115,34 @@ class FileTests(FileCase):
         error = self.assertRaises(TlsProblem, self.make, key=sealed_path)
         self.assertEqual(error.option, "key")
 
+    def test_open_to_others(self) -> None:
+        """A key that others can read or change is refused, wherever it is; what is no secret may be anybody's."""
+        plain = file(self.directory, "plain.pem", pem(certificate("one")))
+        Path(plain).chmod(0o644)
+        secret = file(self.directory, "key.pem", key_pem("one"))
+        for mode in (0o604, 0o644, 0o660, 0o602):
+            for path, option, files in (
+                (self.path, "certificate", {"certificate": self.path}),
+                (secret, "key", {"certificate": plain, "key": secret}),
+            ):
+                Path(path).chmod(mode)
+                error = self.assertRaises(TlsProblem, Tls, TlsFiles(**files), self.clock)
+                self.assertEqual(error.option, option)
+                self.assertIn(f"mode {mode:04o}", error.reason)
+        Path(secret).chmod(0o640)
+        self.assertEqual(self.shown(Tls(TlsFiles(certificate=plain, key=secret), self.clock)), "one")
+
+    def test_closed_to_others(self) -> None:
+        """One that was refused is used once it is closed to them."""
+        tls = self.make()
+        self.write("two")
+        Path(self.path).chmod(0o644)
+        self.clock.advance(LOOK)
+        self.assertEqual(self.shown(tls), "one")
+        Path(self.path).chmod(0o600)
+        self.clock.advance(LOOK)
+        self.assertEqual(self.shown(tls), "two")
+
     def test_minimum(self) -> None:
         """TLS 1.3 alone, where that is wanted."""
         tls = self.make(minimum="1.3")

@@ -78,6 +78,7 @@ def file(directory: Path, name: str, *parts: bytes) -> str:
     """The name of a file of *parts*."""
     path = directory / name
     path.write_bytes(b"".join(parts))
+    path.chmod(0o600)
     return str(path)
 
 

@@ -55,6 +55,7 @@ class Authority:
         made = self._sign(subject, key, False, list(names)).public_bytes(Encoding.PEM)
         path = scratch() / f"{time.time_ns()}.pem"
         path.write_bytes(made + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        path.chmod(0o600)
         return path
 
 
@@ -168,6 +169,7 @@ class ReloadTests(FtpCase):
         """One that only this test uses."""
         self.file = scratch() / "changing.pem"
         self.file.write_bytes(certificate().read_bytes())
+        self.file.chmod(0o600)
         self.gateway_options = {"certificate": str(self.file), "sessions_per_user": 0}  # type: ignore[misc]
         super().setUp()
 
