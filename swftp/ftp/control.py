@@ -7,7 +7,6 @@ transfer; and nothing that came before TLS is done after it.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -28,7 +27,7 @@ from swftp.ftp.login import Login
 from swftp.ftp.reply import Refused, Reply, reply, reply_of
 from swftp.ftp.tls import TlsSession
 from swftp.ftp.watch import Watch
-from swftp.ftp.wire import Fault, Lines
+from swftp.ftp.wire import Fault, Kept, Lines
 
 if TYPE_CHECKING:
     from swftp.ftp.factory import Factory
@@ -81,7 +80,7 @@ class Control(Protocol):
         self.peer = self.host = ""
         self.tls: TlsSession | None = None
         self._lines = Lines()
-        self._behind: deque[bytes | Fault] = deque()  # sent while a transfer runs, to be done after it
+        self._behind = Kept()  # sent while a transfer runs, to be done after it
         self._waiting: list[Deferred[None]] = []
         self._early = 0  # commands without a login
         self._aside = False  # a command is being done while a transfer runs
@@ -223,11 +222,11 @@ class Control(Protocol):
         if self._unread or self.phase not in (Phase.READY, Phase.TRANSFER):
             return None
         ready = self.phase is Phase.READY
-        return self._behind.popleft() if ready and self._behind else self._lines.take()
+        return self._behind.take() if ready and self._behind.size else self._lines.take()
 
     def _read_on(self) -> None:
         """A client that sends far ahead of our answers is not read from for a while; in a transfer it is not kept."""
-        wanted = self._lines.pending > limits.AHEAD_BYTES
+        wanted = self._lines.pending + self._behind.size > limits.AHEAD_BYTES
         if wanted and self.phase is Phase.TRANSFER:
             self.hang_up("Too many commands sent ahead.")
         if self.phase in (Phase.ENDING, Phase.CLOSED) or wanted is self._paused:
@@ -290,10 +289,8 @@ class Control(Protocol):
             self._aside = True
             done = Deferred.fromCoroutine(self._run(command, argument))
             done.addCallback(self._answered).addErrback(self._failed)
-        elif len(self._behind) < limits.AHEAD_LIMIT:
-            self._behind.append(line)
         else:
-            self.hang_up("Too many commands sent ahead.")
+            self._behind.put(line)
 
     def _parse(self, line: bytes | Fault) -> tuple[str, Command, bytes]:
         """
@@ -374,7 +371,7 @@ class Control(Protocol):
 
     def _switch(self) -> None:
         """TLS begins; a client that has sent anything behind AUTH in the clear is not believed (CVE-2011-0411)."""
-        if self._lines.pending or self._behind:
+        if self._lines.pending or self._behind.size:
             log.warn("{peer}: commands in the clear behind AUTH", event="ftp_refused", peer=self.peer)
             self.hang_up()
             return

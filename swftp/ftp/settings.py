@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 LINE_LIMIT = 8192
 """Bytes of one command line."""
-AHEAD_LIMIT = 64
-"""Commands a client may send behind that of a transfer that runs."""
 AHEAD_BYTES = 64 << 10
-"""Bytes of commands that wait for the one that is being done: above this we stop reading."""
+"""
+Bytes of commands that wait for the one that is being done.  Above this we stop reading; during a transfer, whose end
+counts only while the client is there, we cannot know of its loss without reading, and hang up.
+"""
+LINE_COST = 64
+"""Bytes that keeping a line costs beside its own."""
 LINGER = 10.0
 """Seconds in which a client has to take what was sent before we closed."""
 

@@ -7,9 +7,10 @@ a line feed must not become a command by a client's mistake.
 
 from __future__ import annotations
 
+from collections import deque
 from enum import Enum
 
-from swftp.ftp.settings import LINE_LIMIT
+from swftp.ftp.settings import LINE_COST, LINE_LIMIT
 
 IAC, SB, SE = 255, 250, 240
 OPTIONS = range(251, 255)
@@ -144,3 +145,35 @@ class Lines:
     def _put(self, byte: int) -> None:
         self._buffer.append(byte)
         self._fresh = byte == 10
+
+
+class Kept:
+    """
+    Lines that wait for their turn.
+
+    :ivar size: bytes that they cost.
+    """
+
+    def __init__(self) -> None:
+        self._lines: deque[bytes | Fault] = deque()
+        self.size = 0
+
+    def put(self, line: bytes | Fault) -> None:
+        """At the end."""
+        self._lines.append(line)
+        self.size += _cost(line)
+
+    def take(self) -> bytes | Fault:
+        """The first one."""
+        line = self._lines.popleft()
+        self.size -= _cost(line)
+        return line
+
+    def clear(self) -> None:
+        """Forget them."""
+        self._lines.clear()
+        self.size = 0
+
+
+def _cost(line: bytes | Fault) -> int:
+    return LINE_COST + (len(line) if isinstance(line, bytes) else 0)

@@ -11,8 +11,11 @@ from twisted.internet.task import Clock
 
 from swftp.auth.attempts import ATTEMPTS
 from swftp.ftp.control import TRANSITIONS, Phase
-from swftp.ftp.settings import AHEAD_BYTES, AHEAD_LIMIT, LINE_LIMIT, LINGER
+from swftp.ftp.settings import AHEAD_BYTES, LINE_COST, LINE_LIMIT, LINGER
 from tests.ftp.case import USER, Client, ControlCase
+
+MANY = AHEAD_BYTES // (LINE_COST + len("SYST"))
+"""Commands that may be sent behind a transfer."""
 
 
 class CommandTests(ControlCase):
@@ -191,10 +194,23 @@ class TransferTests(ControlCase):
         self.move.end(226)
         self.assertEqual([code for code, _ in client.hear()], [226, 500, 500])
 
+    def test_many(self) -> None:
+        """Hundreds of commands may be sent behind a transfer, and are done when it has ended; ABOR is still heard."""
+        client = self.log_in()
+        client.type("MOVE", *["SYST"] * (MANY - 1))
+        self.assertEqual(client.hear(), [])
+        client.type("NOOP")
+        self.assertEqual([code for code, _ in client.hear()], [200])
+        self.move.end(226)
+        self.assertEqual([code for code, _ in client.hear()], [226, *[215] * (MANY - 1)])
+        client.type("MOVE", *["SYST"] * (MANY - 1))
+        self.move.end(226)
+        self.assertEqual([code for code, _ in client.hear()], [226, *[215] * (MANY - 1)])
+
     def test_too_many(self) -> None:
         """A client that sends too much behind a transfer is hung up on: its loss has to be seen at once."""
         client = self.log_in()
-        client.type("MOVE", *["SYST"] * AHEAD_LIMIT)
+        client.type("MOVE", *["SYST"] * MANY)
         self.assertEqual(client.hear(), [])
         self.assertTrue(client.tcp.reading)
         self.assertEqual(client.codes("SYST"), [421])
@@ -229,7 +245,7 @@ class TransferTests(ControlCase):
         self.assertEqual(client.hear(), [])
         self.move.end(426)
         self.assertEqual([code for code, _ in client.hear()], [426, 225, 225, 200, 215])
-        client.type("MOVE", "ABOR", *["ABOR"] * (AHEAD_LIMIT + 1))
+        client.type("MOVE", "ABOR", *["ABOR"] * (MANY + 1))
         self.assertEqual([code for code, _ in client.hear()], [421])
 
     def test_one_after_the_other(self) -> None:

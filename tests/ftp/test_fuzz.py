@@ -9,7 +9,6 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swftp.ftp.settings import AHEAD_LIMIT
 from swftp.ftp.table import COMMANDS
 from tests.ftp.case import Client, ControlCase
 
@@ -53,7 +52,7 @@ class FuzzTests(ControlCase):
         return self.log_in()
 
     @settings(deadline=None)
-    @given(st.lists(LINES, min_size=1, max_size=AHEAD_LIMIT // 2), st.integers(1, 50))
+    @given(st.lists(LINES, min_size=1, max_size=32), st.integers(1, 50))
     def test_a_reply_a_line(self, lines: list[bytes], step: int) -> None:
         """Whatever is said, and however its packets are cut."""
         client = self.logged_in()
