@@ -18,6 +18,7 @@ from swftp.errors import StorageError
 from swftp.interfaces import IAccess
 from swftp.storage.swift import Connections, Limits, Options, Policy, SwiftClient, SwiftStorage, discover
 from swftp.storage.swift.features import KINDS
+from swftp.storage.swift.underway import Underway
 
 DISCOVERY_TIMEOUT = 5.0
 """Seconds a login waits for ``/info``."""
@@ -45,6 +46,7 @@ class SwiftStores:
 
     def __init__(self, reach: Reach) -> None:
         self.reach = reach
+        self._underway = Underway()
         self._known: dict[str, tuple[float, Limits]] = {}
 
     async def open(self, access: IAccess, session: str) -> SwiftStorage:
@@ -55,7 +57,7 @@ class SwiftStores:
         """
         limits = await self._limits(access)
         kind = KINDS[limits.slo and self.reach.options.layout == "slo", limits.symlink]
-        return kind(self._client(access, session), self.reach.options, limits)
+        return kind(self._client(access, session), self.reach.options, limits, self._underway)
 
     def _client(self, access: IAccess, session: str) -> SwiftClient:
         return SwiftClient(

@@ -32,6 +32,7 @@ from swftp.storage.swift.renaming import Renaming
 from swftp.storage.swift.replacing import Replacing
 from swftp.storage.swift.segments import Segments, copy_patience
 from swftp.storage.swift.trees import Trees
+from swftp.storage.swift.underway import Underway
 
 log = Logger()
 
@@ -51,7 +52,13 @@ class SwiftStorage:
 
     containers = True
 
-    def __init__(self, client: SwiftClient, options: Options | None = None, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        client: SwiftClient,
+        options: Options | None = None,
+        limits: Limits | None = None,
+        underway: Underway | None = None,
+    ) -> None:
         self.client = client
         self.options = options = options or Options()
         self.limits = limits = limits or Limits()
@@ -64,6 +71,7 @@ class SwiftStorage:
             suffix=options.segments_suffix,
             max_segments=limits.max_segments,
             max_file_size=limits.max_file_size,
+            underway=underway,
         )
         self._trees = Trees(
             self._objects,

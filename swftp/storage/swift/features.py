@@ -130,7 +130,14 @@ class ComposingStorage(SwiftStorage):
         :param after: *rest* was told this name last time; go on behind it.
         :param rest: awaited, with its name, before each upload that may be abandoned is looked up.
         """
-        janitor = Janitor(self.client, self._segments, listing=self.page_size, age=age, rest=rest)
+        janitor = Janitor(
+            self.client,
+            self._segments,
+            spared=self._segments.underway,
+            listing=self.page_size,
+            age=age,
+            rest=rest,
+        )
         try:
             return await janitor.sweep(self._segments.container_for(Path((container,))), after)
         except errors.NotFound:

@@ -1,14 +1,14 @@
 """
 What uploads left behind when a gateway died: found by age, looked up by name, removed.
 
-Only segments of our own are touched, only of uploads at which nothing was stored for long, and only those that no
-manifest of any name they know of uses.  Anything that cannot be looked up stays.
+Only segments of our own are touched, only of uploads at which nothing was stored for long and that are none of this
+process, and only those that no manifest of any name they know of uses.  Anything that cannot be looked up stays.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 
 from twisted.logger import Logger
 
@@ -34,13 +34,22 @@ class Janitor:
     """Sweeps segments containers."""
 
     def __init__(
-        self, client: SwiftClient, segments: Ledger, *, listing: int, age: float = AGE, rest: Rest | None = None
+        self,
+        client: SwiftClient,
+        segments: Ledger,
+        *,
+        spared: Container[str],
+        listing: int,
+        age: float = AGE,
+        rest: Rest | None = None,
     ) -> None:
         """
+        :param spared: uploads that go on, however long nothing was stored of them.
         :param listing: rows of a page.
         :param rest: awaited, with its name, before each upload that may be abandoned is looked up.
         """
         self._rest = rest
+        self._spared = spared
         self._client = client
         self._segments = segments
         self._listing = listing
@@ -77,6 +86,8 @@ class Janitor:
             return 0  # its name was too long to tell, and no list tells it
         if self._rest is not None:
             await self._rest(upload)
+        if upload in self._spared:
+            return 0
         try:
             used, served = await self._segments.used_of([(container, upload)])
             doomed: set[Names] = {(container, name) for name in ours} - used

@@ -34,6 +34,7 @@ from swftp.storage.swift.manifests import (
     upload_prefix,
 )
 from swftp.storage.swift.objects import Names, Objects, in_parallel
+from swftp.storage.swift.underway import Underway
 
 log = Logger()
 
@@ -62,12 +63,14 @@ class Segments(Ledger):
         suffix: str,
         max_segments: int,
         max_file_size: int,
+        underway: Underway | None = None,
         token: Callable[[], str] = lambda: secrets.token_hex(8),
     ) -> None:
         """
         :param suffix: of the container that holds a container's segments.
         :param max_segments: of one manifest.
         :param max_file_size: bytes of one segment.
+        :param underway: of all accounts of the process.
         :param token: 16 random hexadecimal digits.
         """
         super().__init__(objects, suffix)
@@ -76,6 +79,12 @@ class Segments(Ledger):
         self._token = token
         self._uploads: dict[Path, tuple[str, int]] = {}
         self._published: dict[Names, None] = {}
+        self.underway = underway or Underway()
+        self.underway.add(self)
+
+    def unpublished(self) -> set[str]:
+        """See `IUploads`."""
+        return {upload for upload, _ in self._uploads.values()}
 
     def container_for(self, path: Path) -> str:
         """Where the segments of *path* are."""
