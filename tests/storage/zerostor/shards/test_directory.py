@@ -88,6 +88,7 @@ class DirectoryTests(DirectoryCase):
             self.shard.delete(b"key"),
             self.shard.check(b"key"),
             self.shard.scan(None),
+            self.shard.scan(b"7"),
             self.shard.capacity(),
             self.shard.ping(),
         )
@@ -95,6 +96,13 @@ class DirectoryTests(DirectoryCase):
             with self.assertRaises(Refused):
                 await call
         self.assertEqual(list(self.root().iterdir()), [])
+
+    async def test_no_marker(self) -> None:
+        """Nothing is written to what does not say that it is a shard, whatever else is there."""
+        (self.root() / "shard").unlink()
+        with self.assertRaises(Refused):
+            await self.shard.put(b"other", b"value")
+        self.assertEqual(os.listdir(self.root() / "tmp"), [])
 
     async def test_comes_back(self) -> None:
         """A shard that was not there when it was opened is used as soon as it is."""
