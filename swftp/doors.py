@@ -12,10 +12,11 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 
 from swftp.auth.limits import Admission, AdmissionLimits, Place
-from swftp.auth.throttle import Throttle
+from swftp.auth.throttle import Offence, Throttle
 from swftp.ftp.control import Control
 from swftp.ftp.control import Phase as ControlPhase
 from swftp.ftp.factory import Factory as FtpFactory
+from swftp.proxied import Proxies
 from swftp.ssh.connection import Connection
 from swftp.ssh.factory import Factory as SshFactory
 from swftp.ssh.gate import Phase
@@ -32,6 +33,10 @@ class Door(Protocol):
     @property
     def protocol_name(self) -> str:
         """For the log."""
+
+    @property
+    def proxies(self) -> Proxies:
+        """Load balancers that clients may come through."""
 
     @property
     def connections(self) -> Sequence[Any]:
@@ -67,9 +72,14 @@ class Entrance(Factory):
         """See `Door`."""
         return [connection for door in self._doors() for connection in door.connections]
 
-    def buildProtocol(self, addr: IAddress | None) -> Any:
+    @property
+    def proxies(self) -> Proxies:
         """See `Door`."""
-        return self.door.buildProtocol(addr)
+        return self.door.proxies
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """See `Door`; behind a load balancer it is built when the client is known."""
+        return self.door.proxies.build(self.door.buildProtocol, addr)
 
     def dismiss(self) -> None:
         """See `Door`."""
@@ -98,12 +108,17 @@ class Guard(Admission):
         """See `Admission`."""
         return None if self._throttle.refused(peer) else super().admit(peer)
 
+    def blame(self, peer: str, offence: Offence) -> None:
+        """See `Admission`."""
+        self._throttle.failed(peer, offence)
+
 
 class SshDoor(SshFactory):
     """The SSH server: remembers whom it let in."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, proxies: Proxies, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.proxies = proxies
         self._transports: WeakSet[Transport] = WeakSet()
 
     @property
@@ -138,8 +153,9 @@ def is_busy(transport: Transport) -> bool:
 class FtpDoor(FtpFactory):
     """The FTP server, or that of implicit FTPS: remembers whom it let in."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, proxies: Proxies, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.proxies = proxies
         self._controls: WeakSet[Control] = WeakSet()
 
     @property

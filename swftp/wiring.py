@@ -35,6 +35,7 @@ from swftp.ftp.interfaces import IFtpAccount
 from swftp.ftp.settings import Settings as FtpSettings
 from swftp.ftp.tls import Tls, TlsFiles, TlsProblem
 from swftp.housekeeping import Housekeeping, Sweeping
+from swftp.proxied import Proxies
 from swftp.rules import Rules
 from swftp.session import SessionLimits
 from swftp.sftp.server import Limits as ChannelLimits
@@ -242,7 +243,15 @@ def ssh_door(config: Config, keys: Sequence[Key], parts: Common) -> SshDoor:
     """
     entrance = portal(config, "sftp", IConchUser, SshAccount, parts)
     try:
-        return SshDoor(entrance, keys, parts.reactor, ssh_settings(config), parts.admission, parts.timer)
+        return SshDoor(
+            entrance,
+            keys,
+            parts.reactor,
+            ssh_settings(config),
+            parts.admission,
+            parts.timer,
+            proxies=Proxies(config.sftp.proxy_networks, parts.reactor),
+        )
     except ValueError as error:
         raise config.problem("sftp", "host_keys", str(error)) from error
 
@@ -258,10 +267,19 @@ def ftp_doors(config: Config, parts: Common) -> tuple[FtpDoor, FtpDoor]:
     if not settings.require_tls_login and not config.ftp.host.startswith("127."):
         log.warn("FTP passwords may come in the clear: see require_tls_login in [ftp]", event="configuration")
     make_data = data_maker(settings, parts.reactor)
+    proxies = Proxies(config.ftp.proxy_networks, parts.reactor)
 
     def door(implicit: bool) -> FtpDoor:
         return FtpDoor(
-            entrance, parts.reactor, settings, parts.admission, parts.timer, make_data, tls, implicit=implicit
+            entrance,
+            parts.reactor,
+            settings,
+            parts.admission,
+            parts.timer,
+            make_data,
+            tls,
+            implicit=implicit,
+            proxies=proxies,
         )
 
     return door(False), door(True)

@@ -6,12 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from swftp import hostkeys, service
 from swftp.config import Config, ConfigError, LimitsConfig, SftpConfig, StorageConfig
 from swftp.doors import Entrance
 from swftp.generations import FIXED, Source, merged
+from swftp.proxied import Proxies
 from tests.test_service import Reactor
 
 
@@ -19,6 +21,7 @@ class Door:
     """One of `swftp.doors.Door`."""
 
     protocol_name = "X"
+    proxies = Proxies((), Clock())
 
     def __init__(self, *connections: Any) -> None:
         self.connections = list(connections)

@@ -33,7 +33,9 @@ RANK = {
         ),
         5,
     ),
-    **dict.fromkeys(("housekeeping", "logs", "hostkeys", "rules", "trust", "notify", "pulse", "operating"), 5),
+    **dict.fromkeys(
+        ("housekeeping", "logs", "hostkeys", "rules", "proxied", "trust", "notify", "pulse", "operating"), 5
+    ),
 }
 """Of the package or module right below ``swftp``."""
 STRANGERS = (("transfer", "storage", "metrics"), ("session", "auth"), ("ssh", "sftp", "ftp"))

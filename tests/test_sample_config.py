@@ -49,7 +49,17 @@ ELSEWHERE = {
     "num_connections_per_session",
     "connection_timeout",
 }
-LISTENING = {"host", "port", "listen", "implicit_listen", "sessions_per_user", "root", "drain_timeout", "verbose"}
+LISTENING = {
+    "host",
+    "port",
+    "listen",
+    "implicit_listen",
+    "proxy_networks",
+    "sessions_per_user",
+    "root",
+    "drain_timeout",
+    "verbose",
+}
 TLS = {"certificate", "private_key", "client_ca", "client_certificate", "minimum_tls"}
 """Options that fill nothing by their name."""
 OTHERWISE = {

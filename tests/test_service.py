@@ -226,6 +226,69 @@ class TogetherTests(GatewayCase):
         self.assertTrue(tcp.lost)
 
 
+class OffenceTests(GatewayCase):
+    """What costs a client something before it has tried to log in."""
+
+    def setUp(self) -> None:
+        """Listens."""
+        super().setUp()
+        self.start()
+
+    def ssh(self, *said: bytes) -> None:
+        """An SSH client that says this, and leaves."""
+        transport, _ = self.connect()
+        for data in said:
+            transport.dataReceived(data)
+        transport.connectionLost(Failure(ConnectionDone()))
+
+    def ftp_client(self, *said: str) -> None:
+        """An FTP client that says this, and leaves."""
+        client = self.dial()
+        client.type(*said)
+        client.control.connectionLost(Failure(ConnectionDone()))
+
+    def test_probes(self) -> None:
+        """Health checks, which connect and say nothing, cost nothing, however many come."""
+        for _ in range(1000):
+            self.ssh()
+            self.ftp_client()
+        self.assertEqual(len(self.throttle), 0)
+
+    def test_left(self) -> None:
+        """Who speaks to us and leaves, again and again, is refused for a while, by both protocols."""
+        for client in (lambda: self.ssh(b"SSH-2.0-scan\r\n"), lambda: self.ftp_client("NOOP")):
+            for _ in range(14):
+                client()
+            self.assertFalse(self.throttle.refused("192.0.2.1"))
+            client()
+            self.assertTrue(self.throttle.refused("192.0.2.1"))
+            self.reactor.advance(60)
+
+    def test_broken(self) -> None:
+        """Twice what no client sends is enough."""
+        self.ssh(b"GET / HTTP/1.1\r\n")
+        self.assertFalse(self.throttle.refused("192.0.2.1"))
+        self.ssh(b"SSH-2.0-scan\r\n", b"\0\0\0\5" * 10)
+        self.assertTrue(self.throttle.refused("192.0.2.1"))
+
+    def test_too_slow(self) -> None:
+        """So is to take too long for the login."""
+        self.connect()
+        self.dial()
+        refused = []
+        for _ in range(20):
+            self.reactor.advance(10)
+            refused.append(self.throttle.refused("192.0.2.1"))
+        self.assertIn(True, refused)
+
+    def test_logged_in(self) -> None:
+        """Who was logged in may leave as he likes."""
+        for _ in range(30):
+            tcp, _ = self.log_in()
+            tcp.transport.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(len(self.throttle), 0)
+
+
 class StopTests(GatewayCase):
     """How it ends."""
 

@@ -112,6 +112,10 @@ class PasswordChecker:
 
     async def _login(self, credentials: PasswordOf | UsernamePassword) -> Login:
         peer = getattr(credentials, "peer", "")
+        async with self._throttle.turn(peer):
+            return await self._looked_at(credentials, peer)
+
+    async def _looked_at(self, credentials: PasswordOf | UsernamePassword, peer: str) -> Login:
         try:
             if self._throttle.refused(peer):
                 raise LoginThrottled

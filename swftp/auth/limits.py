@@ -11,6 +11,10 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from swftp.auth.throttle import Offence
 
 Network = IPv4Network | IPv6Network
 
@@ -90,7 +94,10 @@ class Admission:
         self._starting += 1
         self._from[source] += 1
         self._starting_from[source] += 1
-        return Place(self, source)
+        return Place(self, source, peer)
+
+    def blame(self, peer: str, offence: Offence) -> None:
+        """*peer* did *offence* instead of logging in."""
 
     def change(self, limits: AdmissionLimits) -> None:
         """For connections to come; those that are there stay."""
@@ -126,9 +133,11 @@ class Admission:
 class Place:
     """One admitted connection."""
 
-    def __init__(self, admission: Admission, source: str) -> None:
+    def __init__(self, admission: Admission, source: str, peer: str) -> None:
         self._admission: Admission | None = admission
         self._source = source
+        self._peer = peer
+        self._blamed = False
         self._starting = True
 
     def settle(self) -> None:
@@ -137,10 +146,21 @@ class Place:
             self._starting = False
             self._admission._settled(self._source)
 
-    def leave(self) -> None:
-        """It is gone; saying so again is harmless."""
+    def blame(self, offence: Offence | None) -> None:
+        """It did *offence* instead of logging in; one counts."""
+        if offence is not None and self._starting and self._admission is not None and not self._blamed:
+            self._blamed = True
+            self._admission.blame(self._peer, offence)
+
+    def leave(self, offence: Offence | None = None) -> None:
+        """
+        It is gone; saying so again is harmless.
+
+        :param offence: what it did if it never was logged in.
+        """
         admission = self._admission
         if admission is not None:
+            self.blame(offence)
             self.settle()
             self._admission = None
             admission._left(self._source)

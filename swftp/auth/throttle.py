@@ -1,16 +1,21 @@
 """
 Sources that fail to log in are refused for a while, as OpenSSH's PerSourcePenalties does (sshd_config(5)).
 
-Only what a client did counts: a store or an identity service that is down never does.
+Only what a client did counts: a store or an identity service that is down never does.  Wrong passwords cost more the
+more of them there were: one source makes us ask no more than 20 times in ten minutes.
 """
 
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass, field
+from collections import Counter, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from enum import Enum
 from ipaddress import ip_address
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from swftp.auth.limits import networks
@@ -22,7 +27,7 @@ class Offence(Enum):
     BAD_LOGIN = "bad login"
     """A wrong name, password or signature."""
     NO_LOGIN = "no login"
-    """It left without trying to log in."""
+    """It spoke to us and left without logging in."""
     LOGIN_TIMEOUT = "login timeout"
     """It did not log in within the time for that."""
     BROKEN_PROTOCOL = "broken protocol"
@@ -36,6 +41,10 @@ PENALTIES = {
     Offence.BROKEN_PROTOCOL: 10.0,
 }
 """Seconds: OpenSSH's authfail, noauth and grace-exceeded."""
+HELD_AGAINST = 120.0
+"""Seconds after which one wrong password less is held against a source."""
+AT_ONCE = 8
+"""Logins of one source that are looked at at one time, where nothing is held against it; else one."""
 SLACK = 64
 """Outdated entries that are not worth clearing."""
 
@@ -62,7 +71,17 @@ class Penalty:
     """What one source has to wait for."""
 
     until: float
-    enforced: bool = field(default=False)
+    enforced: bool = False
+    wrong: float = 0.0
+    """Wrong passwords, less those that are forgiven."""
+    since: float = 0.0
+    """When the last one came."""
+    end: float = 0.0
+    """When nothing of it is left."""
+
+    def held(self, now: float) -> float:
+        """Wrong passwords that are held against the source."""
+        return max(self.wrong - (now - self.since) / HELD_AGAINST, 0.0)
 
 
 class Throttle:
@@ -77,6 +96,8 @@ class Throttle:
         self._exempt = networks(settings.exempt)
         self._penalties: dict[str, Penalty] = {}
         self._ends: list[tuple[float, str]] = []  # a heap; holds outdated ends, too
+        self._asking: Counter[str] = Counter()
+        self._waiting: dict[str, deque[Deferred[None]]] = {}
 
     def __len__(self) -> int:
         """Sources that are remembered."""
@@ -107,9 +128,51 @@ class Throttle:
         if penalty is None:
             self._make_room()
             penalty = self._penalties[source] = Penalty(now)
-        penalty.until = min(max(penalty.until, now) + PENALTIES[offence], now + settings.most)
+        if now >= penalty.until:
+            penalty.enforced = False
+        penalty.until = min(max(penalty.until, now) + _cost(penalty, offence, now), now + settings.most)
         penalty.enforced = penalty.enforced or penalty.until - now >= min(settings.least, settings.most)
-        self._note(penalty.until, source)
+        penalty.end = max(penalty.until, penalty.since + penalty.wrong * HELD_AGAINST)
+        self._note(penalty.end, source)
+
+    @asynccontextmanager
+    async def turn(self, peer: str) -> AsyncIterator[None]:
+        """Within it, a password that *peer* gave is looked at: who guesses waits for the verdict of each."""
+        source = self._source(peer)
+        if source is None:
+            yield
+            return
+        while not self._is_free(source):
+            waiter: Deferred[None] = Deferred()
+            self._waiting.setdefault(source, deque()).append(waiter)
+            await waiter
+        self._asking[source] += 1
+        try:
+            yield
+        finally:
+            self._asking[source] -= 1
+            self._wake(source)
+
+    def _is_free(self, source: str) -> bool:
+        return self._asking[source] < (1 if source in self._penalties else AT_ONCE)
+
+    def _wake(self, source: str) -> None:
+        waiting = self._waiting.pop(source, None)
+        if waiting is None:  # nobody waits, or whoever woke us goes on when we are done
+            self._forget_turns(source)
+            return
+        while waiting and self._is_free(source):
+            waiter = waiting.popleft()
+            if not waiter.called:  # else it was cancelled
+                waiter.callback(None)
+        waiting.extend(self._waiting.pop(source, ()))
+        if waiting:
+            self._waiting[source] = waiting
+        self._forget_turns(source)
+
+    def _forget_turns(self, source: str) -> None:
+        if not self._asking[source]:
+            del self._asking[source]
 
     def _source(self, peer: str) -> str | None:
         """What *peer* is counted as; None: not at all."""
@@ -124,10 +187,10 @@ class Throttle:
             return f"4:{int(address) >> (32 - self._settings.ipv4_prefix)}"
         return f"6:{int(address) >> (128 - self._settings.ipv6_prefix)}"
 
-    def _note(self, until: float, source: str) -> None:
-        heapq.heappush(self._ends, (until, source))
+    def _note(self, end: float, source: str) -> None:
+        heapq.heappush(self._ends, (end, source))
         if len(self._ends) > 2 * len(self._penalties) + SLACK:  # mostly ends that were put off since
-            self._ends = [(penalty.until, source) for source, penalty in self._penalties.items()]
+            self._ends = [(penalty.end, source) for source, penalty in self._penalties.items()]
             heapq.heapify(self._ends)
 
     def _forget(self, now: float) -> None:
@@ -141,7 +204,16 @@ class Throttle:
             self._drop_soonest()
 
     def _drop_soonest(self) -> None:
-        until, source = heapq.heappop(self._ends)
+        end, source = heapq.heappop(self._ends)
         penalty = self._penalties.get(source)
-        if penalty is not None and penalty.until == until:
+        if penalty is not None and penalty.end == end:
             del self._penalties[source]
+
+
+def _cost(penalty: Penalty, offence: Offence, now: float) -> float:
+    """Seconds: twice as many for every second wrong password after the third."""
+    if offence is not Offence.BAD_LOGIN:
+        return PENALTIES[offence]
+    held = penalty.held(now)
+    penalty.wrong, penalty.since = held + 1, now
+    return PENALTIES[offence] * float(1 << min(max(int(held) - 1, 0) // 2, 16))

@@ -28,6 +28,11 @@ class SftpConfig:
     listen: tuple[str, ...] = setting(
         (), "Twisted endpoints to listen on instead of host and port, as in systemd:domain=INET:index=0"
     )
+    proxy_networks: tuple[str, ...] = setting(
+        (),
+        "networks of load balancers, whose connections begin with a PROXY header (version 1 or 2)",
+        read=network_list,
+    )
     priv_key: str = setting("", "file of a host key; the same as one of host_keys")
     host_keys: tuple[str, ...] = setting(
         (), "files of host keys; where none is set, keys are made in state_dir on the first run"
@@ -54,6 +59,11 @@ class FtpConfig:
     )
     implicit_listen: tuple[str, ...] = setting(
         (), "Twisted endpoints to listen on for implicit FTPS, as in tcp:990; needs certificate"
+    )
+    proxy_networks: tuple[str, ...] = setting(
+        (),
+        "networks of load balancers, whose connections begin with a PROXY header (version 1 or 2)",
+        read=network_list,
     )
     sessions_per_user: int = setting(10, "connections one user may have at once, SFTP included; 0 is no limit")
     session_timeout: float = setting(

@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 from swftp import errors, sockets
 from swftp.auth.attempts import ATTEMPTS
 from swftp.auth.limits import Place
+from swftp.auth.throttle import Offence
 from swftp.ftp import settings as limits
 from swftp.ftp.command import Argument, Command
 from swftp.ftp.context import Context
@@ -87,7 +88,7 @@ class Control(Protocol):
         self._taking = False
         self._unread = False  # the client does not take our replies
         self._paused = False
-        self._place: Place | None = None
+        self.place: Place | None = None
         self._watch: Watch | None = None
         self._aborting: IDelayedCall | None = None
 
@@ -124,8 +125,8 @@ class Control(Protocol):
         sockets.converse(self.transport)
         login = Login(factory.portal, factory.clock, factory.settings, self.peer)
         self.context = Context(self, factory.settings, factory.clock, factory.make_data(self.peer, self.host), login)
-        self._place = factory.admission.admit(self.peer)
-        if self._place is None:
+        self.place = factory.admission.admit(self.peer)
+        if self.place is None:
             log.info("{peer}: too many connections", event="ftp_turned_away", peer=self.peer)
             self.hang_up("Too many connections.")
             return
@@ -154,7 +155,7 @@ class Control(Protocol):
         self._lines.clear()
         self._behind.clear()
         self._drop()
-        if self._place is not None:
+        if self.place is not None:
             self.transport.unregisterProducer()
         if self._paused:
             self.transport.resumeProducing()
@@ -181,8 +182,8 @@ class Control(Protocol):
             self._aborting.cancel()
         if self._watch is not None:
             self._watch.stop()
-        if self._place is not None:
-            self._place.leave()
+        if self.place is not None:
+            self.place.leave(Offence.NO_LOGIN if self._early else None)
         self._guard(self._drop)
 
     # -- in ----------------------------------------------------------------------------------------------------
@@ -357,8 +358,8 @@ class Control(Protocol):
             context.rename_from = None
         if self._watch is not None:
             self._watch.stir(transfer=command is not None and command.kind.transfer)
-        if context.login.session is not None and self._place is not None:
-            self._place.settle()
+        if context.login.session is not None and self.place is not None:
+            self.place.settle()
 
     async def idle(self) -> None:
         """See `IControl`."""

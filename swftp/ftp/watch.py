@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from swftp.auth.throttle import Offence
 from swftp.ftp.settings import Settings
 from swftp.timers import BUCKET, Timer
 
@@ -65,6 +66,8 @@ class Watch:
             return
         if text := self._over(self._control):
             log.info("{peer}: {text}", event="ftp_timeout", peer=self._control.peer, text=text)
+            if self._nobody is not None and self._control.place is not None:
+                self._control.place.blame(Offence.LOGIN_TIMEOUT)
             self._control.hang_up(text)
         else:
             self._arm()

@@ -19,6 +19,7 @@ from zope.interface import implementer
 
 from swftp import sockets
 from swftp.auth.limits import Place
+from swftp.auth.throttle import Offence
 from swftp.ssh import settings as limits
 from swftp.ssh.connection import Connection
 from swftp.ssh.exchange import KeyExchange
@@ -54,7 +55,7 @@ class Transport(SSHServerTransport):
         self._rest = bytearray()
         self._volume = 0  # bytes received since the last change of keys
         self._brakes: set[object] = set()
-        self._place: Place | None = None
+        self.place: Place | None = None
         self._watch: Watch | None = None
         self._late: IDelayedCall | None = None
         self._aborting: IDelayedCall | None = None
@@ -69,12 +70,16 @@ class Transport(SSHServerTransport):
         self.exchange = KeyExchange(
             self, self.outbox, settings.policy, self.factory.host_keys, settings.prefer_fast_ciphers
         )
-        self._place = self.factory.admission.admit(self.peer)
-        if self._place is None:
+        self.place = self.factory.admission.admit(self.peer)
+        if self.place is None:
             log.info("{peer}: too many connections", event="ssh_turned_away", peer=self.peer)
             self._hang_up(b"Too many connections\r\n")
             return
-        self._tune()
+        tcp = self.transport
+        if ITCPTransport.providedBy(tcp):
+            tcp.setTcpKeepAlive(True)
+            sockets.tune(tcp, limits.RECEIVE_SIZE)
+        tcp.registerProducer(self, True)
         self.heard = clock.seconds()
         self._watch = Watch(self, clock, self.factory.timer, settings)
         self.ourVersionString = b"SSH-2.0-" + settings.version.encode("ascii")
@@ -83,13 +88,6 @@ class Transport(SSHServerTransport):
             self._late = clock.callLater(limits.TAILOR_WAIT, self._ask_anyway)
         else:
             self.exchange.ask()
-
-    def _tune(self) -> None:
-        tcp = self.transport
-        if ITCPTransport.providedBy(self.transport):
-            tcp.setTcpKeepAlive(True)
-            sockets.tune(tcp, limits.RECEIVE_SIZE)
-        tcp.registerProducer(self, True)
 
     def _ask_anyway(self) -> None:
         """The client waits for our KEXINIT before it sends its own."""
@@ -105,8 +103,8 @@ class Transport(SSHServerTransport):
         self.phase = Phase.OPEN
         version, agreed = self.otherVersionString, str(self.exchange.agreement)
         log.info("{peer}: {version!r}, {agreed}", event="ssh_session", peer=self.peer, version=version, agreed=agreed)
-        if self._place is not None and self._watch is not None:
-            self._place.settle()
+        if self.place is not None and self._watch is not None:
+            self.place.settle()
             self._watch.logged_in()
         self.connection = Connection(avatar, self.factory.windows)
         self.setService(self.connection)
@@ -122,6 +120,8 @@ class Transport(SSHServerTransport):
     def refuse(self, error: ProtocolError) -> None:
         """The client broke the rules, or ran into a limit."""
         log.info("{peer}: {text}", event="ssh_refused", peer=self.peer, text=error.text, phase=self.phase.value)
+        if self.place is not None:
+            self.place.blame(error.offence)
         self.sendDisconnect(error.reason, error.text.encode())
 
     def failed(self, failure: Failure) -> None:
@@ -149,7 +149,7 @@ class Transport(SSHServerTransport):
         """Close once all is sent, or soon anyway: a client that does not read cannot keep the socket."""
         self.phase, self.opener = Phase.CLOSED, DiscardOpener()
         self.outbox.close()
-        if self._place is not None:
+        if self.place is not None:
             self.transport.unregisterProducer()
         if self._brakes:
             self._brakes.clear()
@@ -173,12 +173,12 @@ class Transport(SSHServerTransport):
                 call.cancel()
         if self._watch is not None:
             self._watch.stop()
-        if self._place is not None:
-            self._place.leave()
-        service, self.service, self.connection = self.service, None, None
+        if self.place is not None:
+            self.place.leave(Offence.NO_LOGIN if self.gotVersion else None)
+        service, logout = self.service, self._logout
+        self.service = self.connection = self._logout = None
         if service is not None:
             self._guard(service.serviceStopped)
-        logout, self._logout = self._logout, None
         if logout is not None:
             self._guard(logout)
 

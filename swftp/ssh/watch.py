@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from swftp.auth.throttle import Offence
 from swftp.ssh.connection import Connection
 from swftp.ssh.settings import Settings
 from swftp.ssh.wire import Reason
@@ -72,6 +73,8 @@ class Watch:
         now = self._clock.seconds()
         if self._grace is not None:
             if now >= self._grace:
+                if transport.place is not None:
+                    transport.place.blame(Offence.LOGIN_TIMEOUT)
                 self._end(transport, "login took too long")
                 return
         elif isinstance(transport.service, Connection):

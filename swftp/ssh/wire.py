@@ -9,6 +9,8 @@ from __future__ import annotations
 from enum import IntEnum
 from struct import Struct
 
+from swftp.auth.throttle import Offence
+
 Buffer = bytes | bytearray | memoryview
 
 U32 = Struct(">I")
@@ -72,6 +74,12 @@ class ProtocolError(Exception):
         super().__init__(text)
         self.text = text
         self.reason = reason
+
+    @property
+    def offence(self) -> Offence | None:
+        """What a client did that is not logged in; None: it may be as innocent as it is old, or just unlucky."""
+        broken = self.reason in (Reason.PROTOCOL_ERROR, Reason.PROTOCOL_VERSION_NOT_SUPPORTED)
+        return Offence.BROKEN_PROTOCOL if broken else None
 
 
 def string(data: Buffer) -> bytes:

@@ -1,9 +1,11 @@
 """Who is refused for how long, on a clock we hold."""
 
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
 from swftp.auth.throttle import Offence, Throttle, ThrottleSettings
-from tests.auth.fakes import clock
+from tests.auth.fakes import at_once, clock
 
 
 class ThrottleTests(SynchronousTestCase):
@@ -34,11 +36,72 @@ class ThrottleTests(SynchronousTestCase):
         self.assertFalse(self.throttle.refused("192.0.2.1"))
 
     def test_decays(self):
-        """Slow mistakes never add up."""
+        """A mistake every two minutes never adds up."""
         for _ in range(100):
             self.offend()
             self.assertFalse(self.throttle.refused("192.0.2.1"))
-            self.clock.advance(5)
+            self.clock.advance(120)
+
+    def guesses(self, seconds, crowd=1, every=0.1):
+        """Passwords of one source that are looked at within *seconds*, if each is wrong after a tenth of a second."""
+        looked_at = []
+
+        async def guess():
+            async with self.throttle.turn("192.0.2.1"):
+                if not self.throttle.refused("192.0.2.1"):
+                    looked_at.append(self.clock.seconds())
+                    await deferLater(self.clock, 0.1)
+                    self.offend()
+
+        running = []
+        for _ in range(int(seconds / every)):
+            running = [one for one in running if not one.called]
+            while len(running) < crowd:
+                running.append(Deferred.fromCoroutine(guess()))
+            self.clock.advance(every)
+        return len(looked_at)
+
+    def test_budget(self):
+        """However a source guesses, fast, slowly or a hundred at once, 20 guesses in ten minutes are looked at."""
+        for crowd, every in ((1, 0.1), (8, 0.1), (100, 0.5), (1, 5.0), (2, 16.0), (1, 21.0), (1, 41.0)):
+            self.make()
+            count = self.guesses(600, crowd, every)
+            self.assertTrue(5 < count <= 20, (crowd, every, count))
+
+    def test_many_logins_at_once(self):
+        """A source against which nothing is held has eight looked at at a time, the others in their order."""
+        begun, release = [], [Deferred() for _ in range(20)]
+
+        async def login(number):
+            async with self.throttle.turn("192.0.2.1"):
+                begun.append(number)
+                await release[number]
+
+        for number in range(20):
+            Deferred.fromCoroutine(login(number))
+        self.assertEqual(begun, list(range(8)))
+        for one in release[:10]:
+            one.callback(None)
+        self.assertEqual(begun, list(range(18)))
+        for one in release[10:]:
+            one.callback(None)
+        self.assertEqual(len(begun), 20)
+        self.assertEqual((dict(self.throttle._asking), self.throttle._waiting), ({}, {}))
+
+    def test_gave_up_waiting(self):
+        """Who hangs up while waiting for his turn is not waited for."""
+        first = Deferred()
+
+        async def login(wait):
+            async with self.throttle.turn("192.0.2.1"):
+                await wait
+
+        self.offend()
+        running = [Deferred.fromCoroutine(login(wait)) for wait in (first, Deferred(), at_once(lambda: None))]
+        running[1].cancel()
+        self.failureResultOf(running[1], CancelledError)
+        first.callback(None)
+        self.assertTrue(running[2].called)
 
     def test_most(self):
         """Nobody is refused for longer than ten minutes."""
