@@ -53,8 +53,6 @@ T = TypeVar("T")
 
 OLD_KEY = FilePath("/etc/swftp/id_rsa")
 """Where the host key of 2014 was: clients of such a server know it."""
-POLICIES = {"modern": algorithms.MODERN, "compat": algorithms.COMPAT}
-
 CONTENT = 7 / 16
 """Of ``transfer_memory``, what files may hold of content: allocators and packets on their way take the rest."""
 WINDOWS = 1 / 4
@@ -164,7 +162,7 @@ def state_dir(config: Config, environ: Mapping[str, str]) -> FilePath:
 def ssh_settings(config: Config) -> Settings:
     """``[ssh]``."""
     windows = int(config.transfer.transfer_memory * WINDOWS)
-    return chosen(config.ssh, Settings, policy=POLICIES[config.ssh.policy], windows=windows)
+    return chosen(config.ssh, Settings, policy=algorithms.POLICIES[config.ssh.policy], windows=windows)
 
 
 def shared(config: Config, stores: Opens, reactor: Any, offload: Offload) -> Shared:

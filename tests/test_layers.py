@@ -14,7 +14,7 @@ import swftp
 PACKAGE = Path(swftp.__file__).parent
 RANK = {
     **dict.fromkeys(("__init__", "errors", "entries", "paths"), 0),
-    **dict.fromkeys(("config", "outcomes", "interfaces", "sockets", "timers"), 1),
+    **dict.fromkeys(("config", "outcomes", "interfaces", "secretfiles", "sockets", "timers"), 1),
     **dict.fromkeys(("transfer", "storage", "metrics"), 2),
     **dict.fromkeys(("session", "auth"), 3),
     **dict.fromkeys(("ssh", "sftp", "ftp"), 4),

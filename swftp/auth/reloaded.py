@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from swftp import secretfiles
 from swftp.auth.flight import Flight
 from swftp.auth.settings import SettingsError
 
@@ -84,7 +85,7 @@ def guarded_text(path: Path, option: str, forbidden: int) -> str:
     try:
         with path.open(encoding="utf-8") as file:
             status = os.fstat(file.fileno())
-            if status.st_mode & forbidden:
+            if status.st_mode & secretfiles.forbidden(path, forbidden):
                 raise SettingsError(
                     option, f"{path}: permissions {status.st_mode & 0o777:04o} are too open: chmod 600 it"
                 )

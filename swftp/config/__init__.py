@@ -8,6 +8,7 @@ from pathlib import Path
 
 from swftp.config.fields import setting
 from swftp.config.files import COMMAND_LINE, EX_CONFIG, SEARCH, ConfigError, Given, build, search
+from swftp.config.limits import LimitsConfig, ThrottleConfig
 from swftp.config.login import LoginConfig
 from swftp.config.sections import (
     FAMILIES,
@@ -17,12 +18,10 @@ from swftp.config.sections import (
     AuthConfig,
     Config,
     FtpConfig,
-    LimitsConfig,
     LogConfig,
     SftpConfig,
     SshConfig,
     StorageConfig,
-    ThrottleConfig,
     TransferConfig,
 )
 from swftp.config.zerostor import ZerostorConfig

@@ -15,6 +15,7 @@ from typing import Any
 
 from swftp.errors import InvalidName
 from swftp.paths import resolve
+from swftp.secretfiles import located
 
 BOOLEANS = {"1": True, "yes": True, "true": True, "on": True, "0": False, "no": False, "false": False, "off": False}
 SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
@@ -211,6 +212,15 @@ def public_of(text: str) -> tuple[tuple[str, str], ...]:
         ip_network(network, strict=False)
         public(address)
     return found
+
+
+def secrets(text: str) -> tuple[str, ...]:
+    """
+    Files of secrets, as `located`.
+
+    :raises ValueError: one is a credential that is not there.
+    """
+    return tuple(map(located, text.replace(",", " ").split()))
 
 
 def network_list(text: str) -> tuple[str, ...]:

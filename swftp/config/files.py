@@ -26,6 +26,10 @@ SEARCH = (SYSTEM_FILE, Path("~/.swftp.cfg"))
 
 SECTION_LINE = re.compile(r"\[([^]]+)\]")
 OPTION_LINE = re.compile(r"([^\s#;\[=:][^=:]*?)\s*[=:]")
+PASSWORD = re.compile(r"^[^#;\n]*://[^/@\s]*:[^/@\s]+@", re.MULTILINE)
+"""In a URL."""
+FORBIDDEN = 0o027
+"""Permission bits of a file that holds one."""
 COMMAND_LINE = "command line"
 OLD = ("sftp", "ftp")
 """Sections of 2014, each of which had all options of one process."""
@@ -93,6 +97,9 @@ def read_file(path: Path) -> list[Given]:
     except configparser.Error as error:
         raise ConfigError(_malformed(path, error)) from error
     lines = _lines(text)
+    if PASSWORD.search(text) and (mode := path.stat().st_mode & 0o777) & FORBIDDEN:
+        words = "others can read or change it"
+        raise ConfigError([f"{path}: holds a password, and {words} (mode {mode:04o}); allowed: 0600 or 0640"])
     return [
         Given(section, option, value, str(path), lines.get((section, option), 0))
         for section in parser.sections()

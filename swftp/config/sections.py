@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from swftp.config.fields import headers, network_list, pairs, port_range, public, public_of, setting
+from swftp.config.fields import headers, network_list, pairs, port_range, public, public_of, secrets, setting
 from swftp.config.files import ConfigError
+from swftp.config.limits import LimitsConfig, ThrottleConfig
 from swftp.config.login import LoginConfig
 from swftp.config.zerostor import ZerostorConfig
+from swftp.secretfiles import located
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 INTERFACES = ("", "public", "internal", "admin")
@@ -33,9 +35,11 @@ class SftpConfig:
         "networks of load balancers, whose connections begin with a PROXY header (version 1 or 2)",
         read=network_list,
     )
-    priv_key: str = setting("", "file of a host key; the same as one of host_keys")
+    priv_key: str = setting("", "file of a host key; the same as one of host_keys", read=located)
     host_keys: tuple[str, ...] = setting(
-        (), "files of host keys; where none is set, keys are made in state_dir on the first run"
+        (),
+        "files of host keys; where none is set, keys are made in state_dir on the first run",
+        read=secrets,
     )
     state_dir: str = setting(
         "", "where host keys are made; where it is not set, $STATE_DIRECTORY or ~/.local/state/swftp"
@@ -105,9 +109,9 @@ class FtpConfig:
     check_peer: bool = setting(True, "take data connections from the client's own address only")
     active: bool = setting(False, "allow PORT and EPRT, to the client's own address and ports from 1024 only")
     certificate: str = setting(
-        "", "PEM file of the certificate and those up to its authority; without it there is no TLS"
+        "", "PEM file of the certificate and those up to its authority; without it there is no TLS", read=located
     )
-    private_key: str = setting("", "PEM file of its key; default: in the file of the certificate")
+    private_key: str = setting("", "PEM file of its key; default: in the file of the certificate", read=located)
     client_ca: str = setting("", "PEM file of the authorities whose certificates clients may show")
     client_certificate: str = setting(
         "optional", "whether a client has to show one", choices=("optional", "required")
@@ -183,41 +187,8 @@ class AuthConfig:
     )
     refusal_cache: float = setting(30.0, "how long a refused secret is refused again without asking", unit="seconds")
     authorized_keys: str = setting("", "file of public keys and the logins they are good for; needs credentials")
-    credentials: str = setting("", "file of the secrets that public keys stand for, mode 0600; needs authorized_keys")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ThrottleConfig:
-    """``[throttle]``: addresses that fail to log in are refused for a while, as by OpenSSH's PerSourcePenalties."""
-
-    least: float = setting(15.0, "penalty from which on an address is refused", unit="seconds")
-    most: float = setting(600.0, "the largest penalty; 0 refuses nobody", unit="seconds")
-    sources: int = setting(65536, "addresses that are remembered", least=1)
-    ipv4_prefix: int = setting(32, "bits of an IPv4 address that are one source", least=1, most=32)
-    ipv6_prefix: int = setting(64, "bits of an IPv6 address that are one source", least=1, most=128)
-    exempt: tuple[str, ...] = setting((), "networks that are never refused, as in 10.0.0.0/8")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LimitsConfig:
-    """``[limits]``: how much there may be of what clients cause; 0 is no limit where nothing else is said."""
-
-    total: int = setting(0, "connections")
-    per_peer: int = setting(0, "connections from one address (IPv6: one /64)")
-    startups_per_peer: int = setting(100, "connections from one address that are not logged in")
-    startups_start: int = setting(100, "connections not logged in above which new ones are refused at random")
-    startups_rate: int = setting(30, "percentage that is refused then, rising to all at startups_full", most=100)
-    startups_full: int = setting(400, "connections not logged in above which all new ones are refused")
-    networks: tuple[str, ...] = setting(
-        (), "networks from which connections are taken; default: any", read=network_list
-    )
-    denied_networks: tuple[str, ...] = setting(
-        (), "networks from which none are, whatever networks says", read=network_list
-    )
-    handles: int = setting(256, "open files and directories of one channel", least=1)
-    requests: int = setting(1024, "requests of one channel that wait for their answers", least=1)
-    unanswered_bytes: int = setting(
-        32 * MIB, "bytes of WRITEs of one channel that wait for their answers", unit="bytes", least=64 * KIB
+    credentials: str = setting(
+        "", "file of the secrets that public keys stand for, mode 0600; needs authorized_keys", read=located
     )
 
 
@@ -300,8 +271,9 @@ class SshConfig:
 
     policy: str = setting(
         "compat",
-        "algorithms; modern: without the NIST curves and fixed groups that clients of about 2015 need",
-        choices=("modern", "compat"),
+        "algorithms; modern: without the NIST curves and fixed groups that clients of about 2015 need; "
+        "pq-only: for clients with ML-KEM alone, as OpenSSH since 9.9",
+        choices=("modern", "compat", "pq-only"),
     )
     banner: str = setting("", "text that clients show before login")
     prefer_fast_ciphers: bool = setting(True, "offer only AES-GCM to clients that have it")

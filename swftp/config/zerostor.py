@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from swftp.config.fields import setting
+from swftp.secretfiles import located
 
 KIB, MIB = 1 << 10, 1 << 20
 
@@ -21,7 +22,9 @@ class ZerostorConfig:
         "where fragments go: file:///dir, redis://[:password@]host:port/db, zdb://[:password@]host:port/namespace; "
         "those that fail together get #group behind them",
     )
-    master_key: str = setting("", "file of the key that encrypts the keys of accounts, mode 0600; init makes it")
+    master_key: str = setting(
+        "", "file of the key that encrypts the keys of accounts, mode 0600; init makes it", read=located
+    )
     layout: str = setting("ec:2+1", "fragments of a chunk: ec:k+m (any k of k+m give it back) or copy:n")
     min_fragments: int = setting(
         0, "fragments that must be stored before a write counts; 0: so many that the layout can lose one more, or k"

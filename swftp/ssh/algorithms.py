@@ -1,9 +1,11 @@
 """
 Which algorithms are offered, and how the two sides agree (RFC 4253 section 7.1).
 
-Both policies leave out CBC, 3DES, MD5, SHA-1, DSA and compression.  ``compat``, the default, is what OpenSSH's own
+All policies leave out CBC, 3DES, MD5, SHA-1, DSA and compression.  ``compat``, the default, is what OpenSSH's own
 default has of that kind: it adds the NIST curves and fixed groups that clients of about 2015 need and nobody has
-broken, and takes nothing from others, since the client's order decides.  ``modern`` leaves them out.
+broken, and takes nothing from others, since the client's order decides.  ``modern`` leaves them out.  ``pq-only`` is
+for who fears that what is recorded today is read when there are quantum computers: it lets in OpenSSH since 9.9, and
+no client without ML-KEM.
 """
 
 from __future__ import annotations
@@ -92,7 +94,14 @@ COMPAT = Policy(
     macs=MODERN.macs,
 )
 
-POLICIES = {"modern": MODERN, "compat": COMPAT}
+PQ_ONLY = Policy(
+    kex=MODERN.kex[:1],
+    host_keys=MODERN.host_keys,
+    ciphers=MODERN.ciphers,
+    macs=MODERN.macs[:2],
+)
+
+POLICIES = {"modern": MODERN, "compat": COMPAT, "pq-only": PQ_ONLY}
 
 
 @dataclass(frozen=True, slots=True)

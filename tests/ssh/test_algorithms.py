@@ -14,6 +14,8 @@ from swftp.ssh.algorithms import (
     KEY_BYTES,
     MACS,
     MODERN,
+    POLICIES,
+    PQ_ONLY,
     USER_KEY_ALGORITHMS,
     Offer,
     agree,
@@ -32,7 +34,7 @@ def offer(**changes: object) -> Offer:
 class Policies(SynchronousTestCase):
     def test_nothing_weak(self) -> None:
         """No policy and no user key has SHA-1, MD5, CBC, 3DES, RC4 or DSA in it."""
-        for policy in (MODERN, COMPAT):
+        for policy in POLICIES.values():
             offered = (*policy.kex, *policy.host_keys, *policy.ciphers, *policy.macs, *USER_KEY_ALGORITHMS)
             for name in offered:
                 for weak in (b"sha1", b"md5", b"cbc", b"3des", b"arcfour", b"dss", b"group1-", b"none"):
@@ -44,6 +46,14 @@ class Policies(SynchronousTestCase):
         self.assertEqual(set(COMPAT.kex), set(kex.METHODS))
         self.assertEqual(set(COMPAT.ciphers), set(KEY_BYTES))
         self.assertEqual(set(COMPAT.macs), set(MACS))
+
+    def test_pq_only(self) -> None:
+        """pq-only has nothing that a quantum computer reads later, and no MAC of the plain text."""
+        self.assertEqual(PQ_ONLY.kex, (b"mlkem768x25519-sha256",))
+        self.assertTrue(all(name.endswith(b"-etm@openssh.com") for name in PQ_ONLY.macs))
+        self.assertRaises(ProtocolError, agree, PQ_ONLY, offer(kex=[b"curve25519-sha256"]))
+        self.assertEqual(agree(PQ_ONLY, offer(kex=[*COMPAT.kex])).kex, b"mlkem768x25519-sha256")
+        self.assertEqual(set(POLICIES), {"modern", "compat", "pq-only"})
 
     def test_compat_only_adds(self) -> None:
         """compat prefers what modern does."""

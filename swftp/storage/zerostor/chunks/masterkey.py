@@ -17,6 +17,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
+from swftp import secretfiles
 from swftp.errors import Corrupt
 
 KEY_BYTES = 32
@@ -78,7 +79,7 @@ def read(path: Path) -> MasterKeys:
             data = file.read(65536)
     except OSError as error:
         raise UnusableMasterKey(f"{path}: cannot be read: {error.strerror}") from error
-    if mode & (stat.S_IRWXO | stat.S_IRWXG):
+    if mode & secretfiles.forbidden(path, stat.S_IRWXO | stat.S_IRWXG):
         raise UnusableMasterKey(f"{path}: others can read or change it (mode {mode & 0o777:04o}); allowed: 0600")
     lines = [line.strip() for line in data.decode("ascii", "replace").splitlines()]
     keys = []
