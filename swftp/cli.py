@@ -7,8 +7,6 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 78 bad configuration.
 from __future__ import annotations
 
 import argparse
-import getpass
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,9 +16,10 @@ from twisted.application.service import IService
 from twisted.internet.error import CannotListenError
 from twisted.python import usage
 
-from swftp import __version__, hostkeys, logs, zerocli
+from swftp import __version__, logs, zerocli
 from swftp.config import ConfigError, load
 from swftp.config.document import as_file
+from swftp.operating import commands as operating
 from swftp.options import AllOptions, AnyOptions, FtpOptions, Options, refuse
 
 
@@ -81,23 +80,17 @@ def parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("check-config", help="say what is wrong with a configuration, without starting")
     check.add_argument("file", nargs="?", help="(/etc/swftp/swftp.conf, then ~/.swftp.cfg)")
+    check.add_argument("--probe", action="store_true", help="ask whether the identity service is there, too")
+    check.add_argument("--login", help="with --probe: let this login look at the store, too")
     check.set_defaults(run=_check_config)
 
     show = commands.add_parser("print-config", help="show every option as it is in force; with no file, the sample")
     show.add_argument("file", nargs="?", help="(all defaults)")
     show.set_defaults(run=_print_config)
 
-    keygen = commands.add_parser("keygen", help="make host keys, unless they are there, and show their fingerprints")
-    keygen.add_argument("directory", type=Path)
-    keygen.set_defaults(run=_keygen)
-
-    sweep = commands.add_parser("sweep", help="remove from an account what uploads left when a gateway died")
-    sweep.add_argument("login", help="as clients give it; the password is asked for, or taken from SWFTP_PASSWORD")
-    sweep.add_argument("containers", nargs="*", metavar="container", help="(all)")
-    sweep.add_argument("-c", "--config-file", help="(/etc/swftp/swftp.conf, then ~/.swftp.cfg)")
-    sweep.add_argument("--hours", type=float, default=48.0, help="that nothing was stored of an upload (48)")
-    sweep.set_defaults(run=_sweep)
+    operating.add_commands(commands)
     zerocli.add_commands(commands)
+    parser.set_defaults(parser=parser)
     return parser
 
 
@@ -154,7 +147,7 @@ def _check_config(options: argparse.Namespace) -> int:
     for warning in warnings:
         sys.stderr.write(f"warning: {warning}\n")
     sys.stdout.write("The configuration can be used.\n")
-    return 0
+    return operating.probe(config, options.login) if options.probe else 0
 
 
 def _print_config(options: argparse.Namespace) -> int:
@@ -163,31 +156,4 @@ def _print_config(options: argparse.Namespace) -> int:
     except ConfigError as error:
         refuse(error)
     sys.stdout.write(as_file(config))
-    return 0
-
-
-def _keygen(options: argparse.Namespace) -> int:
-    try:
-        for path, key in hostkeys.kept(options.directory).items():
-            sys.stdout.write(f"{path}: {hostkeys.fingerprint(key)}\n")
-    except hostkeys.UnusableKey as error:
-        sys.stderr.write(f"swftp keygen: {error}\n")
-        return 1
-    return 0
-
-
-def _sweep(options: argparse.Namespace) -> int:
-    from swftp import service
-    from swftp.sweeping import Order
-
-    secret = os.environ.get("SWFTP_PASSWORD")
-    if secret is None:
-        secret = getpass.getpass(f"Password of {options.login}: ")
-    age = options.hours * 3600
-    order = Order(login=options.login, secret=secret, containers=options.containers, age=age)
-    try:
-        config, _ = load(options.config_file)
-        service.sweep(config, order, lambda line: sys.stdout.write(f"{line}\n"))
-    except ConfigError as error:
-        refuse(error)
     return 0

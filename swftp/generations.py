@@ -82,9 +82,12 @@ class Generations:
         auth = self._backend.renew(config) if self._backend.renew else self._parts.auth
         parts = replace(self._parts, auth=auth, logins=relimited(self._parts.logins, config))
         doors = _doors(config, keys, parts)
+        try:
+            auth.throttle.change(wiring.chosen(config.throttle, ThrottleSettings))
+        except ValueError as error:
+            raise config.problem("throttle", "exempt", str(error)) from error
         self._parts.admission.change(wiring.chosen(config.limits, AdmissionLimits))
         self._parts.rules.change(config.logins)
-        auth.throttle.change(wiring.chosen(config.throttle, ThrottleSettings))
         for name, entrance in self.entrances.items():
             entrance.lead_to(doors[name])
         self.config, self.keys, self._parts = config, keys, parts

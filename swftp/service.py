@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -25,17 +27,18 @@ from twisted.internet.task import deferLater, react
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from swftp import __version__, backends, hostkeys, sweeping, wiring
+from swftp import __version__, backends, hostkeys, wiring
 from swftp.config import Config, ConfigError
 from swftp.doors import Door
 from swftp.errors import StorageError
 from swftp.generations import Generations, Source
 from swftp.notify import notify
+from swftp.operating.console import Console
 from swftp.places import endpoints
 from swftp.pulse import Pulse
 from swftp.services import Threads
 from swftp.ssh.malloc import keep_buffers
-from swftp.sweeping import Order
+from swftp.stores import Shared
 
 HASH_THREADS = 4
 """Checksums computed at one time."""
@@ -228,10 +231,6 @@ def _assemble(
     logins = wiring.shared(config, backend.stores, reactor, hashing.run)
     parts = wiring.common(config, backend.auth, logins, reactor)
     generations = Generations(config, environ, backend, parts, make_keys=make_keys)
-    places: list[tuple[Door, IStreamServerEndpoint]] = []
-    for name, entrance in generations.entrances.items():
-        options = (name, "listen") if name in config.protocols else ("ftp", "implicit_listen")
-        places.extend((entrance, place) for place in endpoints(config, *options, reactor))
 
     def renew() -> float:
         if source is not None:
@@ -239,7 +238,7 @@ def _assemble(
         return drain_timeout(generations.config)
 
     gateway = Gateway(
-        places,
+        places(config, generations, reactor),
         logins.accounts,
         generations.keys,
         reactor,
@@ -250,35 +249,66 @@ def _assemble(
     )
     for part in (hashing, Pulse(reactor, gateway.status, environ), *backend.services):
         part.setServiceParent(gateway)  # type: ignore[no-untyped-call]
+    console(config, environ, reactor, logins, gateway).setServiceParent(gateway)
     return gateway
 
 
-def sweep(
-    config: Config, order: Order, say: Callable[[str], object], environ: Mapping[str, str] = os.environ
-) -> None:
+def console(config: Config, environ: Mapping[str, str], reactor: Any, logins: Shared, gateway: Gateway) -> Any:
+    """The socket by which ``swftp`` talks to *gateway*."""
+    return Console(
+        reactor,
+        wiring.state_dir(config, environ),
+        sessions=lambda: [account.described() for account in list(logins.accounts)],
+        status=gateway.status,
+        drain=end,
+    )
+
+
+def places(config: Config, generations: Generations, reactor: Any) -> list[tuple[Door, IStreamServerEndpoint]]:
     """
-    Remove what dead gateways left in an account, telling *say* a line for each container.
+    Servers, and where each of them is to listen.
+
+    :raises ConfigError: an endpoint is none.
+    """
+    found: list[tuple[Door, IStreamServerEndpoint]] = []
+    for name, entrance in generations.entrances.items():
+        options = (name, "listen") if name in config.protocols else ("ftp", "implicit_listen")
+        found.extend((entrance, place) for place in endpoints(config, *options, reactor))
+    return found
+
+
+def using(
+    config: Config, work: Callable[[backends.Backend], Awaitable[int]], environ: Mapping[str, str] = os.environ
+) -> int:
+    """
+    What *work* gives of the backend of *config*, which serves nobody else; for commands.
 
     :raises ConfigError: the configuration cannot be used.
-    :raises SystemExit: the exit status.
     """
     steady()
-    backend = backends.swift(config, environ, the_reactor)
+    backend = backends.backend(config, environ, the_reactor)
+    status = 1
 
-    async def work() -> None:
+    async def carried_out() -> None:
+        nonlocal status
         for part in backend.services:
             part.startService()  # type: ignore[no-untyped-call]
         try:
-            async for container, count in sweeping.sweep(order, backend.auth.checkers, backend.stores):
-                say(f"{container}: {count} abandoned segments removed")
+            status = await work(backend)
         except (StorageError, UnauthorizedLogin) as error:
-            say(f"swftp sweep: {error}")
-            raise SystemExit(1) from None
+            sys.stderr.write(f"swftp: {error}\n")
         finally:
             for part in backend.services:
                 await maybeDeferred(part.stopService)
 
-    react(lambda _: Deferred.fromCoroutine(work()), (), the_reactor)
+    with suppress(SystemExit):  # by which `react` ends
+        react(lambda _: Deferred.fromCoroutine(carried_out()), (), the_reactor)
+    return status
+
+
+def end() -> None:
+    """As if we had been sent SIGTERM: whatever started the reactor knows what that means."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def drain_timeout(config: Config) -> float:

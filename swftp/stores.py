@@ -76,6 +76,8 @@ class Account:
     :ivar busy: a file is open, or something is being done.
     """
 
+    protocol = "FTP"
+
     def __init__(self, login: Login, storage: Any, shared: Shared, root: Path = ROOT, rule: Rule = ANYTHING) -> None:
         """
         :param root: what every login sees as ``/``; a login's own root is taken from there.
@@ -119,6 +121,18 @@ class Account:
     def busy(self) -> bool:
         return any(session.busy for session in self._sessions)
 
+    def described(self) -> dict[str, Any]:
+        """For ``swftp sessions``."""
+        login = self._login
+        return {
+            "protocol": self.protocol,
+            "user": login.name,
+            "peer": login.peer,
+            "method": login.method,
+            "channels": len(self._sessions),
+            "busy": self.busy,
+        }
+
     def logout(self) -> Deferred[None]:
         """Fires when nothing of it uses the store any more; what was open is given up."""
         return Deferred.fromCoroutine(self._end())
@@ -140,6 +154,8 @@ class Account:
 @implementer(ISessions)
 class SshAccount(ConchUser, Account):
     """The avatar of an SSH login: what it may run on its channels."""
+
+    protocol = "SFTP"
 
     def __init__(self, login: Login, storage: Any, shared: Shared, root: Path = ROOT, rule: Rule = ANYTHING) -> None:
         """See `Account`."""

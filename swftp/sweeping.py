@@ -1,4 +1,4 @@
-"""``swftp sweep``: removes from an account what uploads left there when a gateway died."""
+"""``swftp reap``: removes from an account what uploads left there when a gateway died."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from twisted.cred.credentials import IUsernamePassword
-
-from swftp.auth.checkers import PasswordOf
 from swftp.errors import Unsupported
+from swftp.operating.trying import logged_in
 from swftp.paths import ROOT, parse
 from swftp.storage.swift import SwiftStorage
 from swftp.stores import Opens
@@ -25,27 +23,38 @@ class Order:
     """None: all of the account."""
     age: float
     """Seconds since the last segment of an upload after which it is taken for abandoned."""
+    dry: bool = False
+    """Only count."""
 
 
-async def sweep(order: Order, checkers: Sequence[Any], stores: Opens) -> AsyncIterator[tuple[str, int]]:
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """One container."""
+
+    container: str
+    segments: int
+    """That were removed, or are to be."""
+    done: int
+    total: int
+    """Containers."""
+
+
+async def sweep(order: Order, checkers: Sequence[Any], stores: Opens) -> AsyncIterator[Swept]:
     """
     Each container, and how many segments were removed there.
 
     :raises UnauthorizedLogin: the login was refused.
     :raises StorageError: the store does not answer, or has no large objects.
     """
-    checker = next(one for one in checkers if IUsernamePassword in one.credentialInterfaces)
-    credentials = PasswordOf(order.login.encode(), order.secret.encode(), "")
-    login = await checker.requestAvatarId(credentials)
-    try:
+    async with logged_in(order.login, order.secret, checkers) as login:
         storage: Any = await stores.open(login.access, session="sweep")
         if not hasattr(storage, "sweep"):
-            raise Unsupported("this store has no large objects")
-        for container in order.containers or await _containers(storage):
-            yield container, await storage.sweep(parse(container.encode()).container, order.age)
+            raise Unsupported("this store has no large objects; zerostor is looked after by swftp zerostor repair")
+        containers = order.containers or await _containers(storage)
+        for done, container in enumerate(containers, 1):
+            count = await storage.sweep(parse(container.encode()).container, order.age, remove=not order.dry)
+            yield Swept(container, count, done, len(containers))
         await storage.settle()
-    finally:
-        login.access.release()
 
 
 async def _containers(storage: SwiftStorage) -> list[str]:

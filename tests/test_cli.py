@@ -94,19 +94,41 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual(status, 0)
         self.assertIn("\nport = 2222\n", out)
 
-    def test_keygen(self) -> None:
+    def test_hostkey(self) -> None:
         """Keys are made once, and shown again."""
         folder = self.mktemp()
-        first = self.run_command("keygen", folder)
+        first = self.run_command("hostkey", folder)
         self.assertEqual(first[0], 0)
         self.assertEqual(first[1].count(" SHA256:"), 3)
-        self.assertEqual(self.run_command("keygen", folder), first)
+        self.assertEqual(self.run_command("hostkey", folder), first)
+        self.assertEqual(self.run_command("hostkey", "--show", folder), first)
 
-    def test_keygen_refused(self) -> None:
+    def test_hostkey_refused(self) -> None:
         """A folder that cannot be written is a failure in words."""
-        status, out, err = self.run_command("keygen", "/proc/nonexistent")
+        status, out, err = self.run_command("hostkey", "/proc/nonexistent")
         self.assertEqual((status, out), (1, ""))
         self.assertIn("cannot be made", err)
+
+    def test_hostkey_show(self) -> None:
+        """Who only wants to see makes none."""
+        folder = Path(self.mktemp())
+        self.assertEqual(self.run_command("hostkey", "--show", str(folder)), (0, "", ""))
+        self.assertFalse(folder.exists())
+
+    def test_hostkey_of_a_configuration(self) -> None:
+        """Without a directory, they are where the configuration says."""
+        folder = Path(self.mktemp()).absolute()
+        path = self.write(f"[sftp]\nstate_dir = {folder}\n")
+        status, out, _ = self.run_command("hostkey", "-c", path)
+        self.assertEqual((status, out.count(f"{folder}/ssh_host_")), (0, 3))
+
+    def test_nobody_to_talk_to(self) -> None:
+        """Where no gateway runs, there is nobody to ask."""
+        path = self.write(f"[sftp]\nstate_dir = {self.mktemp()}\n")
+        for command in ("sessions", "drain"):
+            status, out, err = self.run_command(command, "-c", path)
+            self.assertEqual((status, out), (1, ""))
+            self.assertIn("gateway runs here", err)
 
     def test_bad_port(self) -> None:
         """A port that is none is wrong usage."""

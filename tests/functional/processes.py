@@ -73,7 +73,13 @@ class Child:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=scratch(),
-                env={**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **(env or {})},
+                env={
+                    **os.environ,
+                    "PYTHONPATH": path,
+                    "PYTHONUNBUFFERED": "1",
+                    "STATE_DIRECTORY": str(scratch() / "state"),
+                    **(env or {}),
+                },
             )
         atexit.register(self.kill)
 

@@ -1,4 +1,4 @@
-"""``swftp sweep``: what a killed gateway left is removed, what is used is not."""
+"""``swftp reap``: what a killed gateway left is removed, what is used is not."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class SweepTests(GatewayCase):
     gateway_options: ClassVar[dict[str, object]] = {"transfer.segment_size": MIB}
 
     def sweep(self, *words: str, password: str = PASSWORD) -> tuple[int, str]:
-        """Exit status and standard output of ``swftp sweep`` with the gateway's own configuration."""
-        argv = [sys.executable, "-c", COMMAND, "sweep", "-c", str(self.gateway.config), *words]
+        """Exit status and standard output of ``swftp reap`` with the gateway's own configuration."""
+        argv = [sys.executable, "-c", COMMAND, "reap", "-c", str(self.gateway.config), *words]
         environ = {**os.environ, "SWFTP_PASSWORD": password, "PYTHONPATH": str(ROOT)}
         done = subprocess.run(argv, env=environ, stdout=subprocess.PIPE, text=True, timeout=60, check=False)
         return done.returncode, done.stdout
@@ -40,6 +40,10 @@ class SweepTests(GatewayCase):
         self.gateway.kill()
         self.gateway.start()
         self.assertEqual(self.sweep(USER, self.container), (0, f"{self.container}: 0 abandoned segments removed\n"))
+        status, said = self.sweep("--dry-run", "--hours", "0", USER, self.container)
+        self.assertEqual(status, 0)
+        self.assertRegex(said, rf"^{self.container}: [1-9]\d* abandoned segments\n$")
+        self.assertGreater(len(self.store.segments(self.container)), 3)
         status, said = self.sweep("--hours", "0", USER, self.container)
         self.assertEqual(status, 0)
         self.assertNotIn(": 0 abandoned", said)
@@ -49,7 +53,7 @@ class SweepTests(GatewayCase):
 
     def test_wrong_password(self) -> None:
         """A login that is refused sweeps nothing."""
-        self.assertEqual(self.sweep(USER, self.container, password="wrong"), (1, "swftp sweep: login refused\n"))
+        self.assertEqual(self.sweep(USER, self.container, password="wrong"), (1, ""))
 
 
 class ByTheWayTests(GatewayCase):

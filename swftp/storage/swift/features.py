@@ -122,13 +122,16 @@ class ComposingStorage(SwiftStorage):
             names += [str(row["name"]) for row in page]
         return [name.removesuffix(suffix) for name in names if name.endswith(suffix) and name != suffix]
 
-    async def sweep(self, container: str, age: float = AGE, after: str = "", rest: Rest | None = None) -> int:
+    async def sweep(
+        self, container: str, age: float = AGE, after: str = "", rest: Rest | None = None, remove: bool = True
+    ) -> int:
         """
         Remove what uploads into *container* left behind when a gateway died; how many objects that were.
 
         :param age: seconds since the last segment of an upload after which it is taken for abandoned.
         :param after: *rest* was told this name last time; go on behind it.
         :param rest: awaited, with its name, before each upload that may be abandoned is looked up.
+        :param remove: not only count.
         """
         janitor = Janitor(
             self.client,
@@ -137,6 +140,7 @@ class ComposingStorage(SwiftStorage):
             listing=self.page_size,
             age=age,
             rest=rest,
+            remove=remove,
         )
         try:
             return await janitor.sweep(self._segments.container_for(Path((container,))), after)

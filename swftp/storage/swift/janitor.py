@@ -42,14 +42,17 @@ class Janitor:
         listing: int,
         age: float = AGE,
         rest: Rest | None = None,
+        remove: bool = True,
     ) -> None:
         """
         :param spared: uploads that go on, however long nothing was stored of them.
         :param listing: rows of a page.
         :param rest: awaited, with its name, before each upload that may be abandoned is looked up.
+        :param remove: not only count.
         """
         self._rest = rest
         self._spared = spared
+        self._remove = remove
         self._client = client
         self._segments = segments
         self._listing = listing
@@ -91,6 +94,8 @@ class Janitor:
         try:
             used, served = await self._segments.used_of([(container, upload)])
             doomed: set[Names] = {(container, name) for name in ours} - used
+            if not self._remove:
+                return len(doomed)
             await self._segments.delete(doomed | served)
         except errors.StorageError as error:
             log.warn("{upload} in {container} stays: {error}", upload=upload, container=container, error=str(error))
