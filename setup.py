@@ -28,7 +28,7 @@ setup(
     python_requires=">=3.11",
     # twisted/ and twisted/plugins/ have no __init__.py: Twisted finds the plugin on sys.path beside its own.
     packages=[*find_packages(include=["swftp", "swftp.*"]), "twisted.plugins"],
-    package_data={"swftp": ["py.typed"]},
+    package_data={"swftp": ["py.typed", "web/page/*"]},
     entry_points={
         "console_scripts": [
             "swftp = swftp.cli:main",
@@ -48,6 +48,7 @@ setup(
         "requests",
         "urllib3>=2",
         "python-swiftclient",
+        "prometheus-client>=0.21",
     ],
     extras_require={
         "demo": ["swift>=2.33"],

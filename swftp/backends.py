@@ -7,7 +7,7 @@ Nothing here starts anything; what has to run while the gateway does is among `B
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from swftp.auth.assembly import Authentication
 from swftp.auth.settings import AuthSettings
 from swftp.auth.throttle import Throttle, ThrottleSettings
 from swftp.config import Config
+from swftp.interfaces import StoreWatch
 from swftp.services import Pooled, Threads
 from swftp.storage.swift import Connections, Options, Policy
 from swftp.stores import Opens
@@ -35,19 +36,22 @@ class Backend:
     auth: Authentication
     stores: Opens
     services: tuple[IService, ...]
+    probe: Callable[[], Awaitable[object]]
+    """Whether the store is there; raises `StorageError` where it is not."""
     renew: Callable[[Config], Authentication] | None = None
     """Logins as another configuration says, with the throttle of before; raises ConfigError.  None: they stay."""
 
 
-def backend(config: Config, environ: Mapping[str, str], reactor: Any) -> Backend:
+def backend(config: Config, environ: Mapping[str, str], reactor: Any, watch: StoreWatch | None = None) -> Backend:
     """
     Of the kind that ``storage`` in ``[storage]`` says.
 
+    :param watch: is told of each request to the store.
     :raises ConfigError: something it needs cannot be used.
     """
     if config.storage.storage == "zerostor":
         return zerostor(config, reactor)
-    return swift(config, environ, reactor)
+    return swift(config, environ, reactor, watch)
 
 
 def zerostor(config: Config, reactor: Any) -> Backend:
@@ -72,10 +76,10 @@ def zerostor(config: Config, reactor: Any) -> Backend:
         AccountKeyChecker(users, rights, throttle, time.time),
     )
     auth = Authentication(checkers=checkers, throttle=throttle)
-    return Backend(auth=auth, stores=ZeroStores(service), services=(service,))
+    return Backend(auth=auth, stores=ZeroStores(service), services=(service,), probe=lambda: service.opened.refresh())
 
 
-def swift(config: Config, environ: Mapping[str, str], reactor: Any) -> Backend:
+def swift(config: Config, environ: Mapping[str, str], reactor: Any, watch: StoreWatch | None = None) -> Backend:
     """
     Swift, and Keystone or whatever else its tokens come from.
 
@@ -86,17 +90,23 @@ def swift(config: Config, environ: Mapping[str, str], reactor: Any) -> Backend:
         log.warn("insecure is set: certificates are not verified", event="configuration")
     asking = Threads("auth", settings.threads, reactor)
     auth = wiring.authentication(config, settings, reactor, asking.run)
-    reach = swift_reach(config, settings, reactor)
+    reach = swift_reach(config, settings, reactor, watch)
 
     def renew(now: Config) -> Authentication:
         fresh = wiring.auth_settings(now, environ)
         return wiring.authentication(now, fresh, reactor, asking.run, auth.throttle)
 
     services = (asking, Pooled(reach.connections))
-    return Backend(auth=auth, stores=SwiftStores(reach), services=services, renew=renew)
+    return Backend(
+        auth=auth,
+        stores=SwiftStores(reach),
+        services=services,
+        renew=renew,
+        probe=lambda: reach.connections.probe(settings.auth_url),
+    )
 
 
-def swift_reach(config: Config, auth: AuthSettings, reactor: Any) -> Reach:
+def swift_reach(config: Config, auth: AuthSettings, reactor: Any, watch: StoreWatch | None = None) -> Reach:
     """
     How Swift is talked to.
 
@@ -116,6 +126,7 @@ def swift_reach(config: Config, auth: AuthSettings, reactor: Any) -> Reach:
             connection_timeout=storage.connection_timeout,
             connect_timeout=storage.connect_timeout,
             policy=trusted,
+            watch=watch,
         ),
         policy=wiring.chosen(
             storage,

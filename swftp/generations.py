@@ -23,9 +23,12 @@ from swftp.doors import Door, Entrance
 from swftp.stores import Shared
 
 LISTENING = frozenset(("host", "port", "listen", "implicit_listen"))
+STATISTICS = frozenset(("stats_host", "stats_port", "log_statsd_host", "log_statsd_port")) | frozenset(
+    ("log_statsd_sample_rate", "log_statsd_metric_prefix")
+)
 FIXED: Mapping[str, frozenset[str]] = {
-    "sftp": LISTENING,
-    "ftp": LISTENING,
+    "sftp": LISTENING | STATISTICS,
+    "ftp": LISTENING | STATISTICS,
     "auth": frozenset(("cacert", "insecure", "threads")),
     "throttle": frozenset(),
     "limits": frozenset(),

@@ -8,6 +8,7 @@ methods that are ``async def`` may raise any `swftp.errors.StorageError`; nothin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from twisted.internet.interfaces import IConsumer
 from twisted.web.iweb import IBodyProducer
@@ -266,6 +267,32 @@ class ISessionChannel(Interface):
 
     def resume() -> None:
         """Undo `suspend`."""
+
+
+class StoreWatch(Protocol):
+    """Who wants to know how the store does; called once a request, never for its bytes."""
+
+    def asked(self) -> None:
+        """A request was sent; `answered` follows."""
+
+    def answered(self, method: str, status: int, seconds: float) -> None:
+        """It was answered after *seconds* with *status*; 0: it was not."""
+
+    def retried(self, status: int) -> None:
+        """It will be sent again, for it was answered with *status*; 0: it was not."""
+
+
+class Unwatched:
+    """A `StoreWatch` that does not look."""
+
+    def asked(self) -> None:
+        """See `StoreWatch`."""
+
+    def answered(self, method: str, status: int, seconds: float) -> None:
+        """See `StoreWatch`."""
+
+    def retried(self, status: int) -> None:
+        """See `StoreWatch`."""
 
 
 class IAccess(Interface):

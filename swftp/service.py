@@ -32,6 +32,8 @@ from swftp.config import Config, ConfigError
 from swftp.doors import Door
 from swftp.errors import StorageError
 from swftp.generations import Generations, Source
+from swftp.insight import Insight
+from swftp.metrics import Metrics
 from swftp.notify import notify
 from swftp.operating.console import Console
 from swftp.places import endpoints
@@ -89,6 +91,16 @@ class Gateway(MultiService):
         self._renew = renew
         self._ports: list[tuple[Door, IListeningPort]] = []
         self._hurried = False
+
+    @property
+    def doors(self) -> Sequence[Door]:
+        """Its servers."""
+        return self._doors
+
+    @property
+    def listens(self) -> bool:
+        """Whether people are let in."""
+        return bool(self._ports)
 
     @property
     def addresses(self) -> list[Any]:
@@ -227,8 +239,8 @@ def _assemble(
     for warning in warnings:
         log.warn("{warning}", event="configuration", warning=warning)
     hashing = Threads("md5", HASH_THREADS, reactor)
-    backend = backends.backend(config, environ, reactor)
-    logins = wiring.shared(config, backend.stores, reactor, hashing.run)
+    backend = backends.backend(config, environ, reactor, metrics := Metrics())
+    logins = wiring.shared(config, backend.stores, reactor, hashing.run, metrics)
     parts = wiring.common(config, backend.auth, logins, reactor)
     generations = Generations(config, environ, backend, parts, make_keys=make_keys)
 
@@ -247,7 +259,8 @@ def _assemble(
         partial(hear_signals, reactor, (signal.SIGHUP,)),
         renew if source is not None else None,
     )
-    for part in (hashing, Pulse(reactor, gateway.status, environ), *backend.services):
+    looking = Pulse(reactor, gateway.status, environ), Insight(config, parts, gateway, backend.probe)
+    for part in (hashing, *looking, *backend.services):
         part.setServiceParent(gateway)  # type: ignore[no-untyped-call]
     console(config, environ, reactor, logins, gateway).setServiceParent(gateway)
     return gateway

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary, WeakSet
@@ -15,20 +15,24 @@ from twisted.conch.avatar import ConchUser
 from twisted.cred.portal import IRealm
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from swftp.auth.login import Login, Right
 from swftp.ftp.interfaces import IFtpAccount
 from swftp.housekeeping import Housekeeping
 from swftp.interfaces import ISubsystem
+from swftp.metrics import Metrics
 from swftp.paths import ROOT, Path
 from swftp.rules import Rule, Rules
-from swftp.session import Changes, Known, RestrictedSession, Session, SessionLimits
+from swftp.session import Changes, Client, Known, SessionLimits, Watched, WatchedRestricted
 from swftp.sftp.factories import open_command, open_subsystem
 from swftp.sftp.server import Limits as ChannelLimits
 from swftp.ssh.interfaces import ISessions
 from swftp.transfer.budget import Budget
 from swftp.transfer.hashing import Offload
+
+log = Logger()
 
 ANYTHING = Rule()
 
@@ -64,6 +68,9 @@ class Shared:
     """What any session has just changed."""
     memories: WeakKeyDictionary[Right, Known] = field(default_factory=WeakKeyDictionary)
     """What the sessions of each credential remember."""
+    metrics: Metrics = field(default_factory=Metrics)
+    per_login: bool = False
+    """Count bytes for each login, too."""
     accounts: set[Account] = field(default_factory=set)
     """Logins that may still use the store."""
 
@@ -74,6 +81,10 @@ class Account:
     The avatar of a login.
 
     :ivar busy: a file is open, or something is being done.
+    :ivar login: whose.
+    :ivar since: seconds since the epoch.
+    :ivar sessions: one for each channel that files go through.
+    :ivar moved: bytes of the files they closed, by direction.
     """
 
     protocol = "FTP"
@@ -86,17 +97,22 @@ class Account:
         shared.accounts.add(self)
         self._root = root.join(rule.root).join(login.root)
         self._rule = rule
-        self._login = login
+        self.login = login
         self._storage = storage
         self._shared = shared
-        self._sessions: WeakSet[Session] = WeakSet()
+        self._begun, self.since = shared.clock.seconds(), shared.wall()
+        self.sessions: WeakSet[Watched] = WeakSet()
+        self.moved = {"in": 0, "out": 0}
         self._visit = shared.housekeeping.visit(storage)
 
-    def session(self) -> Session:
+    def session(self) -> Watched:
         """See `IFtpAccount`."""
-        shared, login = self._shared, self._login
+        shared, login = self._shared, self.login
         session = self._kind()(
             self._storage,
+            metrics=shared.metrics,
+            moved=self.moved,
+            per_login=shared.per_login,
             budget=shared.budget,
             clock=shared.clock,
             wall=shared.wall,
@@ -105,31 +121,30 @@ class Account:
             changes=shared.changes,
             known=shared.memories.setdefault(login.access, Known(shared.clock, shared.changes)),
             root=self._root,
-            user=login.name,
-            peer=login.peer,
+            client=Client(user=login.name, peer=login.peer, session=login.session, protocol=login.protocol),
         )
-        self._sessions.add(session)
+        self.sessions.add(session)
         return session
 
-    def _kind(self) -> Callable[..., Session]:
+    def _kind(self) -> Callable[..., Watched]:
         rule = self._rule
         if not rule.restricts:
-            return Session
-        return partial(RestrictedSession, permissions=rule.permissions, upload=rule.upload, download=rule.download)
+            return Watched
+        return partial(WatchedRestricted, permissions=rule.permissions, upload=rule.upload, download=rule.download)
 
     @property
     def busy(self) -> bool:
-        return any(session.busy for session in self._sessions)
+        return any(session.busy for session in self.sessions)
 
     def described(self) -> dict[str, Any]:
         """For ``swftp sessions``."""
-        login = self._login
+        login = self.login
         return {
             "protocol": self.protocol,
             "user": login.name,
             "peer": login.peer,
             "method": login.method,
-            "channels": len(self._sessions),
+            "channels": len(self.sessions),
             "busy": self.busy,
         }
 
@@ -140,7 +155,7 @@ class Account:
     async def _end(self) -> None:
         if self._visit is not None:
             self._visit.stop()
-        sessions = list(self._sessions)
+        sessions = list(self.sessions)
         for session in sessions:
             session.lost()
         try:
@@ -149,6 +164,21 @@ class Account:
             await self._storage.settle()
         finally:
             self._shared.accounts.discard(self)
+            self._over()
+
+    def _over(self) -> None:
+        login = self.login
+        log.info(
+            "logout of {user} from {peer} after {seconds:.3f} s",
+            event="logout",
+            user=login.name,
+            peer=login.peer,
+            session=login.session,
+            protocol=login.protocol,
+            seconds=self._shared.clock.seconds() - self._begun,
+            bytes_in=self.moved["in"],
+            bytes_out=self.moved["out"],
+        )
 
 
 @implementer(ISessions)
@@ -190,9 +220,10 @@ class StoreRealm:
         return Deferred.fromCoroutine(self._enter(avatarId, interfaces))
 
     async def _enter(self, login: Login, interfaces: tuple[Any, ...]) -> Any:
+        login = replace(login, protocol=self._protocol, session=f"{self._protocol}-{secrets.token_hex(6)}")
         try:
             self._rules.check(login)
-            storage = await self._stores.open(login.access, session=f"{self._protocol}-{secrets.token_hex(6)}")
+            storage = await self._stores.open(login.access, session=login.session)
         except BaseException:
             login.access.release()
             raise

@@ -21,6 +21,7 @@ from twisted.logger import Logger
 
 from swftp import hostkeys, paths
 from swftp.auth import assembly, sources
+from swftp.auth.counted import CountedPortal
 from swftp.auth.limits import AdmissionLimits
 from swftp.auth.login import Login, SessionCounter
 from swftp.auth.realm import LoginRealm
@@ -35,6 +36,7 @@ from swftp.ftp.interfaces import IFtpAccount
 from swftp.ftp.settings import Settings as FtpSettings
 from swftp.ftp.tls import Tls, TlsFiles, TlsProblem
 from swftp.housekeeping import Housekeeping, Sweeping
+from swftp.metrics import Metrics
 from swftp.proxied import Proxies
 from swftp.rules import Rules
 from swftp.session import SessionLimits
@@ -165,7 +167,7 @@ def ssh_settings(config: Config) -> Settings:
     return chosen(config.ssh, Settings, policy=algorithms.POLICIES[config.ssh.policy], windows=windows)
 
 
-def shared(config: Config, stores: Opens, reactor: Any, offload: Offload) -> Shared:
+def shared(config: Config, stores: Opens, reactor: Any, offload: Offload, metrics: Metrics | None = None) -> Shared:
     """What all logins have in common."""
     storage, transfer = config.storage, config.transfer
     return Shared(
@@ -177,6 +179,8 @@ def shared(config: Config, stores: Opens, reactor: Any, offload: Offload) -> Sha
         offload=offload,
         sessions=session_limits(config),
         channels=channel_limits(config),
+        metrics=metrics or Metrics(),
+        per_login=config.web.per_login,
     )
 
 
@@ -230,7 +234,8 @@ def portal(config: Config, section: str, interface: Any, account: Callable[..., 
         return account(login, storage, logins, at, parts.rules.of(login))
 
     realm = LoginRealm(interface, open_account, SessionCounter(options.sessions_per_user, parts.counter))
-    return Portal(StoreRealm(logins.stores, realm, section, parts.rules), parts.auth.checkers)
+    inside, clock = StoreRealm(logins.stores, realm, section, parts.rules), parts.reactor
+    return CountedPortal(inside, parts.auth.checkers, logins.metrics, section, clock)
 
 
 def ssh_door(config: Config, keys: Sequence[Key], parts: Common) -> SshDoor:

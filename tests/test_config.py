@@ -86,6 +86,7 @@ class LoadTests(FileCase):
         self.assertEqual(made.auth.auth_url, "http://swift.example.org:8080/auth/v1.0")
         self.assertEqual(made.auth.rewrite_storage_scheme, "https")
         self.assertEqual(made.auth.rewrite_storage_netloc, "proxy.example.org:443")
+        self.assertEqual((made.sftp.log_statsd_host, made.sftp.stats_host), ("localhost", "127.0.0.1"))
         self.assertEqual(made.storage.num_persistent_connections, 20)
         self.assertEqual(made.storage.num_connections_per_session, 5)
         self.assertEqual(made.storage.connection_timeout, 120.0)
@@ -95,7 +96,7 @@ class LoadTests(FileCase):
         """What 2014 had and we do not is named with its line, once each, and is no error."""
         _, warnings = load(str(self.write(OLD_FILE)))
         names = [line.split("[sftp] ")[1].split(":")[0] for line in warnings]
-        self.assertEqual(names, ["pub_key", "chiphers", "macs", "compressions", "log_statsd_host", "stats_host"])
+        self.assertEqual(names, ["pub_key", "chiphers", "macs", "compressions"])
         self.assertIn("swftp.conf:15: ", warnings[1])
 
     def test_no_option_is_both_obsolete_and_alive(self) -> None:

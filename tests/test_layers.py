@@ -14,10 +14,10 @@ import swftp
 PACKAGE = Path(swftp.__file__).parent
 RANK = {
     **dict.fromkeys(("__init__", "errors", "entries", "paths"), 0),
-    **dict.fromkeys(("config", "outcomes", "interfaces", "secretfiles", "sockets", "timers"), 1),
+    **dict.fromkeys(("config", "outcomes", "interfaces", "secretfiles", "sockets", "timers", "traces"), 1),
     **dict.fromkeys(("transfer", "storage", "metrics"), 2),
     **dict.fromkeys(("session", "auth"), 3),
-    **dict.fromkeys(("ssh", "sftp", "ftp"), 4),
+    **dict.fromkeys(("ssh", "sftp", "ftp", "web"), 4),
     **dict.fromkeys(("service", "wiring", "doors", "plugins", "stores", "sweeping", "options", "cli", "demo"), 5),
     **dict.fromkeys(
         (
@@ -33,12 +33,13 @@ RANK = {
         ),
         5,
     ),
+    **dict.fromkeys(("insight", "overview", "probing"), 5),
     **dict.fromkeys(
         ("housekeeping", "logs", "hostkeys", "rules", "proxied", "trust", "notify", "pulse", "operating"), 5
     ),
 }
 """Of the package or module right below ``swftp``."""
-STRANGERS = (("transfer", "storage", "metrics"), ("session", "auth"), ("ssh", "sftp", "ftp"))
+STRANGERS = (("transfer", "storage", "metrics"), ("session", "auth"), ("ssh", "sftp", "ftp", "web"))
 """Those of one group do not know each other."""
 MODULE_LIMIT = 400
 """Lines."""

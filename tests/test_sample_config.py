@@ -60,6 +60,10 @@ LISTENING = {
     "drain_timeout",
     "verbose",
 }
+STATISTICS = {"stats_host", "stats_port", "log_statsd_host", "log_statsd_port"} | {
+    "log_statsd_sample_rate",
+    "log_statsd_metric_prefix",
+}
 TLS = {"certificate", "private_key", "client_ca", "client_certificate", "minimum_tls"}
 """Options that fill nothing by their name."""
 OTHERWISE = {
@@ -150,7 +154,7 @@ class DefaultsTests(SynchronousTestCase):
         for section, kinds in SETTINGS.items():
             known = {part.name for kind in kinds for part in fields(kind)}
             alone = set(settings_of(SECTIONS[section])) - known - ELSEWHERE
-            alone -= LISTENING | TLS if section == "ftp" else set()
+            alone -= LISTENING | STATISTICS | TLS if section == "ftp" else set()
             self.assertEqual(alone, set(), section)
 
     def test_checked(self) -> None:

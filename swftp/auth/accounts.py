@@ -140,9 +140,7 @@ class AccountPasswordChecker:
         except (Denied, Down, LoginThrottled) as error:
             answer = self._journal.refused(credentials.username, peer, "password", error)
         else:
-            login = self._rights.login(person, "password", peer)
-            self._journal.accepted(login)
-            return login
+            return self._rights.login(person, "password", peer)
         raise answer
 
     async def _checked(self, name: str, secret: str) -> Person:
@@ -196,9 +194,7 @@ class AccountKeyChecker:
             asked = LogLevel.warn if offered.signature else LogLevel.debug  # agents offer key after key
             answer = self._journal.refused(offered.username, peer, METHOD, error, asked)
         else:
-            login = self._rights.login(person, METHOD, peer, key.root)
-            self._journal.accepted(login)
-            return login
+            return self._rights.login(person, METHOD, peer, key.root)
         raise answer
 
     async def _authorized(self, offered: Any, peer: str) -> tuple[Person, AuthorizedKey]:

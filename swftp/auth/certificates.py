@@ -74,7 +74,6 @@ class CertificateChecker:
             level = LogLevel.debug if type(error) is LoginRefused else LogLevel.warn
             answer = self._journal.refused(offered.username, offered.peer, METHOD, error, level)
         else:
-            self._journal.accepted(login)
             return login
         raise answer
 

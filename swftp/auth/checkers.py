@@ -46,16 +46,6 @@ class Journal:
     def __init__(self, throttle: Throttle) -> None:
         self._throttle = throttle
 
-    def accepted(self, login: Login) -> None:
-        """*login* is let in."""
-        self._log.info(
-            "login of {user} from {peer} by {method}",
-            event="login",
-            user=shown(login.name),
-            peer=login.peer,
-            method=login.method,
-        )
-
     def refused(
         self, name: str | bytes, peer: str, method: str, error: Exception, level: Any = LogLevel.warn
     ) -> Exception:
@@ -73,7 +63,7 @@ class Journal:
             result, answer = "refused", error
         self._log.emit(
             level,
-            "login of {user} from {peer} by {method} failed: {reason}",
+            "login of {user!r} from {peer} by {method} failed: {reason}",
             event="login_failed",
             user=shown(name),
             peer=peer,
@@ -125,7 +115,7 @@ class PasswordChecker:
         except (Denied, Down, LoginThrottled) as error:
             answer = self._journal.refused(credentials.username, peer, "password", error)
         else:
-            login = Login(
+            return Login(
                 name=name,
                 user=identity.key,
                 spellings=identity.spellings,
@@ -133,12 +123,10 @@ class PasswordChecker:
                 root=self._root,
                 peer=peer,
             )
-            self._journal.accepted(login)
-            return login
         raise answer
 
 
 def shown(name: str | bytes) -> str:
-    """*name* so that it cannot break or flood a log."""
-    text = repr(name).removeprefix("b")
+    """*name* for a log that it must not flood; lines show it as Python would write it, so that it cannot end one."""
+    text = name if isinstance(name, str) else name.decode("utf-8", "backslashreplace")
     return text if len(text) <= SHOWN else text[:SHOWN] + "…"

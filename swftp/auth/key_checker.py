@@ -100,7 +100,6 @@ class PublicKeyChecker:
             asked = LogLevel.warn if offered.signature else LogLevel.debug  # agents offer key after key
             answer = self._journal.refused(offered.username, peer, METHOD, error, asked)
         else:
-            self._journal.accepted(login)
             return login
         raise answer
 

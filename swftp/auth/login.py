@@ -38,6 +38,10 @@ class Login:
     """``password`` or ``publickey``."""
     peer: str = ""
     """Address of the client."""
+    protocol: str = ""
+    """By which he came: ``sftp``, ``ftp``."""
+    session: str = ""
+    """Names it in our log, and in that of the store."""
 
 
 class SessionCounter:

@@ -49,10 +49,11 @@ class LoginRealm:
         except BaseException as error:
             if isinstance(error, Busy):
                 log.warn(
-                    "login of {user} from {peer} refused: {reason}",
+                    "login of {user!r} from {peer} refused: {reason}",
                     event="login_failed",
                     user=shown(avatarId.name),
                     peer=avatarId.peer,
+                    protocol=avatarId.protocol,
                     method=avatarId.method,
                     result="busy",
                     reason=str(error),
@@ -62,6 +63,15 @@ class LoginRealm:
                 place.leave()
             avatarId.access.release()
             raise
+        log.info(
+            "login of {user!r} from {peer} by {method}",
+            event="login",
+            user=shown(avatarId.name),
+            peer=avatarId.peer,
+            session=avatarId.session,
+            protocol=avatarId.protocol,
+            method=avatarId.method,
+        )
         return self._interface, avatar, Logout(avatarId, avatar, place)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from swftp.config.fields import setting
 from swftp.config.files import COMMAND_LINE, EX_CONFIG, SEARCH, ConfigError, Given, build, search
+from swftp.config.insight import LogConfig, WebConfig
 from swftp.config.limits import LimitsConfig, ThrottleConfig
 from swftp.config.login import LoginConfig
 from swftp.config.sections import (
@@ -18,7 +19,6 @@ from swftp.config.sections import (
     AuthConfig,
     Config,
     FtpConfig,
-    LogConfig,
     SftpConfig,
     SshConfig,
     StorageConfig,
@@ -43,6 +43,7 @@ __all__ = [
     "StorageConfig",
     "ThrottleConfig",
     "TransferConfig",
+    "WebConfig",
     "ZerostorConfig",
     "load",
     "setting",

@@ -12,6 +12,7 @@ from typing import Any
 
 from swftp.config.fields import headers, network_list, pairs, port_range, public, public_of, secrets, setting
 from swftp.config.files import ConfigError
+from swftp.config.insight import LogConfig, WebConfig
 from swftp.config.limits import LimitsConfig, ThrottleConfig
 from swftp.config.login import LoginConfig
 from swftp.config.zerostor import ZerostorConfig
@@ -49,6 +50,12 @@ class SftpConfig:
     drain_timeout: float = setting(
         300.0, "how long running transfers may go on after SIGTERM before they are given up", unit="seconds"
     )
+    stats_host: str = setting("", "address at which /stats.json is told to anybody, as in 2014; default: nowhere")
+    stats_port: int = setting(38022, "its port", most=65535)
+    log_statsd_host: str = setting("", "host of a StatsD that is told what is counted; default: none")
+    log_statsd_port: int = setting(8125, "its port", least=1, most=65535)
+    log_statsd_sample_rate: float = setting(10.0, "how often it is told", unit="seconds", least=1)
+    log_statsd_metric_prefix: str = setting("swftp.sftp", "what names of its metrics begin with")
     verbose: bool = setting(False, "log each request to storage")
 
 
@@ -92,6 +99,12 @@ class FtpConfig:
     drain_timeout: float = setting(
         300.0, "how long running transfers may go on after SIGTERM before they are given up", unit="seconds"
     )
+    stats_host: str = setting("", "address at which /stats.json is told to anybody, as in 2014; default: nowhere")
+    stats_port: int = setting(38021, "its port", most=65535)
+    log_statsd_host: str = setting("", "host of a StatsD that is told what is counted; default: none")
+    log_statsd_port: int = setting(8125, "its port", least=1, most=65535)
+    log_statsd_sample_rate: float = setting(10.0, "how often it is told", unit="seconds", least=1)
+    log_statsd_metric_prefix: str = setting("swftp.ftp", "what names of its metrics begin with")
     verbose: bool = setting(False, "log each request to storage")
     passive_ports: str = setting(
         "", "ports of passive data connections, as 50000-50999; default: any", read=port_range
@@ -301,14 +314,6 @@ class SshConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LogConfig:
-    """``[log]``: what the foreground commands print; under twistd its own options decide."""
-
-    format: str = setting("text", "text, or one JSON object a line", choices=("text", "json"))
-    level: str = setting("info", "the least that is logged", choices=("debug", "info", "warn", "error", "critical"))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
     """All of ``swftp.conf``."""
 
@@ -322,6 +327,7 @@ class Config:
     transfer: TransferConfig = field(default_factory=TransferConfig)
     ssh: SshConfig = field(default_factory=SshConfig)
     log: LogConfig = field(default_factory=LogConfig)
+    web: WebConfig = field(default_factory=WebConfig)
     logins: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     """Of each ``[login NAME]``, in their order: NAME, and the options it sets."""
     protocols: tuple[str, ...] = ("sftp", "ftp")
@@ -343,24 +349,11 @@ SECTIONS: dict[str, type] = {
 FAMILIES: dict[str, type] = {"login": LoginConfig}
 """The same of sections of which there may be many: their first word."""
 
-_STATS = "statistics are not part of this version; the option does nothing"
 OBSOLETE = {
     ("sftp", "pub_key"): "the public half is taken from priv_key; the option is not needed",
     ("sftp", "chiphers"): "weak ciphers are gone, see policy in [ssh]; the option does nothing",
     ("sftp", "macs"): "weak MACs are gone, see policy in [ssh]; the option does nothing",
     ("sftp", "compressions"): "there is no compression before login; the option does nothing",
-    ("sftp", "log_statsd_host"): _STATS,
-    ("sftp", "log_statsd_port"): _STATS,
-    ("sftp", "log_statsd_sample_rate"): _STATS,
-    ("sftp", "log_statsd_metric_prefix"): _STATS,
-    ("sftp", "stats_host"): _STATS,
-    ("sftp", "stats_port"): _STATS,
-    ("ftp", "log_statsd_host"): _STATS,
-    ("ftp", "log_statsd_port"): _STATS,
-    ("ftp", "log_statsd_sample_rate"): _STATS,
-    ("ftp", "log_statsd_metric_prefix"): _STATS,
-    ("ftp", "stats_host"): _STATS,
-    ("ftp", "stats_port"): _STATS,
 }
 """Options of 2014 that an old file may still hold, and what to say of each."""
 

@@ -1,19 +1,23 @@
 """Everything that one login may do with files; both protocols hold one `Session`."""
 
 from swftp.session.changes import Changes
+from swftp.session.client import Client
 from swftp.session.files import OpenMode, Reader, Writer
 from swftp.session.known import Known
 from swftp.session.limits import SessionLimits
 from swftp.session.listing import Listing
 from swftp.session.rights import EVERYTHING, READ_ONLY, Permission, Permissions, RestrictedSession
 from swftp.session.session import Session
+from swftp.session.watched import Moving, Watched, WatchedRestricted
 
 __all__ = [
     "EVERYTHING",
     "READ_ONLY",
     "Changes",
+    "Client",
     "Known",
     "Listing",
+    "Moving",
     "OpenMode",
     "Permission",
     "Permissions",
@@ -21,5 +25,7 @@ __all__ = [
     "RestrictedSession",
     "Session",
     "SessionLimits",
+    "Watched",
+    "WatchedRestricted",
     "Writer",
 ]

@@ -17,6 +17,9 @@ from twisted.logger import Logger
 from swftp import errors
 from swftp.entries import Attributes, Entry
 from swftp.paths import Path
+from swftp.session.client import Client
+from swftp.session.results import result_of
+from swftp.traces import tracing
 from swftp.transfer.download import Download
 from swftp.transfer.phase import Phase
 from swftp.transfer.upload import Upload
@@ -41,8 +44,7 @@ class OpenMode:
 class Owner(Protocol):
     """The session, as its open files see it."""
 
-    user: str
-    peer: str
+    client: Client
     clock: IReactorTime
 
     def closing(self, writer: Writer) -> AbstractAsyncContextManager[object]:
@@ -56,32 +58,49 @@ class Owner(Protocol):
 
 
 class _File:
-    """What readers and writers share: a line in the log."""
+    """
+    What readers and writers share: a line in the log.
 
-    verb = ""
+    :cvar direction: of the bytes, as the store sees it: ``in``, ``out``.
+    :ivar shown: its path as the client says it.
+    :ivar over: whether it is open no more.
+    :ivar outcome: then, how it ended: a word of `swftp.session.results`.
+    :ivar closing: seconds of the clock at which the client said CLOSE.
+    """
+
+    verb = event = direction = ""
 
     def __init__(self, owner: Owner, shown: Path) -> None:
         """
         :param shown: its path as the client says it.
         """
         self._owner = owner
-        self._shown = shown
+        self.shown = shown
         self._begun = owner.clock.seconds()
-        self._over = False
+        self.over = False
+        self.outcome = "ok"
+        self.closing: float | None = None
 
-    def _end(self, count: int, error: BaseException | None) -> None:
-        if self._over:
+    def _end(self, count: int, error: BaseException | None, transaction: str = "") -> None:
+        if self.over:
             return
-        self._over = True
+        self.over = True
+        self.outcome = result_of(error)
+        client = self._owner.client
         log.info(
             "{user}@{peer} {verb} {path}: {bytes} bytes in {seconds:.3f} s, {result}",
-            user=self._owner.user,
-            peer=self._owner.peer,
+            event=self.event,
+            user=client.user,
+            peer=client.peer,
+            session=client.session,
+            protocol=client.protocol,
             verb=self.verb,
-            path=str(self._shown),
+            path=str(self.shown),
             bytes=count,
             seconds=self._owner.clock.seconds() - self._begun,
-            result="ok" if error is None else str(error),
+            result="ok" if error is None else str(error) or type(error).__name__,
+            outcome=self.outcome,
+            transaction=transaction,
         )
 
 
@@ -94,7 +113,7 @@ class Reader(_File):
     :ivar confirm: see `Download.confirm`.
     """
 
-    verb = "get"
+    verb, event, direction = "get", "download", "out"
 
     def __init__(self, owner: Owner, shown: Path, download: Download) -> None:
         super().__init__(owner, shown)
@@ -108,11 +127,16 @@ class Reader(_File):
         """What is read, as far as it is known; see `confirm`."""
         return self.download.entry
 
+    @property
+    def count(self) -> int:
+        """Bytes that the client was sent so far."""
+        return self.download.sent
+
     def close(self) -> None:
         """Read no more; may be called again."""
         self.download.close()
-        if not self._over:
-            self._end(self.download.sent, self.download.error)
+        if not self.over:
+            self._end(self.count, self.download.error)
             self._owner.ended(self)
 
     lost = close
@@ -130,7 +154,7 @@ class Writer(_File):
     :ivar sync: see `Upload.sync`.
     """
 
-    verb = "put"
+    verb, event, direction = "put", "upload", "in"
 
     def __init__(self, owner: Owner, shown: Path, opened: Path, upload: Upload) -> None:
         """
@@ -149,6 +173,11 @@ class Writer(_File):
     def entry(self) -> Entry:
         """The file as its own handle sees it: with what was written so far."""
         return self.upload.entry
+
+    @property
+    def count(self) -> int:
+        """Bytes that the client sent so far."""
+        return self.upload.received
 
     @property
     def is_new(self) -> bool:
@@ -172,13 +201,17 @@ class Writer(_File):
         if self.upload.phase not in (Phase.RECEIVING, Phase.FAILED):
             raise errors.InvalidRequest("file is closed")
         error: BaseException | None = None
-        try:
-            return await self.upload.close(lambda: self._owner.closing(self), lambda e: self._owner.stored(self, e))
-        except BaseException as raised:
-            error = raised
-            raise
-        finally:
-            self._finish(error)
+        self.closing = self._owner.clock.seconds()
+        with tracing() as trace:
+            try:
+                return await self.upload.close(
+                    lambda: self._owner.closing(self), lambda e: self._owner.stored(self, e)
+                )
+            except BaseException as raised:
+                error = raised
+                raise
+            finally:
+                self._finish(error, trace.transaction)
 
     def lost(self) -> None:
         """Abort, unless `close` was called: the object stays what it was."""
@@ -186,7 +219,7 @@ class Writer(_File):
         if self.upload.phase is Phase.FAILED:
             self._finish(self.upload.error)
 
-    def _finish(self, error: BaseException | None) -> None:
-        if not self._over:
-            self._end(self.upload.received, error)
+    def _finish(self, error: BaseException | None, transaction: str = "") -> None:
+        if not self.over:
+            self._end(self.count, error, transaction)
             self._owner.ended(self)

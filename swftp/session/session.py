@@ -21,6 +21,7 @@ from swftp.interfaces import IComposes, ILinks, IQuota, IStorage
 from swftp.paths import ROOT, Path, check_new
 from swftp.session.background import Background
 from swftp.session.changes import Changes
+from swftp.session.client import NOBODY, Client
 from swftp.session.combining import combine
 from swftp.session.files import OpenMode, Reader, Writer
 from swftp.session.known import Known
@@ -40,8 +41,7 @@ class Session:
     """
     One login.
 
-    :ivar user: who, for the log.
-    :ivar peer: from where, for the log.
+    :ivar client: whose, for the log; *user* and *peer* are of it.
     :ivar offload: see there.
     """
 
@@ -57,8 +57,7 @@ class Session:
         changes: Changes | None = None,
         known: Known | None = None,
         root: Path = ROOT,
-        user: str = "",
-        peer: str = "",
+        client: Client = NOBODY,
     ) -> None:
         """
         :param budget: memory of all transfers of the process.
@@ -67,7 +66,8 @@ class Session:
         :param changes: those of all sessions of the process; *known*: what those of this credential remember of them.
         :param root: what the client sees as ``/``.
         """
-        self.user, self.peer, self.clock, self.wall, self.offload = user, peer, clock, wall, offload
+        self.client, self.user, self.peer = client, client.user, client.peer
+        self.clock, self.wall, self.offload = clock, wall, offload
         self._storage, self._root = storage, root
         self._limits = limits or SessionLimits()
         self._known = (known or Known(clock, changes or Changes())).joined(self)

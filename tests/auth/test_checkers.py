@@ -5,6 +5,7 @@ from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import UsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred
+from twisted.logger import formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -54,8 +55,6 @@ class PasswordCheckerTests(SynchronousTestCase):
         self.assertTrue(login.access.held)
         access = self.successResultOf(Deferred.fromCoroutine(login.access.get()))
         self.assertEqual(access.token, "token-1")
-        (line,) = self.journal.lines("login")
-        self.assertEqual((line["user"], line["peer"], line["method"]), ("'test:tester'", PEER, "password"))
 
     def test_without_address(self):
         """Twisted's own credentials, which know no address, will do."""
@@ -112,15 +111,18 @@ class PasswordCheckerTests(SynchronousTestCase):
         self.successResultOf(self.login())
 
     def test_one_line_each(self):
-        """Each attempt is one line of the log."""
+        """Each refusal is one line of the log; of who is let in, the realm says so."""
         self.successResultOf(self.login())
         self.refused(LoginRefused, secret=b"wrong")
-        self.assertEqual(len(self.journal.lines("login")) + len(self.journal.lines("login_failed")), 2)
+        lines = [len(self.journal.lines(event)) for event in ("login", "login_failed")]
+        self.assertEqual(lines, [0, 1])
 
     def test_users_cannot_write_logs(self):
         """A name in a log line is escaped and cut."""
-        self.assertEqual(shown(b"x\r\ny\x1b[31m\xff"), r"'x\r\ny\x1b[31m\xff'")
-        self.assertEqual(shown("a\u202eb"), r"'a\u202eb'")
+        self.failureResultOf(self.login(b"x\r\ny\x1b[31m\xff", b"wrong"), LoginRefused)
+        self.assertIn(r"login of 'x\r\ny\x1b[31m\\xff' from", formatEvent(self.journal[-1]))
+        self.failureResultOf(self.login("a\u202eb".encode(), b"wrong"), LoginRefused)
+        self.assertIn(r"login of 'a\u202eb' from", formatEvent(self.journal[-1]))
         self.assertEqual(len(shown(b"x" * 5000)), SHOWN + 1)
 
     def test_no_secret_anywhere(self):

@@ -96,8 +96,6 @@ class PublicKeyCheckerTests(Harness, SynchronousTestCase):
         self.assertEqual((login.name, login.method, login.peer), ("backup", "publickey", PEER))
         self.assertEqual(str(login.root), "/box/web1")
         self.assertEqual(self.successResultOf(Deferred.fromCoroutine(login.access.get())).token, "token-1")
-        (entry,) = self.journal.lines("login")
-        self.assertEqual((entry["user"], entry["method"]), ("'backup'", "publickey"))
 
     def test_counted_with_passwords(self):
         """It counts as the user it stands for, and shares that user's tokens."""

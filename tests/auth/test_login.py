@@ -1,5 +1,7 @@
 """Sessions a user, and their avatars."""
 
+from dataclasses import replace
+
 from twisted.cred.portal import IRealm
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -86,6 +88,15 @@ class RealmTests(SynchronousTestCase):
         interface, avatar, _logout = self.realm.requestAvatar(self.login(), None, Interface, IAvatar)
         self.assertEqual((interface, avatar), (IAvatar, self.avatar))
 
+    def test_line(self):
+        """Whoever is let in leaves one line that says who, from where, how and as which session."""
+        journal = Journal(self)
+        login = replace(self.login(), peer="192.0.2.1", protocol="sftp", session="sftp-1", method="publickey")
+        self.realm.requestAvatar(login, None, IAvatar)
+        (line,) = journal.lines("login")
+        self.assertEqual((line["user"], line["peer"], line["method"]), ("u", "192.0.2.1", "publickey"))
+        self.assertEqual((line["protocol"], line["session"]), ("sftp", "sftp-1"))
+
     def test_too_many(self):
         """A session too many is refused, and holds neither place nor secret."""
         self.realm.requestAvatar(self.login(), None, IAvatar)
@@ -94,7 +105,7 @@ class RealmTests(SynchronousTestCase):
         self.assertRaises(Busy, self.realm.requestAvatar, late, None, IAvatar)
         self.assertFalse(late.access.held)
         (line,) = journal.lines("login_failed")
-        self.assertEqual((line["user"], line["result"]), ("'u'", "busy"))
+        self.assertEqual((line["user"], line["result"]), ("u", "busy"))
 
     def test_failing_session(self):
         """So is one that cannot be opened, or for which there is no avatar."""

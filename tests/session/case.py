@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from swftp.entries import Attributes
 from swftp.paths import ROOT, Path, resolve
-from swftp.session import Changes, OpenMode, Reader, Session, SessionLimits, Writer
+from swftp.session import Changes, Client, OpenMode, Reader, Session, SessionLimits, Writer
 from swftp.storage.memory import MemoryStorage
 from swftp.transfer.budget import Budget
 from swftp.transfer.engine import TransferLimits
@@ -60,8 +60,7 @@ class SessionCase(SynchronousTestCase):
             limits=self.limits,
             changes=self.changes,
             root=self.root,
-            user="tester",
-            peer="192.0.2.1",
+            client=Client(user="tester", peer="192.0.2.1"),
         )
 
     def _requested(self, verb: str, path: Path) -> Awaitable[object] | None:

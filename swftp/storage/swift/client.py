@@ -25,7 +25,7 @@ from twisted.web.client import RequestGenerationFailed, ResponseFailed
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 
-from swftp import errors
+from swftp import errors, traces
 from swftp.interfaces import Access, IAccess, IByteSource
 from swftp.paths import quoted
 from swftp.storage.swift.bodies import Hangup, Upload, Watchdog, collect
@@ -173,6 +173,7 @@ class SwiftClient:
         end = self.clock.seconds() + self.policy.repeat_for
         for attempt in range(self.policy.attempts):
             if attempt:
+                self.repeating(reply)
                 await self.pause(attempt, reply)
             try:
                 reply = await self.attempt(request)
@@ -187,6 +188,10 @@ class SwiftClient:
             if reply.status not in RETRIED or not request.replayable:
                 break
         raise errors.Unavailable() if reply is None else refusal(reply)
+
+    def repeating(self, reply: Reply | None) -> None:
+        """A request is about to be sent again, due to *reply* (None: no answer)."""
+        self._connections.watch.retried(0 if reply is None else reply.status)
 
     async def pause(self, attempt: int, reply: Reply | None = None) -> None:
         """Wait before repetition number *attempt*, which is due to *reply* (None: no answer)."""
@@ -312,6 +317,7 @@ class SwiftClient:
         return urlunsplit((scheme, netloc, parts.path, "", "")).rstrip("/")
 
     def _observe(self, request: Request, response: IResponse) -> None:
+        traces.noticed(_header(response, b"X-Trans-Id"))
         if self.policy.log_requests:
             log.info(
                 "{method} {names} -> {status} {transaction}",

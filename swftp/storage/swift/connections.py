@@ -16,7 +16,10 @@ from twisted.web.client import URI, Agent, BrowserLikePolicyForHTTPS, HTTPConnec
 from twisted.web.iweb import IAgent, IAgentEndpointFactory, IPolicyForHTTPS
 from zope.interface import implementer
 
-from swftp import sockets
+from swftp import errors, sockets
+from swftp.interfaces import StoreWatch, Unwatched
+from swftp.storage.swift.bodies import Hangup
+from swftp.storage.swift.measured import MeasuredAgent
 
 RECEIVE = 512 << 10
 """Bytes read at once.  Each download may hold so many more than its share of memory."""
@@ -102,6 +105,7 @@ class Connections:
     :ivar metadata: `IAgent` for requests without file content.
     :ivar bulk: `IAgent` for file content.
     :ivar downloads: what is coming in over `bulk`.
+    :ivar watch: see `StoreWatch`.
     """
 
     metadata: IAgent
@@ -115,18 +119,21 @@ class Connections:
         connection_timeout: float = 240.0,
         connect_timeout: float = 5.0,
         policy: IPolicyForHTTPS | None = None,
+        watch: StoreWatch | None = None,
     ) -> None:
         """
         :param num_persistent_connections: idle connections kept to one host, in each pool.
         :param connection_timeout: seconds an idle connection is kept.
         :param connect_timeout: seconds a new connection may take.
         :param policy: whose certificates are trusted; default: the platform's.
+        :param watch: is told of each request.
         """
         trust: Any = BrowserLikePolicyForHTTPS
         endpoints = _Endpoints(reactor, policy or trust(), connect_timeout)
         make_pool: Any = HTTPConnectionPool
         make_agent: Any = Agent.usingEndpointFactory
         self.downloads = Downloads()
+        self.watch: StoreWatch = watch or Unwatched()
         self._pools: list[Any] = []
 
         def agent() -> IAgent:
@@ -139,8 +146,26 @@ class Connections:
             made: IAgent = make_agent(reactor, endpoints, pool)
             return made
 
-        self.metadata = agent()
-        self.bulk = agent()
+        self._plain = agent()
+        self.metadata = self._measured = MeasuredAgent(self._plain, self.watch, reactor)
+        self.bulk = MeasuredAgent(agent(), self.watch, reactor)
+
+    async def probe(self, url: str) -> None:
+        """
+        Ask at *url*, and at the store that was asked last: any answer will do but that there is nobody behind.
+
+        :raises Unavailable: one does not answer, or says so itself.
+        """
+        last = self._measured.seen
+        health = last + b"/healthcheck" if last else b""  # swift.common.middleware.healthcheck
+        for target in filter(None, (url.encode("ascii"), health)):
+            try:
+                response = await self._plain.request(b"GET", target, None, None)
+            except Exception as error:  # whatever a socket, a name or a certificate has against it
+                raise errors.Unavailable(f"no answer: {type(error).__name__}") from error
+            response.deliverBody(Hangup())  # type: ignore[no-untyped-call]
+            if response.code >= 500:
+                raise errors.Unavailable(f"answered {response.code}")
 
     async def close(self) -> None:
         """Close what is idle."""

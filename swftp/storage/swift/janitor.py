@@ -101,7 +101,8 @@ class Janitor:
             log.warn("{upload} in {container} stays: {error}", upload=upload, container=container, error=str(error))
             return 0
         if doomed:
-            log.info("{count} abandoned segments of {upload} removed", count=len(doomed), upload=upload)
+            words = "{count} abandoned segments of {upload} removed"
+            log.info(words, event="abandoned_segments", count=len(doomed), upload=upload)
         return len(doomed)
 
 

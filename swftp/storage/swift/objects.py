@@ -97,6 +97,7 @@ class Objects:
         reply: Reply | None = None
         for attempt in range(self.client.policy.attempts):
             if attempt:
+                self.client.repeating(reply)
                 await self.client.pause(attempt, reply)
             tried = await self._try(request)
             reply = tried.reply
@@ -114,7 +115,12 @@ class Objects:
             if tried.hopeless or not request.replayable:
                 break
         if undecided:
-            log.warn("{names}: result of {method} unknown", names=request.names, method=request.method)
+            log.warn(
+                "{names}: result of {method} unknown",
+                event="ambiguous_commit",
+                names=request.names,
+                method=request.method,
+            )
             raise errors.StateUnknown()
         raise errors.Unavailable() if reply is None else refusal(reply)
 
@@ -151,6 +157,7 @@ class Objects:
         if told != expected.get("etag", told):
             log.error(
                 "{names}: stored with another checksum than was sent",
+                event="etag_mismatch",
                 names=request.names,
                 transaction=reply.transaction,
             )

@@ -22,7 +22,7 @@ from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
-from swftp.interfaces import Access, IAccess
+from swftp.interfaces import Access, IAccess, Unwatched
 from swftp.storage.swift import Limits, Options, Policy, SwiftClient
 from swftp.storage.swift.connections import Downloads
 from swftp.storage.swift.features import KINDS
@@ -304,6 +304,7 @@ class Agents:
 
         self.metadata, self.bulk = agent(), agent()
         self.downloads = Downloads()
+        self.watch = Unwatched()
 
 
 @implementer(IAccess)

@@ -1,0 +1,33 @@
+"""Options of what an administrator sees: logs, status page, metrics.  As in `swftp.config.sections`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from swftp.config.fields import setting
+from swftp.secretfiles import located
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LogConfig:
+    """``[log]``: what the foreground commands print; under twistd its own options decide."""
+
+    format: str = setting("text", "text, or one JSON object a line", choices=("text", "json"))
+    level: str = setting("info", "the least that is logged", choices=("debug", "info", "warn", "error", "critical"))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WebConfig:
+    """``[web]``: the status page, metrics for Prometheus, and what tells a load balancer whether we are well."""
+
+    port: int = setting(0, "port to listen on; 0: there is none of this", most=65535)
+    host: str = setting("127.0.0.1", "address to listen on; any but one of loopback needs token_file")
+    listen: tuple[str, ...] = setting(
+        (), "Twisted endpoints to listen on instead of host and port, as in ssl:8443:privateKey=/k:certKey=/c"
+    )
+    token_file: str = setting(
+        "",
+        "file of the token that whoever asks has to show, as Bearer or as the password of any user",
+        read=located,
+    )
+    per_login: bool = setting(False, "count bytes for each login, of which the first 100 have a series of their own")
