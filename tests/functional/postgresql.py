@@ -31,16 +31,26 @@ SETTINGS = ("fsync=off", "listen_addresses=", "max_connections=100", "shared_buf
 class PostgreSQL:
     """A running cluster with one database that is nobody's."""
 
-    def __init__(self) -> None:
+    def __init__(self, primary: PostgreSQL | None = None) -> None:
+        """
+        :param primary: be its standby.
+        """
         self.folder = Path(tempfile.mkdtemp(prefix="swftp-postgresql-"))
         atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
         self.data = self.folder / "data"
         if os.getuid() == 0:
             os.chown(self.folder, pwd.getpwnam(USER).pw_uid, -1)
-        locale = ("--encoding=UTF8", "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en")
-        initdb = self.program("initdb", "-D", str(self.data), "-U", USER, "--auth=trust", "--no-sync", *locale)
-        subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd=self.folder)
+        if primary is None:
+            locale = ("--encoding=UTF8", "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en")
+            self.run("initdb", "-D", str(self.data), "-U", USER, "--auth=trust", "--no-sync", *locale)
+        else:
+            source = ("-h", str(primary.folder), "-U", USER, "--write-recovery-conf", "--checkpoint=fast")
+            self.run("pg_basebackup", "-D", str(self.data), "--no-sync", *source)
         self.start()
+
+    def run(self, name: str, *arguments: str) -> None:
+        """Run one of PostgreSQL's programs to its end."""
+        subprocess.run(self.program(name, *arguments), check=True, stdout=subprocess.DEVNULL, cwd=self.folder)
 
     def program(self, name: str, *arguments: str) -> Sequence[str]:
         """How to run one of PostgreSQL's programs: never as root."""
@@ -74,11 +84,16 @@ class PostgreSQL:
         """Of a database."""
         return f"postgresql+psycopg://{USER}@/{database}?host={self.folder}"
 
+    def execute(self, *statements: str) -> None:
+        """As the superuser."""
+        with self.connect() as connection:
+            for statement in statements:
+                connection.execute(statement)
+
     def create(self) -> str:
         """A new, empty database's name."""
         name = f"test_{uuid.uuid4().hex[:12]}"
-        with self.connect() as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')
+        self.execute(f'CREATE DATABASE "{name}"')
         return name
 
 

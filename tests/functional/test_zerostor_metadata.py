@@ -36,6 +36,9 @@ def emptied() -> str:
 class OnPostgreSQL:
     """Where the suites run here."""
 
+    chosen = frozenset({"new file in a new directory", "append", "replace", "rename a tree", "remove"})
+    """Of the changes to which faults happen: the others are of the same statements, and SQLite's run tries all."""
+
     def url(self) -> str:
         """See `MetaCase` and `RacesSuite`."""
         return emptied()
