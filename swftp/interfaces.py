@@ -149,6 +149,7 @@ class IComposes(Interface):
     """
 
     part_limit: int = Attribute("""Largest part in bytes.""")
+    digests: bool = Attribute("""Whether it compares the MD5 that the source of a part says.""")
 
     async def stage(path: Path, source: IByteSource) -> IPart:
         """Store *source* (known length, replayable) where `publish` to *path* can use it."""

@@ -31,7 +31,7 @@ class MemoryStorage:
     :ivar hook: called with verb and path before anything else; may raise, or return what to wait for.
     """
 
-    containers = True
+    containers = digests = True
 
     def __init__(
         self,

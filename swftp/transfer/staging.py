@@ -43,6 +43,7 @@ class Stager:
     Sends the segments of one file.
 
     :ivar busy: segments on their way.
+    :ivar hashes: whether the MD5 of segments is wanted.
     :ivar parts: all that the store has confirmed.
     """
 
@@ -58,6 +59,7 @@ class Stager:
         self._waiting: list[Deferred[None]] = []
         self._aborted = False
         self.error: errors.StorageError | None = None
+        self.hashes = composes.digests
         self.busy = 0
         self.parts: list[IPart] = []
 
@@ -74,8 +76,7 @@ class Stager:
     async def _send(self, path: Path, segment: Segment, cost: int, running: RunningDigest | None) -> None:
         blocks = segment.content.blocks(0, segment.length) if segment.content is not None else []
         try:
-            md5 = await (running.finish() if running is not None else digest(self._engine.offload, blocks))
-            part = await self._put(path, MemorySource(blocks, md5))
+            part = await self._put(path, MemorySource(blocks, await self._digest(blocks, running)))
             if part.size != segment.length:
                 raise errors.Corrupt()
             segment.part = part
@@ -88,6 +89,11 @@ class Stager:
             raise
         finally:
             self._sent(segment, cost)
+
+    async def _digest(self, blocks: Sequence[Block], running: RunningDigest | None) -> str | None:
+        if not self.hashes:
+            return None
+        return await (running.finish() if running is not None else digest(self._engine.offload, blocks))
 
     async def _put(self, path: Path, source: MemorySource) -> IPart:
         if self._aborted:

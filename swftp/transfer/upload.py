@@ -211,6 +211,7 @@ class Upload:
         segment = Segment(self.table.blocks(start, end))
         self.table.put(start, (Remote(segment, 0, segment.length),))
         cost -= self.table.cost
+        self.front.hashed = self.front.hashed and stager.hashes
         if start <= self.front.end and end >= self.front.start:
             self.front.move(end)
         self._barren.clear()

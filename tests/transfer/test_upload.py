@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 
 from swftp import errors
 from swftp.entries import Attributes
+from swftp.interfaces import IByteSource
 from swftp.paths import Path, resolve
 from swftp.transfer.extents import ITEM_COST
 from swftp.transfer.front import owned
@@ -45,6 +46,25 @@ class SmallFileTests(TransferCase):
         upload.write(0, [b"abc"], 3)
         self.run_through(upload.close())
         self.assertEqual(seen, [(3, "900150983cd24fb0d6963f7d28e17f72", True)])
+
+    def test_no_digest_where_none_is_wanted(self) -> None:
+        """A store that does not compare the MD5 of parts costs nobody their computation."""
+        seen: list[str | None] = []
+        stage = self.storage.stage
+
+        async def spied(path: Path, source: IByteSource) -> object:
+            seen.append(source.digest)
+            return await stage(path, source)
+
+        self.storage.stage = spied  # type: ignore[method-assign, assignment]
+        for wanted in (True, False):
+            self.storage.digests = wanted
+            upload = self.upload()
+            data = pattern(3 * self.segment_size)
+            self.write_through(upload, 0, data)
+            self.assertEqual(self.run_through(upload.close()).size, len(data))
+            self.assertEqual([digest is not None for digest in seen], [wanted] * 3)
+            seen.clear()
 
     def test_digest_of_what_was_rewritten(self) -> None:
         """Bytes that were hashed and then written over do not count: the checksum is that of what is sent."""

@@ -30,6 +30,8 @@ from swftp.storage.swift.options import Options
 class ComposingStorage(SwiftStorage):
     """With static large objects."""
 
+    digests = True
+
     @property
     def part_limit(self) -> int:
         """See `IComposes.part_limit`."""

@@ -39,6 +39,7 @@ class ZeroStorage:
     """One account, from *root* on."""
 
     containers = False
+    digests = False
     part_limit = 1 << 40
 
     def __init__(self, shared: Zerostor, account: UUID, root: Path = ROOT) -> None:
@@ -131,7 +132,7 @@ class ZeroStorage:
         real = await self._finding.place(path)
         if replaces is UNLIKELY and not exclusive:
             await self._refuse_link(real)
-        part, md5 = await self._send(source)
+        part, md5 = await self._send(source, hashed=True)
         return await self._publish(real, [part], attributes, exclusive, md5)
 
     async def _refuse_link(self, real: Path) -> None:
@@ -142,14 +143,14 @@ class ZeroStorage:
         if node.kind is Kind.SYMLINK:
             raise errors.Changed()
 
-    async def _send(self, source: IByteSource) -> tuple[Part, str]:
-        """All of *source*, on the shards, and its MD5."""
+    async def _send(self, source: IByteSource, *, hashed: bool) -> tuple[Part, str | None]:
+        """All of *source*, on the shards, and its MD5, where it was computed."""
 
         async def put(obj: ObjectId, views: Sequence[memoryview]) -> Chunk:
             return await self._shared.chunks.put(obj, self._account, views)
 
         shared = self._shared
-        sending = Sending(source, shared.take, put, shared.options.chunk_size, shared.in_thread)
+        sending = Sending(source, shared.take, put, shared.options.chunk_size, shared.in_thread, hashed=hashed)
         try:
             new, md5 = await sending.run()
         except BaseException:
@@ -243,7 +244,7 @@ class ZeroStorage:
     async def stage(self, path: Path, source: IByteSource) -> Part:
         """See `IComposes.stage`."""
         await self._finding.place(path)
-        part, _ = await self._send(source)
+        part, _ = await self._send(source, hashed=False)
         return part
 
     async def adopt(self, path: Path, entry: Entry) -> Sequence[Part]:

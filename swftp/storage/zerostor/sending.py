@@ -42,13 +42,18 @@ class Sending:
     :ivar size: bytes it gave so far.
     """
 
-    def __init__(self, source: IByteSource, take: Take, put: Put, chunk_size: int, in_thread: InThread) -> None:
+    def __init__(
+        self, source: IByteSource, take: Take, put: Put, chunk_size: int, in_thread: InThread, *, hashed: bool = True
+    ) -> None:
+        """
+        :param hashed: whether the MD5 is wanted even where the source does not say one.
+        """
         self.batch = Batch()
         self.size = 0
         self._source = source
         self._take, self._put, self._chunk_size = take, put, chunk_size
         self._in_thread = in_thread
-        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._md5 = hashlib.md5(usedforsecurity=False) if hashed or source.digest is not None else None
         self._hashing = DeferredLock()
         self._turns = DeferredSemaphore(IN_FLIGHT)
         self._gathered: list[memoryview] = []
@@ -63,9 +68,9 @@ class Sending:
         self._idle: Deferred[None] | None = None
         self._over: Deferred[None] = Deferred()
 
-    async def run(self) -> tuple[list[New], str]:
+    async def run(self) -> tuple[list[New], str | None]:
         """
-        All of it, once it is on the shards, and the hex MD5.
+        All of it, once it is on the shards, and the hex MD5, where it was computed.
 
         :raises Corrupt: it was not as long as it said, or not what its own checksum says.
         """
@@ -83,7 +88,7 @@ class Sending:
             self._given_up = True
             await self._landed()
             raise
-        digest = self._md5.hexdigest()
+        digest = self._md5.hexdigest() if self._md5 is not None else None
         if self._source.digest not in (None, digest):
             raise errors.Damaged()
         return [self._stored[number] for number in range(len(self._stored))], digest
@@ -141,9 +146,13 @@ class Sending:
             self._source.pauseProducing()
 
     def _hash(self, views: list[memoryview], size: int) -> None:
+        md5 = self._md5
+        if md5 is None:
+            return
+
         def update() -> None:
             for view in views:
-                self._md5.update(view)
+                md5.update(view)
 
         if size <= INLINE and not self._hashing.locked:
             update()
