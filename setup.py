@@ -65,6 +65,7 @@ setup(
             "ftputil",
             "fsspec",
             "redis",
+            "setuptools>=77",  # the package is built and installed as its users get it
             "psycopg[binary]>=3.2",
             "sqlalchemy-cockroachdb>=2.0.4",
         ],
