@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
 from uuid import uuid4
 
+from twisted.internet.defer import Deferred, execute
+
 from swftp import errors
-from swftp.storage.zerostor.meta import JournalOptions
+from swftp.storage.zerostor.meta import UNSEEN, JournalOptions
+from swftp.storage.zerostor.meta.collecting import BATCH, START
 from swftp.storage.zerostor.meta.discarding import gaps
+from swftp.storage.zerostor.meta.sweeping import STEP
 from swftp.storage.zerostor.meta.values import Garbage
 from swftp.storage.zerostor.values import MISSING, Chunk, New, ObjectId, Old
-from tests.storage.zerostor.meta.case import MetaCase
+from tests.storage.zerostor.meta.case import AtOnce, MetaCase
 
 SMALL = JournalOptions(batch=4, row=8)
 LINGER, LEASE, GRACE = 61, 61, 24 * 3600 + 1
 """Seconds after which they are over."""
+
+
+class InReverse(AtOnce):
+    """Workers who, for a while, do nothing, and then what came last first."""
+
+    held: list[tuple[Deferred[Any], Callable[[], Any]]] | None = None
+
+    def write(self, work: Callable[[], Any]) -> Deferred[Any]:
+        """See `Workers`."""
+        if self.held is None:
+            return execute(work)
+        self.held.append((Deferred(), work))
+        return self.held[-1][0]
+
+    def release(self) -> None:
+        """Do it."""
+        held, self.held = self.held or [], None
+        for d, work in reversed(held):
+            execute(work).chainDeferred(d)
 
 
 class GarbageCase(MetaCase):
@@ -76,6 +101,21 @@ class JournalSuite(GarbageCase):
         self.run_(self.metadata.journal.abandon([chunk]))
         self.refused(errors.StorageError, self.names.commit(["f"], [New(chunk, 0, 100)], md5=None, mtime_ns=1))
         self.assertEqual(self.listed(), [])
+
+    def test_abandoned_while_published(self) -> None:
+        """A chunk that is abandoned while a commit may publish it waits for the commit, whatever comes first."""
+        workers = self.metadata._database.workers = InReverse()
+        chunk = self.chunk()
+        ended: list[object] = []
+        workers.held = []
+        commit = self.names.commit(["f"], [New(chunk, 0, 100)], md5=None, mtime_ns=1)
+        for wanted in (commit, self.metadata.journal.abandon([chunk])):
+            Deferred.fromCoroutine(wanted).addBoth(ended.append)
+        workers.release()
+        self.assertEqual(len(ended), 2)
+        self.run_(self.metadata.journal.renew())
+        self.clock.advance(GRACE)
+        self.assertEqual((self.listed(), self.garbage()), (["f"], []))
 
     def test_published_twice(self) -> None:
         """A chunk may be part of a second content as long as the first has it."""
@@ -196,6 +236,27 @@ class SweepSuite(GarbageCase):
         for name in self.listed():
             self.run_(self.names.remove([name]))
         self.assertEqual(self.everything(), [(0, 1, (1, 2))])
+
+    def test_half_buried(self) -> None:
+        """A content that is half buried lends its chunks to nobody: neither what is gone, nor what is left of it."""
+        old = self.commit("f", [New(self.chunk(1), 0, 1)] * (STEP + 100))
+        self.run_(self.names.remove(["f"]))
+        self.clock.advance(GRACE)
+        self.run_(self.metadata.sweep.bury())
+        piece = Old(old.content, 0, STEP + 100)
+        self.refused(errors.Changed, self.names.commit(["g"], [piece], md5=None, mtime_ns=1))
+
+    def test_half_buried_before_it_was_whole(self) -> None:
+        """A content that took longer to put together than the grace period is not published with what is left."""
+        pieces = [New(self.chunk(1), 0, 1)] * (BATCH + 1)
+        objs = {piece.chunk.obj for piece in pieces}
+        settings = {"mode": None, "exclusive": False, "parents": False, "replaces": UNSEEN}
+        proposal = self.names._proposal(["f"], pieces, objs, md5=None, mtime_ns=1, **settings)
+        cursor = self.run_(self.names._step(proposal, START))
+        self.clock.advance(GRACE)
+        self.run_(self.metadata.sweep.bury())
+        self.refused(errors.Interrupted, self.names._step(proposal, cursor))
+        self.assertEqual(self.listed(), [])
 
     def test_all_references_go(self) -> None:
         """What nobody has is nowhere in the database, but for what the shards still have to delete."""

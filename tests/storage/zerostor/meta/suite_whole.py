@@ -106,6 +106,12 @@ class CheckSuite(MetaCase):
         self.spoil(update(schema.account).values(used_bytes=0, used_files=0))
         self.assertIn("a live content is of one file", self.found())
 
+    def test_hole(self) -> None:
+        """A content with a hole, and as many bytes twice, is found."""
+        self.commit("f", [New(self.chunk(), 0, 50), New(self.chunk(), 0, 50)])
+        self.spoil(update(schema.extent).where(schema.extent.c.position == 50).values(position=40))
+        self.assertEqual(self.found(), {"the extents of a live content are all of it"})
+
     def test_keys(self) -> None:
         """Chunks of a key that is lost are found."""
         self.put("f")
