@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from tests.functional.both import BothCase
 from tests.functional.case import need
-from tests.functional.processes import Child, eventually, free_port
+from tests.functional.processes import ROOT, Child, eventually, free_port
 from tests.functional.swift import PASSWORD, USER
 
 
@@ -59,7 +59,11 @@ class OperatorTests(BothCase):
         )
         _, out, _ = self.swftp("sessions", "-c", config, "--json")
         self.assertEqual(len(json.loads(out)["sessions"]), len(held))
+        healthy = [sys.executable, str(ROOT / "etc/container/healthy.py")]
+        environ = {"STATE_DIRECTORY": str(self.state)}
+        self.assertEqual(subprocess.run(healthy, env=environ, timeout=20, check=False).returncode, 0)
         self.gateway.kill()
+        self.assertEqual(subprocess.run(healthy, env=environ, timeout=20, check=False).returncode, 1)
         self.assertEqual(self.swftp("sessions", "-c", config)[0], 1)
         self.assertEqual(list(self.state.iterdir()), [])
         self.gateway.start()
