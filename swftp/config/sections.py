@@ -284,7 +284,7 @@ class SshConfig:
 
     policy: str = setting(
         "compat",
-        "algorithms; modern: without the NIST curves and fixed groups that clients of about 2015 need; "
+        "algorithms; modern: without the NIST curves, fixed groups and plain MACs that older clients need; "
         "pq-only: for clients with ML-KEM alone, as OpenSSH since 9.9",
         choices=("modern", "compat", "pq-only"),
     )

@@ -2,7 +2,7 @@
 Which algorithms are offered, and how the two sides agree (RFC 4253 section 7.1).
 
 All policies leave out CBC, 3DES, MD5, SHA-1, DSA and compression.  ``compat``, the default, is what OpenSSH's own
-default has of that kind: it adds the NIST curves and fixed groups that clients of about 2015 need and nobody has
+default has of that kind: it adds the NIST curves, fixed groups and MACs that older clients need and nobody has
 broken, and takes nothing from others, since the client's order decides.  ``modern`` leaves them out.  ``pq-only`` is
 for who fears that what is recorded today is read when there are quantum computers: it lets in OpenSSH since 9.9, and
 no client without ML-KEM.
@@ -74,12 +74,7 @@ MODERN = Policy(
     kex=(b"mlkem768x25519-sha256", b"curve25519-sha256", b"curve25519-sha256@libssh.org"),
     host_keys=(b"ssh-ed25519", b"rsa-sha2-512", b"rsa-sha2-256"),
     ciphers=(*GCM, CHACHA, b"aes128-ctr", b"aes192-ctr", b"aes256-ctr"),
-    macs=(
-        b"hmac-sha2-256-etm@openssh.com",
-        b"hmac-sha2-512-etm@openssh.com",
-        b"hmac-sha2-256",  # all that libssh2 1.10 has (curl in Debian 12)
-        b"hmac-sha2-512",
-    ),
+    macs=(b"hmac-sha2-256-etm@openssh.com", b"hmac-sha2-512-etm@openssh.com"),
 )
 
 COMPAT = Policy(
@@ -91,14 +86,14 @@ COMPAT = Policy(
     ),
     host_keys=(*MODERN.host_keys, b"ecdsa-sha2-nistp256", b"ecdsa-sha2-nistp384", b"ecdsa-sha2-nistp521"),
     ciphers=MODERN.ciphers,
-    macs=MODERN.macs,
+    macs=(*MODERN.macs, b"hmac-sha2-256", b"hmac-sha2-512"),  # all that libssh2 1.10 has (curl in Debian 12)
 )
 
 PQ_ONLY = Policy(
     kex=MODERN.kex[:1],
     host_keys=MODERN.host_keys,
     ciphers=MODERN.ciphers,
-    macs=MODERN.macs[:2],
+    macs=MODERN.macs,
 )
 
 POLICIES = {"modern": MODERN, "compat": COMPAT, "pq-only": PQ_ONLY}

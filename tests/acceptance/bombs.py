@@ -5,6 +5,7 @@ Bars: each is refused; the gateway's memory grows by <= 8 MiB in all.
 """
 
 import contextlib
+import logging
 import socket
 import struct
 import time
@@ -102,6 +103,7 @@ def large(port: int) -> int:
 
 
 def main() -> None:
+    logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # it tells of each channel that is refused
     given = rig.options(__doc__, handles=10_000, channels=1000)
     house, bars = rig.House(), rig.Bars()
     port, child = house.gateway.port, house.gateway.child

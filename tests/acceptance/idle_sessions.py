@@ -4,6 +4,7 @@
 Bars: <= 96 and 160 MiB over the empty server; none is lost; when they are gone, <= 16 MiB and no descriptor are left.
 """
 
+import logging
 import time
 
 from tests.acceptance import rig
@@ -68,6 +69,7 @@ def ftps(bars: rig.Bars, count: int) -> None:
 
 
 def main() -> None:
+    logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # it tells of each connection that ends
     given = rig.options(__doc__, sessions=1000)
     bars = rig.Bars()
     sftp(bars, given.sessions)
