@@ -22,7 +22,7 @@ from swftp.config import Config
 from swftp.doors import Door, Entrance
 from swftp.stores import Shared
 
-LISTENING = frozenset(("host", "port", "listen", "implicit_listen"))
+LISTENING = frozenset(("host", "port", "listen", "implicit_listen", "verbose"))
 STATISTICS = frozenset(("stats_host", "stats_port", "log_statsd_host", "log_statsd_port")) | frozenset(
     ("log_statsd_sample_rate", "log_statsd_metric_prefix")
 )
