@@ -7,6 +7,7 @@ never be: see `Metadata.check`.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import shutil
 import tempfile
@@ -52,7 +53,9 @@ class AtOnce:
 @functools.cache
 def pattern() -> Path:
     """An empty database of SQLite, to be copied."""
-    file = Path(tempfile.mkdtemp(prefix="zerostor-meta-")) / "pattern.db"
+    folder = tempfile.mkdtemp(prefix="zerostor-meta-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    file = Path(folder) / "pattern.db"
     engine = make_engine(f"sqlite:///{file}", 1)
     migrate.upgrade(engine)
     engine.dispose()
