@@ -23,6 +23,12 @@ NEAR = 512 << 10
 """Bytes ahead of a window that are waited for rather than asked for."""
 JUMP = 256 << 10
 """Bytes first fetched for a read elsewhere."""
+RESUME = 1 << 20
+"""
+Bytes first fetched for who begins elsewhere than at the start: a client that goes on with a download wants all of the
+rest, each of several streams of one file (rclone's) a part of it, and a stream that ends early has moved for nothing
+what is on its way.
+"""
 LEAST = 256 << 10
 """Bytes of read-ahead to begin with."""
 READERS = 8
@@ -172,6 +178,8 @@ class ReadAhead:
             backwards = any(0 < window.first - offset <= JUMP for window in self._windows)
             start = max(0, offset + LEAST // 4 - JUMP) if backwards else offset
             limit = min(start + JUMP, self.size)
+        else:
+            limit = min(start + RESUME, self.size)
         window = Window(self, start, limit)
         self._windows.append(window)
         return window

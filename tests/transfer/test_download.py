@@ -286,6 +286,22 @@ class ScatteredTests(DownloadCase):
             self.assertEqual(self.get(file, half + at, 32 * KIB), self.data[half + at : half + at + 32 * KIB])
         self.assertLess(len(self.store.flows), 6)
 
+    def test_parts(self) -> None:
+        """Who begins elsewhere and reads a part, as one of several streams, has little more than that fetched."""
+        for start in (MIB, 2 * MIB):
+            self.store.flows.clear()
+            file = self.download()
+            got = b"".join(self.get(file, at, 32 * KIB) for at in range(start, start + MIB, 32 * KIB))
+            self.assertEqual(got, self.data[start : start + MIB])
+            self.assertEqual([(flow.start, flow.end) for flow in self.store.flows], [(start, start + MIB)])
+
+    def test_rest(self) -> None:
+        """Who begins elsewhere and goes on has more fetched with each request."""
+        file = self.download()
+        got = b"".join(self.get(file, at, 32 * KIB) for at in range(512 * KIB, self.size, 32 * KIB))
+        self.assertEqual(got, self.data[512 * KIB :])
+        self.assertEqual([flow.start for flow in self.store.flows], [512 * KIB, 512 * KIB + MIB])
+
     def test_start_elsewhere(self) -> None:
         """Who resumes at an offset gets nothing from before it."""
         file = self.download()
