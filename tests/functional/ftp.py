@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from tests.functional.case import GatewayCase
+from tests.functional.case import MIB, GatewayCase, content
 from tests.functional.gateway import Gateway, gateway
 from tests.functional.processes import free_port, scratch
 from tests.functional.swift import PASSWORD, USER
@@ -137,6 +137,16 @@ class FtpCase(GatewayCase):
             talk.login()
             self.assertEqual(talk.ask(f"CWD /{self.container}")[0], 250)
         return talk
+
+    def begun_download(self) -> tuple[Talk, socket.socket]:
+        """A download of 30 MiB of which a little was read: its control and its data connection."""
+        self.store.put(self.container, "big", content(30 * MIB))
+        talk = self.talk()
+        wire = talk.passive()
+        talk.send("RETR big")
+        self.assertIn(talk.reply()[0], BEGUN)
+        wire.recv(1000)
+        return talk, wire
 
     def refused(self, code: int, client: ftplib.FTP, command: str) -> str:
         """*command* is answered with *code*; the answer."""

@@ -18,7 +18,7 @@ from enum import Enum
 from tests.functional.case import MIB, content
 from tests.functional.clients import reset
 from tests.functional.ftp import BEGUN, FtpGateway, Talk
-from tests.functional.lost import Said
+from tests.functional.lost import Said, judged, prepare
 from tests.functional.swift import Account
 
 LARGEST = 30 * MIB
@@ -190,17 +190,6 @@ def raw(wire: socket.socket) -> socket.socket:
     return socket.socket(fileno=wire.detach())
 
 
-def prepare(store: Account, container: str, plan: Plan) -> None:
-    """Put the old content in place: every third of them as a large object."""
-    old = plan.old()
-    if old is None:
-        return
-    if plan.seed % 3 == 0 and len(old) > 10:
-        store.put_large(container, plan.name, [old[:10], old[10:]])
-    else:
-        store.put(container, plan.name, old)
-
-
 def carry_out(gateway: FtpGateway, store: Account, container: str, plan: Plan) -> Upload:
     """*plan*, from the old content to the end."""
     prepare(store, container, plan)
@@ -220,8 +209,4 @@ def verdict(store: Account, container: str, upload: Upload) -> str:
         right = is_old or is_new
     else:
         right = is_old
-    if right:
-        return ""
-    state = "nothing" if found is None else f"{len(found)} bytes"
-    which = "the old content" if is_old else "the new content" if is_new else "neither the old nor the new content"
-    return f"{plan}: told {upload.replies}, and {state} are stored: {which}"
+    return "" if right else judged(plan, f"told {upload.replies}", found)

@@ -13,6 +13,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Protocol
 
 import paramiko
 
@@ -46,6 +47,24 @@ class Said(Enum):
     NOTHING = "not closed"
     CLOSE = "closed, not answered"
     OK = "closed and answered OK"
+
+
+class AnyPlan(Protocol):
+    """An upload over SFTP or FTP, and its end."""
+
+    @property
+    def seed(self) -> int:
+        """It is reproducible from this."""
+
+    @property
+    def name(self) -> str:
+        """Of the object."""
+
+    def old(self) -> bytes | None:
+        """What stood there before."""
+
+    def new(self) -> bytes:
+        """What stands there if it is stored."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +166,7 @@ class Upload:
             self.speaker.channel.shutdown_write()
 
 
-def prepare(store: Account, container: str, plan: Plan) -> None:
+def prepare(store: Account, container: str, plan: AnyPlan) -> None:
     """Put the old content in place: every third of them as a large object."""
     old = plan.old()
     if old is None:
@@ -173,8 +192,12 @@ def verdict(store: Account, container: str, upload: Upload) -> str:
         Said.CLOSE: is_old or is_new,
         Said.OK: is_new,
     }[upload.said]
-    if right:
-        return ""
+    return "" if right else judged(plan, upload.said.value, found)
+
+
+def judged(plan: AnyPlan, said: str, found: bytes | None) -> str:
+    """What is wrong, in words, with what is *found* behind *plan* when the client was told what was *said*."""
     state = "nothing" if found is None else f"{len(found)} bytes"
-    which = "the old content" if is_old else "the new content" if is_new else "neither the old nor the new content"
-    return f"{plan}: {upload.said.value}, and {state} are stored: {which}"
+    known = {plan.old(): "the old content", plan.new(): "the new content"}
+    which = known.get(found, "neither the old nor the new content")
+    return f"{plan}: {said}, and {state} are stored: {which}"

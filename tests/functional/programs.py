@@ -46,3 +46,30 @@ class ProgramCase(GatewayCase):
     def assertSame(self, copy: Path, times: bool = True) -> None:
         """*copy* is the tree."""
         self.assertEqual(differences(self.tree, copy, times), [])
+
+
+class LftpCase(ProgramCase):
+    """lftp, whatever it speaks."""
+
+    def lftp(self, *commands: str) -> str:
+        """A session in this test's container; its output."""
+        raise AssertionError(f"nobody said how to do {commands}")
+
+    def mirror(self) -> None:
+        """Four files at once, both ways, with their times."""
+        self.lftp(f"mirror -R -P 4 {self.tree} tree")
+        self.assertUp()
+        self.lftp(f"mirror -P 4 tree {self.here}/back")
+        self.assertSame(self.here / "back")
+
+    def resume_and_rename(self) -> None:
+        """put -c, get -c, segmented pget, mv, rm -r; ``huge`` is left."""
+        data = (self.tree / "big").read_bytes()
+        self.store.put(self.container, "big", data[:MIB])
+        self.lftp(f"put -c {self.tree}/big -o big", "mv big huge", f"pget -n 4 huge -o {self.here}/huge")
+        self.assertStored("huge", data)
+        self.assertEqual((self.here / "huge").read_bytes(), data)
+        (self.here / "part").write_bytes(data[:1000])
+        self.lftp(f"get -c huge -o {self.here}/part", "mkdir -p d/e", f"put {self.tree}/one -o d/e/one", "rm -r d")
+        self.assertEqual((self.here / "part").read_bytes(), data)
+        self.assertEqual(self.store.names(self.container), ["huge"])

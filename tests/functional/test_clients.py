@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 from tests.functional.case import MIB, content, need
-from tests.functional.programs import ProgramCase
+from tests.functional.programs import LftpCase, ProgramCase
 from tests.functional.swift import PASSWORD, USER
 from tests.functional.trees import leaves
 
@@ -133,7 +133,7 @@ class PuTTYTests(ProgramCase):
             self.assertSame(back)
 
 
-class LftpTests(ProgramCase):
+class LftpTests(LftpCase):
     """lftp, which has its own SFTP."""
 
     def lftp(self, *commands: str) -> str:
@@ -148,22 +148,11 @@ class LftpTests(ProgramCase):
 
     def test_tree(self) -> None:
         """mirror, four files at once, both ways."""
-        self.lftp(f"mirror -R -P 4 {self.tree} tree")
-        self.assertUp()
-        self.lftp(f"mirror -P 4 tree {self.here}/back")
-        self.assertSame(self.here / "back")
+        self.mirror()
 
     def test_resume_and_rename(self) -> None:
         """put -c, get -c, segmented pget, mv, rm -r."""
-        data = (self.tree / "big").read_bytes()
-        self.store.put(self.container, "big", data[:MIB])
-        self.lftp(f"put -c {self.tree}/big -o big", "mv big huge", f"pget -n 4 huge -o {self.here}/huge")
-        self.assertStored("huge", data)
-        self.assertEqual((self.here / "huge").read_bytes(), data)
-        (self.here / "part").write_bytes(data[:1000])
-        self.lftp(f"get -c huge -o {self.here}/part", "mkdir -p d/e", f"put {self.tree}/one -o d/e/one", "rm -r d")
-        self.assertEqual((self.here / "part").read_bytes(), data)
-        self.assertEqual(self.store.names(self.container), ["huge"])
+        self.resume_and_rename()
 
 
 class RcloneTests(ProgramCase):

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from tests.functional.case import MIB, content, need
 from tests.functional.ftp import certificate
 from tests.functional.ftpprograms import FtpProgramCase
+from tests.functional.programs import LftpCase
 from tests.functional.swift import PASSWORD, USER
 from tests.functional.trees import leaves
 
@@ -112,7 +113,7 @@ class CurlImplicitTests(CurlTests):
     options = ("--cacert", str(certificate()))
 
 
-class LftpTests(FtpProgramCase):
+class LftpTests(FtpProgramCase, LftpCase):
     """lftp."""
 
     settings: Sequence[str] = ("set ftp:ssl-allow false",)
@@ -128,22 +129,11 @@ class LftpTests(FtpProgramCase):
 
     def test_tree(self) -> None:
         """mirror, four files at once, both ways, times kept by MFMT and MLSD."""
-        self.lftp(f"mirror -R -P 4 {self.tree} tree")
-        self.assertUp()
-        self.lftp(f"mirror -P 4 tree {self.here}/back")
-        self.assertSame(self.here / "back")
+        self.mirror()
 
     def test_resume_and_rename(self) -> None:
         """put -c, get -c, segmented pget, mv, rm -r, glob."""
-        data = (self.tree / "big").read_bytes()
-        self.store.put(self.container, "big", data[:MIB])
-        self.lftp(f"put -c {self.tree}/big -o big", "mv big huge", f"pget -n 4 huge -o {self.here}/huge")
-        self.assertStored("huge", data)
-        self.assertEqual((self.here / "huge").read_bytes(), data)
-        (self.here / "part").write_bytes(data[:1000])
-        self.lftp(f"get -c huge -o {self.here}/part", "mkdir -p d/e", f"put {self.tree}/one -o d/e/one", "rm -r d")
-        self.assertEqual((self.here / "part").read_bytes(), data)
-        self.assertEqual(self.store.names(self.container), ["huge"])
+        self.resume_and_rename()
         self.assertIn("huge", self.lftp("ls h*", "cls -l"))
 
     def test_without_mlsd(self) -> None:

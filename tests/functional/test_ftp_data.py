@@ -38,12 +38,7 @@ class StallTests(FtpCase):
 
     def test_stalled_download(self) -> None:
         """A 4xx within the time (2014: 20 s)."""
-        self.store.put(self.container, "big", content(30 * MIB))
-        talk = self.talk()
-        wire = talk.passive()
-        talk.send("RETR big")
-        self.assertIn(talk.reply()[0], BEGUN)
-        wire.recv(1000)
+        talk, _wire = self.begun_download()
         with within(8):
             self.assertIn(talk.reply()[0], (421, 426))
 

@@ -246,12 +246,7 @@ class EndTests(FtpCase):
 
     def test_abor_of_download(self) -> None:
         """In the middle of many bytes that nobody reads."""
-        self.store.put(self.container, "big", content(30 * MIB))
-        talk = self.talk()
-        wire = talk.passive()
-        talk.send("RETR big")
-        self.assertIn(talk.reply()[0], BEGUN)
-        wire.recv(1000)
+        talk, wire = self.begun_download()
         talk.send("ABOR")
         self.assertEqual([talk.reply()[0], talk.reply()[0]], [426, 226])
         wire.close()
@@ -302,12 +297,7 @@ class EndTests(FtpCase):
 
     def test_reader_that_goes(self) -> None:
         """A download whose client is gone is 426, and costs no more."""
-        self.store.put(self.container, "big", content(30 * MIB))
-        talk = self.talk()
-        wire = talk.passive()
-        talk.send("RETR big")
-        self.assertIn(talk.reply()[0], BEGUN)
-        wire.recv(1000)
+        talk, wire = self.begun_download()
         reset(wire)
         self.assertEqual(talk.reply()[0], 426)
         self.assertEqual(talk.ask("NOOP")[0], 200)

@@ -15,7 +15,25 @@ from tests.functional.swift import PASSWORD, USER
 COMMAND = "import sys; from swftp.cli import main; sys.exit(main())"
 
 
-class SweepTests(GatewayCase):
+class KilledCase(GatewayCase):
+    """A gateway that was killed."""
+
+    def whole_and_lost(self) -> bytes:
+        """It stored ``whole``, whose content this gives, and was killed in an upload to ``lost``; it is back."""
+        whole = content(3 * MIB)
+        self.login().put_bytes(self.path("whole"), whole)
+        speaker = Speaker(self.gateway.port)
+        self.addCleanup(speaker.close)
+        handle = speaker.open(self.path("lost"), Flag.WRITE | Flag.CREATE | Flag.TRUNCATE)
+        for _ in speaker.write_all(handle, content(4 * MIB, 1)):
+            pass
+        self.assertTrue(eventually(lambda: len(self.store.segments(self.container)) > 3, 20.0, 0.2))
+        self.gateway.kill()
+        self.gateway.start()
+        return whole
+
+
+class SweepTests(KilledCase):
     """``segment_size`` 1 MiB."""
 
     gateway_options: ClassVar[dict[str, object]] = {"transfer.segment_size": MIB}
@@ -29,16 +47,7 @@ class SweepTests(GatewayCase):
 
     def test_killed_gateway(self) -> None:
         """Young segments stay; old ones of an upload that never ended go; a file that is whole stays whole."""
-        whole = content(3 * MIB)
-        self.login().put_bytes(self.path("whole"), whole)
-        speaker = Speaker(self.gateway.port)
-        self.addCleanup(speaker.close)
-        handle = speaker.open(self.path("lost"), Flag.WRITE | Flag.CREATE | Flag.TRUNCATE)
-        for _ in speaker.write_all(handle, content(4 * MIB, 1)):
-            pass
-        self.assertTrue(eventually(lambda: len(self.store.segments(self.container)) > 3, 20.0, 0.2))
-        self.gateway.kill()
-        self.gateway.start()
+        whole = self.whole_and_lost()
         self.assertEqual(self.sweep(USER, self.container), (0, f"{self.container}: 0 abandoned segments removed\n"))
         status, said = self.sweep("--dry-run", "--hours", "0", USER, self.container)
         self.assertEqual(status, 0)
@@ -56,7 +65,7 @@ class SweepTests(GatewayCase):
         self.assertEqual(self.sweep(USER, self.container, password="wrong"), (1, ""))
 
 
-class ByTheWayTests(GatewayCase):
+class ByTheWayTests(KilledCase):
     """A gateway that looks every two seconds, and takes for abandoned what is three seconds old."""
 
     gateway_options: ClassVar[dict[str, object]] = {
@@ -67,16 +76,7 @@ class ByTheWayTests(GatewayCase):
 
     def test_killed_gateway(self) -> None:
         """What it left goes while somebody is logged in after its restart; what is whole stays."""
-        whole = content(3 * MIB)
-        self.login().put_bytes(self.path("whole"), whole)
-        speaker = Speaker(self.gateway.port)
-        self.addCleanup(speaker.close)
-        handle = speaker.open(self.path("lost"), Flag.WRITE | Flag.CREATE | Flag.TRUNCATE)
-        for _ in speaker.write_all(handle, content(4 * MIB, 1)):
-            pass
-        self.assertTrue(eventually(lambda: len(self.store.segments(self.container)) > 3, 20.0, 0.2))
-        self.gateway.kill()
-        self.gateway.start()
+        whole = self.whole_and_lost()
         client = self.login()
         client.stat("/")
         self.assertSegments(3, 60)
