@@ -19,7 +19,7 @@ from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
 
 from swftp.errors import StorageError
-from swftp.storage.zerostor.meta import schema
+from swftp.storage.zerostor.meta import fence, schema
 from swftp.storage.zerostor.meta.database import Database, never
 from swftp.storage.zerostor.meta.discarding import discard
 from swftp.storage.zerostor.meta.fence import Fenced
@@ -103,11 +103,11 @@ class Journal:
     async def _reserve(self) -> None:
         if self._reserved % self._options.row == 0:
             self._upload, self._next, self._reserved = uuid4().bytes, 0, 0
-        upload, old, new = self._upload, self._reserved, self._reserved + self._options.batch
+        gateway, upload, old, new = self.gateway, self._upload, self._reserved, self._reserved + self._options.batch
         reached = select(_ROW.c.id).where(_ROW.c.id == upload, _ROW.c.reserved_to == new)
 
         def reserve(connection: Connection) -> None:
-            _extend(connection, self.gateway, upload, old, new)
+            _extend(connection, gateway, upload, old, new)
 
         try:
             await self._database.write(reserve, lambda c: c.scalar(reached) is not None)
@@ -119,7 +119,11 @@ class Journal:
         self._reserved = new
 
     async def _begin_anew(self) -> None:
-        """After we were taken for dead: what was handed out is garbage already, and no commit can use it."""
+        """
+        After we were taken for dead: what was handed out is garbage already, and no commit can use it.
+
+        Only while nobody reserves numbers: they would be of a row that is forgotten here.
+        """
         log.warn("this gateway was taken for dead; it begins anew")
         self._open.clear()
         self._unwanted.clear()
@@ -186,21 +190,26 @@ class Journal:
 
         :raises Unavailable: the database is not there.
         """
-        try:
-            self.alone = await self._database.write(self._renewal, never)
-        except Fenced:
-            self.alone = False
-            await self._begin_anew()
+        await self._reserving.run(lambda: Deferred.fromCoroutine(self._renew()))
         await self._throw_away()
         await self._tidy([upload for upload in self._finished() if upload != self._upload])
 
-    def _renewal(self, connection: Connection) -> bool:
+    async def _renew(self) -> None:
+        gateway, uploads = self.gateway, list(self._open)
+        try:
+            self.alone = await self._database.write(lambda c: self._renewal(c, gateway, uploads), never)
+        except Fenced:
+            self.alone = False
+            await self._begin_anew()
+
+    def _renewal(self, connection: Connection, gateway: UUID, uploads: Collection[bytes]) -> bool:
         row = schema.gateway
         values = {"lease_until": self._lease_end()}
-        mine = update(row).where(row.c.id == self.gateway).values(values).returning(row.c.id)
+        mine = update(row).where(row.c.id == gateway).values(values).returning(row.c.id)
         if connection.execute(mine).first() is None:
             raise Fenced()
-        return self._is_alone(connection, self.gateway)
+        fence.check(connection, gateway, uploads)  # whoever buries us begins with those
+        return self._is_alone(connection, gateway)
 
     def _is_alone(self, connection: Connection, gateway: UUID) -> bool:
         row = schema.gateway
@@ -213,7 +222,7 @@ class Journal:
             finished = delete(_ROW).where(_ROW.c.id.in_(uploads), _ROW.c.gateway_id == self.gateway)
             await self._database.write(lambda c: c.execute(finished).rowcount, never)
             for upload in uploads:
-                del self._open[upload]
+                self._open.pop(upload, None)  # we may have been taken for dead meanwhile
 
     async def stop(self) -> None:
         """

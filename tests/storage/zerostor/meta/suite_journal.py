@@ -156,6 +156,41 @@ class JournalSuite(GarbageCase):
             self.run_(names.commit(["f"], [New(fresh, 0, 100)], md5=None, mtime_ns=1))
         self.flushLoggedErrors()
 
+    def test_half_dead(self) -> None:
+        """A gateway that comes back while it is being buried gives out no number of a row that is gone."""
+        other = self.open(journal=SMALL)
+        names = other.namespace(self.account)
+        [old] = self.run_(other.journal.allocate(1))
+        self.clock.advance(LEASE)
+        self.assertTrue(self.run_(self.metadata.sweep._reap(other.journal.gateway, old.upload)))
+        self.run_(other.journal.renew())
+        self.assertFalse(other.journal.is_open(old))
+        fresh = self.chunk(metadata=other)
+        self.run_(names.commit(["f"], [New(fresh, 0, 100)], md5=None, mtime_ns=1))
+        self.flushLoggedErrors()
+
+    def test_back_while_reserving(self) -> None:
+        """Numbers can be had, whether a gateway learns by them or by its renewal that it was taken for dead."""
+        for in_reverse in (False, True):
+            other = self.open(journal=SMALL)
+            self.run_(other.journal.allocate(SMALL.row))
+            self.clock.advance(LEASE)
+            self.run_(self.metadata.journal.renew())
+            self.run_(self.metadata.sweep.reap())
+            workers = other._database.workers = InReverse()
+            workers.held = []
+            ways = [other.journal.renew(), other.journal.allocate(1)]
+            ended: list[Any] = []
+            for way in reversed(ways) if in_reverse else ways:
+                Deferred.fromCoroutine(way).addBoth(ended.append)
+            workers.release()
+            self.clock.pump([0.1] * 50)
+            self.assertEqual(sorted(type(end).__name__ for end in ended), ["NoneType", "list"])
+            chunk = self.chunk(metadata=other)
+            names = other.namespace(self.account)
+            self.run_(names.commit([f"f{in_reverse}"], [New(chunk, 0, 100)], md5=None, mtime_ns=1))
+        self.flushLoggedErrors()
+
     def test_renewed(self) -> None:
         """A gateway that renews its lease in time is nobody's prey."""
         other = self.open()
