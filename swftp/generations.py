@@ -33,7 +33,7 @@ FIXED: Mapping[str, frozenset[str]] = {
     "throttle": frozenset(),
     "limits": frozenset(),
     "ssh": frozenset(("window",)),
-    "log": frozenset(("format",)),
+    "log": frozenset(("format", "audit")),
 }
 """Sections that are read again, and what of them is not; all others wait for the next start."""
 

@@ -17,9 +17,10 @@ from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, serverFromString
 from twisted.internet.interfaces import IDelayedCall, IListeningPort, IStreamServerEndpoint
-from twisted.logger import Logger, globalLogPublisher
+from twisted.logger import ILogObserver, Logger, globalLogPublisher
 from twisted.python.failure import Failure
 
+from swftp.audit import Audit
 from swftp.auth.reloaded import guarded_text
 from swftp.auth.settings import SettingsError
 from swftp.config import Config
@@ -96,6 +97,7 @@ class Insight(MultiService):
         logins = parts.logins
         self._clock, self._sees, self._probing = parts.reactor, sees, Probing(probe, parts.reactor)
         self._counting = Counting(logins.metrics)
+        self._audit = _audit(config)
         self._overview = Overview(logins, parts.auth.throttle, parts.counter, self._counting, sees)
         self._next: IDelayedCall | None = None
         self._lag = 0.0
@@ -107,17 +109,24 @@ class Insight(MultiService):
     def startService(self) -> None:
         """See `IService`."""
         super().startService()  # type: ignore[no-untyped-call]
-        globalLogPublisher.addObserver(self._counting)
+        for observer in self._observers():
+            globalLogPublisher.addObserver(observer)
         self._due = self._clock.seconds() + TICK
         self._next = self._clock.callLater(TICK, self._tick)
 
     def stopService(self) -> Any:
         """See `IService`."""
-        globalLogPublisher.removeObserver(self._counting)
+        for observer in self._observers():
+            globalLogPublisher.removeObserver(observer)
         if self._next is not None:
             self._next.cancel()
             self._next = None
         return super().stopService()  # type: ignore[no-untyped-call]
+
+    def _observers(self) -> Iterator[ILogObserver]:
+        yield self._counting
+        if self._audit is not None:
+            yield self._audit
 
     def _tick(self) -> None:
         now = self._clock.seconds()
@@ -190,6 +199,18 @@ class Insight(MultiService):
         """What StatsD is told of *protocol*: what grows, and what is as it is."""
         totals, _ = self._overview.classic(protocol)
         return totals, {"num_clients": totals.pop("num_clients")}
+
+
+def _audit(config: Config) -> Audit | None:
+    """
+    :raises ConfigError: it cannot be written to.
+    """
+    if not config.log.audit:
+        return None
+    try:
+        return Audit(FilePath(config.log.audit).expanduser())
+    except OSError as error:
+        raise config.problem("log", "audit", f"{config.log.audit}: {error.strerror}") from error
 
 
 def _token(config: Config) -> str:

@@ -35,6 +35,11 @@ class Right:
         """See `swftp.auth.login.Right`."""
 
 
+def gateway_of(config: Config, reactor: Reactor, state: str) -> service.Gateway:
+    """A gateway on *reactor*; what it makes is in *state*."""
+    return service.make_service(config, (), reactor, {"STATE_DIRECTORY": state})
+
+
 class InsightCase(SynchronousTestCase):
     """A gateway that listens nowhere, and one login."""
 
@@ -42,9 +47,8 @@ class InsightCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.reactor = Reactor()
-        config = Config(auth=IDENTITY, web=self.web, protocols=("ftp",))
         self.journal = Journal(self)
-        self.gateway = service.make_service(config, (), self.reactor, {"STATE_DIRECTORY": self.mktemp()})
+        self.gateway = gateway_of(self.config(), self.reactor, self.mktemp())
         (self.insight,) = (part for part in self.gateway if isinstance(part, Insight))
         self.shared: Any = self.insight._overview._logins
         self.metrics: Metrics = self.shared.metrics
@@ -53,6 +57,10 @@ class InsightCase(SynchronousTestCase):
         self.insight.startService()
         self.addCleanup(self.insight.stopService)
         self.account = self.log_in()
+
+    def config(self) -> Config:
+        """The gateway's."""
+        return Config(auth=IDENTITY, web=self.web, protocols=("ftp",))
 
     def log_in(self, name: str = "me") -> Account:
         """One more login."""

@@ -23,6 +23,8 @@ from swftp.auth.settings import AuthSettings
 from swftp.auth.throttle import Offence, Throttle
 from swftp.paths import ROOT, Path
 
+log = Logger(namespace="swftp.auth")  # as an attribute of a class it would be called after that
+
 SHOWN = 128
 """Characters of a login name in a log line."""
 
@@ -40,8 +42,6 @@ class PasswordOf(UsernamePassword):
 
 class Journal:
     """One log line for each attempt to log in."""
-
-    _log = Logger(namespace="swftp.auth")
 
     def __init__(self, throttle: Throttle) -> None:
         self._throttle = throttle
@@ -61,9 +61,9 @@ class Journal:
             result, answer = "throttled", error
         elif isinstance(error, LoginRefused):
             result, answer = "refused", error
-        self._log.emit(
+        log.emit(
             level,
-            "login of {user!r} from {peer} by {method} failed: {reason}",
+            "login of {user!r} from {peer} by {method} {result}: {reason}",
             event="login_failed",
             user=shown(name),
             peer=peer,

@@ -49,7 +49,7 @@ class LoginRealm:
         except BaseException as error:
             if isinstance(error, Busy):
                 log.warn(
-                    "login of {user!r} from {peer} refused: {reason}",
+                    "login of {user!r} from {peer} by {method} {result}: {reason}",
                     event="login_failed",
                     user=shown(avatarId.name),
                     peer=avatarId.peer,

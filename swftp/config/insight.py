@@ -14,6 +14,7 @@ class LogConfig:
 
     format: str = setting("text", "text, or one JSON object a line", choices=("text", "json"))
     level: str = setting("info", "the least that is logged", choices=("debug", "info", "warn", "error", "critical"))
+    audit: str = setting("", "file of who logged in, was refused, and read or changed what, in JSON; default: none")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
