@@ -148,10 +148,7 @@ class ZeroService(Service):
         """Do *work* again and again; gateways that started together do not do it together."""
         while True:
             await deferLater(self._reactor, seconds * (self._random.uniform(0.8, 1.2) if jitter else 1.0))
-            try:
-                await work()
-            except StorageError as error:
-                log.warn("{work}: {reason}", event="put_off", work=work.__name__, reason=str(error))
+            await tried(work)
 
     async def _sweep(self) -> None:
         await self.opened.refresh()
@@ -163,12 +160,12 @@ class ZeroService(Service):
     async def _scrubs(self) -> None:
         await deferLater(self._reactor, FIRST_SCRUB * self._random.uniform(0.5, 1.5))
         while True:
-            try:
-                report = await self.opened.scrubber.scrub(mend=True, rest=self._rest)
-                log.info("scrubbed: {report}", event="scrubbed", report=report)
-            except StorageError as error:
-                log.warn("scrub: {reason}", event="put_off", reason=str(error))
+            await tried(self._scrub)
             await deferLater(self._reactor, self._given.scrub_every)
+
+    async def _scrub(self) -> None:
+        report = await self.opened.scrubber.scrub(mend=True, rest=self._rest)
+        log.info("scrubbed: {report}", event="scrubbed", report=report)
 
     def _rest(self) -> Deferred[None]:
         return deferLater(self._reactor, SCRUB_REST)
@@ -189,6 +186,22 @@ class ZeroService(Service):
             except StorageError as error:
                 log.warn("the lease was not given back: {reason}", event="lease", reason=str(error))
         self._threads.stopService()
+
+
+async def tried(work: Callable[[], Awaitable[object]]) -> None:
+    """
+    Do *work*; what it raises is logged.
+
+    That goes for errors of ours, too: a gateway that renewed its lease no more would lose every upload from then on.
+    """
+    try:
+        await work()
+    except StorageError as error:
+        log.warn("{work}: {reason}", event="put_off", work=work.__name__, reason=str(error))
+    except CancelledError:
+        raise
+    except Exception:
+        log.failure("{work} failed", work=work.__name__)
 
 
 class ZeroStores:
