@@ -54,6 +54,10 @@ class MasterKeys:
                     raise Corrupt("a data key that is damaged") from error
         raise Corrupt("a data key of another master key")
 
+    def can_unwrap(self, wrapped: bytes) -> bool:
+        """Whether it was wrapped with one of these."""
+        return wrapped[:ID_BYTES] in map(identify, self.keys)
+
     def is_current(self, wrapped: bytes) -> bool:
         """Whether it was wrapped with the key that encrypts now."""
         return wrapped[:ID_BYTES] == identify(self.keys[0])

@@ -7,6 +7,8 @@ Journals of gateways are left out: what they number and no chunk has is found by
 from __future__ import annotations
 
 import json
+import os
+import stat
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -41,13 +43,13 @@ class Dumping:
 
     async def write(self, path: Path) -> int:
         """
-        Write all rows, as they are at one moment, to *path*; how many.
+        Write all rows, as they are at one moment, to *path*, which only its owner may read; how many.
 
         :raises OSError: it cannot be written.
         """
 
         def work(connection: Connection) -> int:
-            with path.open("w", encoding="utf-8") as file:
+            with open(path, "w", encoding="utf-8", opener=_private) as file:
                 return _write(connection, file)
 
         return await self._database.snapshot(work)
@@ -66,6 +68,15 @@ class Dumping:
                 return _read(connection, file)
 
         return await self._database.write(work)
+
+
+def _private(name: str, flags: int) -> int:
+    """Open a file of secrets: password hashes, and keys that only the master key protects."""
+    descriptor = os.open(name, flags, 0o600)
+    about = os.fstat(descriptor)
+    if stat.S_ISREG(about.st_mode) and about.st_mode & 0o077:  # it was there
+        os.fchmod(descriptor, 0o600)
+    return descriptor
 
 
 def _statistics(connection: Connection) -> dict[str, int]:

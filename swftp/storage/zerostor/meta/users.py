@@ -157,8 +157,14 @@ class Users:
         if row is None or row.disabled or not right:
             return None
         if self._hasher.check_needs_rehash(row.password):
-            await self._set(name, password=await self._hash(password))
+            await self._rehash(name, row.password, password)
         return _login(row[:-1])
+
+    async def _rehash(self, name: str, old: str, password: str) -> None:
+        """Hash *password* as it is done now, unless *name* has got another one meanwhile."""
+        hashed = await self._hash(password)
+        same = (_LOGIN.c.name == name) & (_LOGIN.c.password == old)
+        await self._database.write(lambda c: c.execute(update(_LOGIN).where(same).values(password=hashed)).rowcount)
 
     def _verify(self, hashed: str | None, password: str) -> bool:
         """In a thread: it takes long on purpose."""

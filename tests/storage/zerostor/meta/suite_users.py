@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from argon2 import PasswordHasher
@@ -55,6 +56,21 @@ class UsersSuite(MetaCase):
         self.run_(self.metadata.dumping.write(file))
         self.assertIn("t=2", file.read_text("utf-8"))
         self.assertIsNotNone(self.run_(dearer.check_password("al", "s3cret")))
+
+    def test_password_changed_while_hashed(self) -> None:
+        """A password that is hashed anew does not come back when it was changed meanwhile."""
+        run, change = self.run_, self.users.set_password
+
+        class Slow(PasswordHasher):
+            def hash(self, *args: Any, **options: Any) -> str:
+                hashed = super().hash(*args, **options)
+                run(change("al", "other"))
+                return hashed
+
+        dearer = Users(self.users._database, Slow(time_cost=2, memory_cost=8, parallelism=1))
+        self.run_(dearer.check_password("al", "s3cret"))
+        self.assertIsNone(self.run_(self.users.check_password("al", "s3cret")))
+        self.assertIsNotNone(self.run_(self.users.check_password("al", "other")))
 
     def test_disabled(self) -> None:
         """A disabled login is let in by no password, and says so."""

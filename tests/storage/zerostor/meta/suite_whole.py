@@ -139,6 +139,14 @@ class DumpSuite(MetaCase):
         self.run_((metadata or self.metadata).dumping.write(file))
         return file
 
+    def test_private(self) -> None:
+        """Nobody else may read a dump, whatever stood there before: it has hashes of passwords."""
+        new, old = self.folder / "new", self.folder / "old"
+        old.touch(0o644)
+        for file in (new, old):
+            self.run_(self.metadata.dumping.write(file))
+            self.assertEqual(file.stat().st_mode & 0o777, 0o600)
+
     def fill(self) -> None:
         """Some of everything."""
         self.run_(self.metadata.users.add("al", self.account, password="x", keys=["k"]))
