@@ -40,7 +40,6 @@ from swftp.places import endpoints
 from swftp.pulse import Pulse
 from swftp.services import Threads
 from swftp.ssh.malloc import keep_buffers
-from swftp.stores import Shared
 
 HASH_THREADS = 4
 """Checksums computed at one time."""
@@ -259,22 +258,13 @@ def _assemble(
         partial(hear_signals, reactor, (signal.SIGHUP,)),
         renew if source is not None else None,
     )
-    looking = Pulse(reactor, gateway.status, environ), Insight(config, parts, gateway, backend.probe)
-    for part in (hashing, *looking, *backend.services):
+    insight = Insight(config, parts, gateway, backend.probe)
+    for part in (hashing, Pulse(reactor, gateway.status, environ), insight, *backend.services):
         part.setServiceParent(gateway)  # type: ignore[no-untyped-call]
-    console(config, environ, reactor, logins, gateway).setServiceParent(gateway)
+    talking: dict[str, Any] = {"sessions": insight.sessions, "status": gateway.status, "drain": end}
+    console: Any = Console(reactor, wiring.state_dir(config, environ), **talking)
+    console.setServiceParent(gateway)
     return gateway
-
-
-def console(config: Config, environ: Mapping[str, str], reactor: Any, logins: Shared, gateway: Gateway) -> Any:
-    """The socket by which ``swftp`` talks to *gateway*."""
-    return Console(
-        reactor,
-        wiring.state_dir(config, environ),
-        sessions=lambda: [account.described() for account in list(logins.accounts)],
-        status=gateway.status,
-        drain=end,
-    )
 
 
 def places(config: Config, generations: Generations, reactor: Any) -> list[tuple[Door, IStreamServerEndpoint]]:

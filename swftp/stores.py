@@ -87,8 +87,6 @@ class Account:
     :ivar moved: bytes of the files they closed, by direction.
     """
 
-    protocol = "FTP"
-
     def __init__(self, login: Login, storage: Any, shared: Shared, root: Path = ROOT, rule: Rule = ANYTHING) -> None:
         """
         :param root: what every login sees as ``/``; a login's own root is taken from there.
@@ -136,18 +134,6 @@ class Account:
     def busy(self) -> bool:
         return any(session.busy for session in self.sessions)
 
-    def described(self) -> dict[str, Any]:
-        """For ``swftp sessions``."""
-        login = self.login
-        return {
-            "protocol": self.protocol,
-            "user": login.name,
-            "peer": login.peer,
-            "method": login.method,
-            "channels": len(self.sessions),
-            "busy": self.busy,
-        }
-
     def logout(self) -> Deferred[None]:
         """Fires when nothing of it uses the store any more; what was open is given up."""
         return Deferred.fromCoroutine(self._end())
@@ -184,8 +170,6 @@ class Account:
 @implementer(ISessions)
 class SshAccount(ConchUser, Account):
     """The avatar of an SSH login: what it may run on its channels."""
-
-    protocol = "SFTP"
 
     def __init__(self, login: Login, storage: Any, shared: Shared, root: Path = ROOT, rule: Rule = ANYTHING) -> None:
         """See `Account`."""

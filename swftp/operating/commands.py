@@ -18,7 +18,7 @@ from swftp.operating.progress import Bar
 from swftp.options import refuse
 
 SECRET = "SWFTP_PASSWORD"  # noqa: S105  (the name of a variable)
-COLUMNS = ("process", "protocol", "user", "peer", "method", "channels", "busy")
+COLUMNS = ("process", "protocol", "user", "peer", "method", "bytes_in", "bytes_out", "transfers")
 
 
 def add_commands(commands: Any) -> None:
@@ -162,7 +162,7 @@ def _sessions(options: argparse.Namespace) -> int:
 
 
 def _cell(value: object) -> str:
-    text = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+    text = str(len(value) if isinstance(value, list) else value)
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 

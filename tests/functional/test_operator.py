@@ -47,7 +47,7 @@ class OperatorTests(BothCase):
     def test_sessions(self) -> None:
         """Who is logged in, by what; the socket is ours, goes with the gateway, and is no trouble when it stays."""
         config = str(self.gateway.config)
-        held = self.login(), self.ftp()
+        held = self.half("a", b"x" * 1000)[0], self.ftp()
         (path,) = self.state.iterdir()
         self.assertEqual((path.name, path.stat().st_mode & 0o777), (f"control.{self.gateway.child.pid}", 0o600))
         status, out, err = self.swftp("sessions", "-c", config)
@@ -55,10 +55,13 @@ class OperatorTests(BothCase):
         lines = [line.split() for line in out.splitlines()]
         self.assertEqual(lines[0][:3], ["process", "protocol", "user"])
         self.assertEqual(
-            sorted(line[1:4] for line in lines[1:]), [["FTP", USER, "127.0.0.1"], ["SFTP", USER, "127.0.0.1"]]
+            sorted(line[1:4] for line in lines[1:]), [["ftp", USER, "127.0.0.1"], ["sftp", USER, "127.0.0.1"]]
         )
         _, out, _ = self.swftp("sessions", "-c", config, "--json")
-        self.assertEqual(len(json.loads(out)["sessions"]), len(held))
+        sessions = json.loads(out)["sessions"]
+        self.assertEqual(len(sessions), len(held))
+        (moved,) = [one for session in sessions for one in session["transfers"]]
+        self.assertEqual((moved["path"], moved["direction"], moved["bytes"]), (self.path("a"), "in", 500))
         healthy = [sys.executable, str(ROOT / "etc/container/healthy.py")]
         environ = {"STATE_DIRECTORY": str(self.state)}
         self.assertEqual(subprocess.run(healthy, env=environ, timeout=20, check=False).returncode, 0)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ftplib
+import signal
 import ssl
 from pathlib import Path
 
 import paramiko
 
 from tests.functional.both import BothCase
-from tests.functional.case import MIB, content
+from tests.functional.case import MIB, GatewayCase, content
 from tests.functional.clients import Login
 from tests.functional.ftp import certificate
-from tests.functional.gateway import host_key
+from tests.functional.gateway import Gateway, host_key
 from tests.functional.processes import answers, eventually
 from tests.functional.swift import PASSWORD, USER
 from tests.functional.test_ftp_certificates import Authority
@@ -137,3 +138,23 @@ class ReloadTests(BothCase):
         self.gateway.reload()
         self.login().listdir("/")
         self.assertIn("login of", self.gateway.log()[before:])
+
+
+class TwistdTests(GatewayCase):
+    """Under twistd."""
+
+    def make_gateway(self) -> Gateway:
+        """See `GatewayCase`."""
+        fresh = Gateway(self.server.url)
+        self.addCleanup(fresh.kill)
+        return fresh
+
+    def test_reloads(self) -> None:
+        """SIGHUP reloads there, too; whoever is logged in stays."""
+        client = self.login()
+        text = self.gateway.config.read_text()
+        for broken, words in ((True, "not reloaded: "), (False, "] reloaded")):
+            self.gateway.config.write_text(text.replace("port = ", "prot = ") if broken else text)
+            self.gateway.child.popen.send_signal(signal.SIGHUP)
+            self.assertTrue(eventually(lambda words=words: words in self.gateway.log(), 20))
+        client.listdir("/")
