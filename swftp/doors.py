@@ -54,12 +54,14 @@ class Entrance(Factory):
     Where the clients of one server come in, whatever door they are led to: itself a `Door`.
 
     :ivar door: for those to come.
+    :ivar opened: connections so far.
     """
 
     noisy = False
 
     def __init__(self, door: Door) -> None:
         self.door = door
+        self.opened = 0
         self._before: list[Door] = []
 
     @property
@@ -79,6 +81,7 @@ class Entrance(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """See `Door`; behind a load balancer it is built when the client is known."""
+        self.opened += 1
         return self.door.proxies.build(self.door.buildProtocol, addr)
 
     def dismiss(self) -> None:

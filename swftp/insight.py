@@ -7,10 +7,12 @@ It looks on: nothing that it does, or cannot do, is felt by a client.
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path as FilePath
+from secrets import token_hex
 from typing import Any
 
 from twisted.application.service import MultiService, Service
@@ -19,11 +21,14 @@ from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, s
 from twisted.internet.interfaces import IDelayedCall, IListeningPort, IStreamServerEndpoint
 from twisted.logger import ILogObserver, Logger, globalLogPublisher
 from twisted.python.failure import Failure
+from twisted.web.client import Agent
 
+from swftp import trust
 from swftp.audit import Audit
 from swftp.auth.reloaded import guarded_text
 from swftp.auth.settings import SettingsError
 from swftp.config import Config
+from swftp.events import Events
 from swftp.metrics import Counting
 from swftp.metrics.statsd import Statsd
 from swftp.overview import Overview, Sees
@@ -38,8 +43,9 @@ LAG_LIMIT = 2.0
 BACKLOG = 64
 LOCAL = re.compile(r"interface=(127\.|\\?:\\?:1)|^unix:")
 """Of an endpoint that only this machine reaches."""
-TOKEN_LEAST = 16
-"""Characters: a token is never typed, and asked for as often as anybody likes."""
+SECRET_LEAST = 16
+"""Characters: it is never typed, and may be guessed at as often as anybody likes."""
+CONNECT_TIMEOUT = 5.0
 
 log = Logger()
 
@@ -97,13 +103,14 @@ class Insight(MultiService):
         logins = parts.logins
         self._clock, self._sees, self._probing = parts.reactor, sees, Probing(probe, parts.reactor)
         self._counting = Counting(logins.metrics)
-        self._audit = _audit(config)
+        self._audit, self._events = _audit(config), _events(config, parts.reactor)
         self._overview = Overview(logins, parts.auth.throttle, parts.counter, self._counting, sees)
         self._next: IDelayedCall | None = None
         self._lag = 0.0
         self.registry = logins.metrics.registry
         self.sessions, self.status = self._overview.sessions, self._overview.status
-        for part in (*self._listeners(config), *self._statsd(config)):
+        events = [self._events] if self._events is not None else []
+        for part in (*self._listeners(config), *self._statsd(config), *events):
             part.setServiceParent(self)  # type: ignore[no-untyped-call]
 
     def startService(self) -> None:
@@ -127,6 +134,8 @@ class Insight(MultiService):
         yield self._counting
         if self._audit is not None:
             yield self._audit
+        if self._events is not None:
+            yield self._events
 
     def _tick(self) -> None:
         now = self._clock.seconds()
@@ -179,7 +188,7 @@ class Insight(MultiService):
                 front = Front(statistics(partial(self._classic, name)), anybody=True)
                 place = _place(self._clock, options.stats_host, options.stats_port)
                 yield Listening(place, site(front, self._clock), f"statistics of {name}")
-        token = _token(config)
+        token = _secret(config, "web", "token_file")
         for endpoint in _endpoints(config, self._clock, guarded=bool(token)):
             yield Listening(endpoint, site(Front(pages(self), token), self._clock), "status page")
 
@@ -213,20 +222,38 @@ def _audit(config: Config) -> Audit | None:
         raise config.problem("log", "audit", f"{config.log.audit}: {error.strerror}") from error
 
 
-def _token(config: Config) -> str:
+def _secret(config: Config, section: str, option: str) -> str:
     """
-    :raises ConfigError: it cannot be read, or others can, or it is soon guessed.
+    What is in the file that *option* names; "": it names none.
+
+    :raises ConfigError: it cannot be read, or others can, or what is in it is soon guessed.
     """
-    name = config.web.token_file
+    name = getattr(getattr(config, section), option)
     if not name:
         return ""
     try:
-        token = guarded_text(FilePath(name).expanduser(), "token_file", 0o077).strip()
+        secret = guarded_text(FilePath(name).expanduser(), option, 0o077).strip()
     except SettingsError as error:
-        raise config.problem("web", error.option, error.reason) from error
-    if len(token) < TOKEN_LEAST or not token.isascii():
-        raise config.problem("web", "token_file", f"{name}: a token has {TOKEN_LEAST} or more characters of ASCII")
-    return token
+        raise config.problem(section, error.option, error.reason) from error
+    if len(secret) < SECRET_LEAST or not secret.isascii():
+        raise config.problem(section, option, f"{name}: allowed: {SECRET_LEAST} or more characters of ASCII")
+    return secret
+
+
+def _events(config: Config, reactor: Any) -> Events | None:
+    """
+    :raises ConfigError: where to is no URL, or the secret cannot be used.
+    """
+    options = config.events
+    if not options.url:
+        return None
+    if not re.fullmatch(r"https?://[!-~]+", options.url):
+        raise config.problem("events", "url", f"{options.url!r} is not of the form https://host/path")
+    make: Any = Agent
+    agent = make(reactor, trust.policy("", False), connectTimeout=CONNECT_TIMEOUT)
+    secret = _secret(config, "events", "secret_file").encode()
+    kinds = frozenset(options.on)
+    return Events(agent, reactor, options.url, kinds, secret=secret, wall=time.time, name=partial(token_hex, 8))
 
 
 def _endpoints(config: Config, reactor: Any, *, guarded: bool) -> list[IStreamServerEndpoint]:

@@ -117,13 +117,18 @@ def as_json(event: LogEvent) -> str:
     }
     for name, value in event.items():
         if not INTERNAL.match(name) and name not in line:
-            line[name] = value if isinstance(value, bool | int | float | None) else clean(str(value))
+            line[name] = plain(value)
     if trace := _traceback(event):
         line["traceback"] = trace
     return json_format.dumps(line)
 
 
 FORMATS: dict[str, Callable[[LogEvent], str]] = {"text": as_text, "json": as_json}
+
+
+def plain(value: Any) -> Any:
+    """*value* for JSON: a number as it is, anything else as `clean` text."""
+    return value if isinstance(value, bool | int | float | None) else clean(str(value))
 
 
 def clean(words: str, limit: int = FIELD_LIMIT) -> str:

@@ -201,6 +201,15 @@ class Overview:
         for name, count in self.connections().items():
             connections.add_metric([name], count)
         yield connections
+        opened: Counter[str] = Counter()
+        for door in self._sees.doors:
+            opened[door.protocol_name.lower().replace("ftps", "ftp")] += door.opened
+        every = CounterMetricFamily("gw_connections", "Connections so far", labels=["proto", "result"])
+        for name, count in opened.items():
+            refused = self._counting.turned_away[name]
+            every.add_metric([name, "ok"], max(0, count - refused))
+            every.add_metric([name, "refused"], refused)
+        yield every
         carried = CounterMetricFamily(
             "gw_transfer_bytes", "Bytes of files, in (uploads) and out (downloads)", labels=["proto", "dir"]
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 from prometheus_client import generate_latest
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 from twisted.trial.unittest import SynchronousTestCase
 
 from swftp import service
@@ -137,6 +138,20 @@ class SeenTests(InsightCase):
         found = self.insight.statistics()
         self.assertEqual(found["totals"]["command.getAttrs"], 1)
         self.assertEqual(found["rates"]["command.getAttrs"], 0)
+
+
+class ConnectionTests(InsightCase):
+    """Who came."""
+
+    def test_counted(self) -> None:
+        """Each connection is counted by what became of it."""
+        (door,) = self.gateway.doors
+        for _ in range(3):
+            door.buildProtocol(None)
+        log = Logger(namespace="swftp.test")
+        log.info("turned away", event="ftp_turned_away")
+        self.assertIn('gw_connections_total{proto="ftp",result="ok"} 2.0', self.text())
+        self.assertIn('gw_connections_total{proto="ftp",result="refused"} 1.0', self.text())
 
 
 class CountedTests(InsightCase):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from swftp.config.fields import setting
 from swftp.config.files import COMMAND_LINE, EX_CONFIG, SEARCH, ConfigError, Given, build, search
-from swftp.config.insight import LogConfig, WebConfig
+from swftp.config.insight import EventsConfig, LogConfig, WebConfig
 from swftp.config.limits import LimitsConfig, ThrottleConfig
 from swftp.config.login import LoginConfig
 from swftp.config.sections import (
@@ -33,6 +33,7 @@ __all__ = [
     "AuthConfig",
     "Config",
     "ConfigError",
+    "EventsConfig",
     "FtpConfig",
     "Given",
     "LimitsConfig",

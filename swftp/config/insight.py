@@ -17,6 +17,18 @@ class LogConfig:
     audit: str = setting("", "file of who logged in, was refused, and read or changed what, in JSON; default: none")
 
 
+KINDS = ("upload", "download", "remove", "rename", "mkdir", "rmdir", "copy", "login", "logout", "login_failed")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventsConfig:
+    """``[events]``: a POST of JSON to a URL when something has happened, as for pipelines that begin with a file."""
+
+    url: str = setting("", "where events are told; default: nowhere")
+    secret_file: str = setting("", "file of the secret that signs them (HMAC-SHA256)", read=located)
+    on: tuple[str, ...] = setting(("upload",), "what is told", choices=KINDS)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WebConfig:
     """``[web]``: the status page, metrics for Prometheus, and what tells a load balancer whether we are well."""

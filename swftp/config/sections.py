@@ -12,7 +12,7 @@ from typing import Any
 
 from swftp.config.fields import headers, network_list, pairs, port_range, public, public_of, secrets, setting
 from swftp.config.files import ConfigError
-from swftp.config.insight import LogConfig, WebConfig
+from swftp.config.insight import EventsConfig, LogConfig, WebConfig
 from swftp.config.limits import LimitsConfig, ThrottleConfig
 from swftp.config.login import LoginConfig
 from swftp.config.zerostor import ZerostorConfig
@@ -328,6 +328,7 @@ class Config:
     ssh: SshConfig = field(default_factory=SshConfig)
     log: LogConfig = field(default_factory=LogConfig)
     web: WebConfig = field(default_factory=WebConfig)
+    events: EventsConfig = field(default_factory=EventsConfig)
     logins: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     """Of each ``[login NAME]``, in their order: NAME, and the options it sets."""
     protocols: tuple[str, ...] = ("sftp", "ftp")

@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from importlib.resources import files
 from typing import Any, Protocol
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
+from prometheus_client import CollectorRegistry, generate_latest
 from twisted.web.server import Request
 
 from swftp.web.front import JSON, Answer, Page
 
+METRICS = "text/plain; version=0.0.4; charset=utf-8"
+"""Prometheus's own text format."""
 ASSETS = {
     b"/": ("index.html", "text/html; charset=utf-8"),
     b"/style.css": ("style.css", "text/css; charset=utf-8"),
@@ -48,8 +49,8 @@ def pages(answers: Answers) -> dict[bytes, Page]:
     """All of them."""
 
     async def metrics(request: Request) -> Answer:
-        encode, kind = choose_encoder(request.getHeader("accept") or "")
-        return Answer(encode(answers.registry), kind)
+        # not OpenMetrics, whoever asks for that: there a gauge gw_connections and gw_connections_total cannot be
+        return Answer(generate_latest(answers.registry), METRICS)
 
     async def status(request: Request) -> Answer:
         since = (request.args or {}).get(b"since", [b"0"])[-1]

@@ -28,7 +28,7 @@ class PageTests(SynchronousTestCase):
 
     def test_metrics(self) -> None:
         """Prometheus gets what it can read."""
-        reply = self.ask("/metrics")
+        reply = self.ask("/metrics", more="Accept: application/openmetrics-text; version=1.0.0\r\n")
         self.assertEqual(reply.status, 200)
         self.assertTrue(reply.headers["content-type"].startswith("text/plain; version="))
         names = [family.name for family in text_string_to_metric_families(reply.body.decode())]
