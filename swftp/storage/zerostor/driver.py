@@ -94,7 +94,7 @@ class ZeroStorage:
         async def get(chunk: Chunk) -> bytes:
             return await self._shared.plain(chunk, self._account)
 
-        await Feeding(sink, get).run(entry, stretches)
+        await Feeding(sink, get, self._shared.ahead).run(entry, stretches)
 
     async def _stored(
         self, content: UUID, offset: int, length: int, opened: Opened | None = None

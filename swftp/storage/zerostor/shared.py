@@ -9,12 +9,15 @@ from uuid import UUID
 from twisted.internet.interfaces import IReactorTime
 
 from swftp.storage.zerostor.chunks import Chunks
+from swftp.storage.zerostor.feeding import Ahead
 from swftp.storage.zerostor.meta import Metadata
 from swftp.storage.zerostor.parts import Batch, Phase
 from swftp.storage.zerostor.recent import Recent
 from swftp.storage.zerostor.sending import InThread
 from swftp.storage.zerostor.values import Chunk, ObjectId
 
+KEPT = 128 << 20
+"""Bytes of chunks that are kept for readers who are too slow to take them at once."""
 ROOM_AGE = 30.0
 """Seconds for which what the shards said of their room is believed."""
 
@@ -48,6 +51,7 @@ class Zerostor:
         self.metadata, self.chunks, self.options = metadata, chunks, options
         self.wall, self.in_thread = wall, in_thread
         self.recent = Recent(options.read_cache)
+        self.ahead = Ahead(KEPT)
         self._clock = clock
         self._room: tuple[float, int] | None = None
 

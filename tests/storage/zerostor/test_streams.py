@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from swftp import errors
 from swftp.entries import Entry, Kind
-from swftp.storage.zerostor.feeding import AHEAD, Feeding, Stretch
+from swftp.storage.zerostor.feeding import AHEAD, PIECE, Ahead, Feeding, Stretch
 from swftp.storage.zerostor.recent import Recent
 from swftp.storage.zerostor.sending import IN_FLIGHT, Sending
 from swftp.storage.zerostor.values import Chunk, ObjectId
@@ -117,6 +117,7 @@ class FeedingTests(SynchronousTestCase):
     """From the shards."""
 
     def setUp(self) -> None:
+        self.ahead = Ahead(100)
         self.asked: list[int] = []
         self.gates: dict[int, Deferred[bytes]] = {}
 
@@ -134,7 +135,7 @@ class FeedingTests(SynchronousTestCase):
                 yield chunk_of(number, 10), 1, 8
 
         entry = Entry(name="f", kind=Kind.FILE, size=8 * count)
-        return Deferred.fromCoroutine(Feeding(sink, self.get).run(entry, stretches()))
+        return Deferred.fromCoroutine(Feeding(sink, self.get, self.ahead).run(entry, stretches()))
 
     def test_order(self) -> None:
         """A few chunks are asked for ahead, and given in order, however they come."""
@@ -164,6 +165,43 @@ class FeedingTests(SynchronousTestCase):
             self.gates[number].errback(errors.Unavailable())
         self.failureResultOf(done, errors.Unavailable)
         self.assertTrue(sink.finished)
+        self.assertEqual(self.ahead.kept, 0)
+
+    def test_slow_sinks(self) -> None:
+        """However many sinks want nothing for now, what is kept for them is bounded; each gets all of its bytes."""
+        sizes = [3 * PIECE, PIECE + 1, 2 * PIECE]
+        chunks = [bytes([n]) * size for n, size in enumerate(sizes)]
+        self.ahead = Ahead(4 * PIECE)
+
+        async def get(chunk: Chunk) -> bytes:
+            self.asked.append(chunk.obj.seq)
+            return chunks[chunk.obj.seq]
+
+        async def stretches() -> AsyncIterator[Stretch]:
+            for number, size in enumerate(sizes):
+                yield chunk_of(number, size), 0, size
+
+        sinks = [Sink(lambda sink: sink.producer.pauseProducing()) for _ in range(4)]
+        entry = Entry(name="f", kind=Kind.FILE, size=sum(sizes))
+        done = [Deferred.fromCoroutine(Feeding(sink, get, self.ahead).run(entry, stretches())) for sink in sinks]
+        begun = len(self.asked)
+        self.assertLess(begun, 3 * len(sinks))
+        while any(not sink.finished for sink in sinks):
+            self.assertLessEqual(self.ahead.kept, 4 * PIECE)
+            for sink in sinks:
+                sink.producer.resumeProducing()
+        for one in done:
+            self.successResultOf(one)
+        self.assertEqual({sink.data for sink in sinks}, {b"".join(chunks)})
+        self.assertEqual(self.ahead.kept, 0)
+
+    def test_stopped(self) -> None:
+        """A sink that wants no more in the middle of a chunk gets no more, and nothing is kept for it."""
+        sink = Sink(lambda sink: sink.producer.stopProducing())
+        done = self.feed(sink, 2)
+        self.gates[0].callback(bytes(10))
+        self.failureResultOf(done, errors.Interrupted)
+        self.assertEqual((len(sink.data), self.ahead.kept), (8, 0))
 
 
 class RecentTests(SynchronousTestCase):
