@@ -96,7 +96,7 @@ class Keyring:
         :raises Corrupt: there is none of *account*, or no master key decrypts it.
         """
         known = self._keys.get(number)
-        if known is None:
+        if known is None or known[0] != account:  # of one that was dropped: its number may be that of a new key now
             row = await self._store.wrapped_key(number)
             if row is None:
                 raise Corrupt("a data key is missing")

@@ -58,6 +58,16 @@ class KeyringTests(KeyringCase):
             self.key(ring)
         self.assertEqual(self.store.asked, asked)
 
+    def test_number_used_again(self) -> None:
+        """A number that was of an account which is gone is that of a new one, also where the old key was seen."""
+        number, _ = self.key(self.ring())
+        ring = self.ring()
+        self.key(ring)
+        self.store.rows.clear()
+        again, key = self.key(self.ring(), OTHER)
+        self.assertEqual(again, number)
+        self.assertEqual(self.successResultOf(Deferred.fromCoroutine(ring.key(number, OTHER))), key)
+
     def test_at_once(self) -> None:
         """Many chunks of a new account at once: it gets one key."""
         ring = self.ring()
