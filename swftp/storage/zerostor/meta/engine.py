@@ -18,6 +18,11 @@ BUSY_TIMEOUT = 5.0
 """Seconds for which SQLite waits for another process's transaction."""
 CONNECT_TIMEOUT = 5
 """Seconds."""
+ALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4, "tcp_user_timeout": 30_000}
+"""
+Of libpq: a server that is gone without a word is noticed within 30 s; the kernel takes two hours, for which
+a thread would wait, and whoever closes a file.
+"""
 
 
 def make_engine(url: str | URL, connections: int) -> Engine:
@@ -37,7 +42,7 @@ def make_engine(url: str | URL, connections: int) -> Engine:
         isolation_level="SERIALIZABLE",
         pool_size=connections,
         max_overflow=0,
-        connect_args={"connect_timeout": CONNECT_TIMEOUT},
+        connect_args={"connect_timeout": CONNECT_TIMEOUT, **ALIVE},
     )
 
 

@@ -20,6 +20,8 @@ from sqlalchemy.engine.interfaces import Dialect
 from twisted.trial.unittest import SynchronousTestCase, TestSuite
 
 from swftp.storage.zerostor.meta import migrate, schema
+from swftp.storage.zerostor.meta.database import Patience
+from swftp.storage.zerostor.meta.engine import make_engine
 from swftp.storage.zerostor.meta.migrations.versions import r0001_first
 from tests.storage.zerostor.meta import suite_commits, suite_journal, suite_names, suite_users, suite_whole
 
@@ -116,3 +118,22 @@ class DialectTests(SynchronousTestCase):
     def test_newest(self) -> None:
         """There is one newest schema."""
         self.assertEqual(migrate.newest(), r0001_first.revision)
+
+
+class ServerTests(SynchronousTestCase):
+    """How a database that is a server is asked."""
+
+    def test_silence(self) -> None:
+        """A server that is gone without a word is noticed while somebody still waits for it."""
+        asked: dict[str, Any] = {}
+
+        def connect(dialect: object, record: object, words: object, settings: dict[str, Any]) -> None:
+            asked.update(settings)
+            raise ConnectionError
+
+        engine = make_engine("postgresql+psycopg://somebody@192.0.2.1/x", 1)
+        event.listen(engine, "do_connect", connect)
+        self.assertRaises(ConnectionError, engine.connect)
+        silent = asked["keepalives_idle"] + asked["keepalives_interval"] * asked["keepalives_count"]
+        self.assertLessEqual(max(silent, asked["tcp_user_timeout"] / 1000), Patience().outage)
+        self.assertLess(asked["connect_timeout"], Patience().outage)
