@@ -10,6 +10,7 @@ from weakref import WeakSet
 
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
+from twisted.logger import Logger
 
 from swftp.auth.limits import Admission, AdmissionLimits, Place
 from swftp.auth.throttle import Offence, Throttle
@@ -24,6 +25,10 @@ from swftp.ssh.transport import Transport
 from swftp.ssh.wire import Reason
 from swftp.stores import SshAccount
 
+log = Logger()
+
+ANSWERED = 20
+"""Clients a second that are told why they are turned away."""
 FAREWELL = "server is shutting down"
 
 
@@ -37,6 +42,10 @@ class Door(Protocol):
     @property
     def proxies(self) -> Proxies:
         """Load balancers that clients may come through."""
+
+    @property
+    def admission(self) -> Guard:
+        """Who is let in."""
 
     @property
     def connections(self) -> Sequence[Any]:
@@ -75,6 +84,11 @@ class Entrance(Factory):
         return [connection for door in self._doors() for connection in door.connections]
 
     @property
+    def admission(self) -> Guard:
+        """See `Door`."""
+        return self.door.admission
+
+    @property
     def proxies(self) -> Proxies:
         """See `Door`."""
         return self.door.proxies
@@ -82,7 +96,12 @@ class Entrance(Factory):
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """See `Door`; behind a load balancer it is built when the client is known."""
         self.opened += 1
-        return self.door.proxies.build(self.door.buildProtocol, addr)
+        return self.door.proxies.build(self._let_in, addr)
+
+    def _let_in(self, addr: IAddress | None) -> Any:
+        """None: in a flood, those who would be turned away cost as little as can be."""
+        peer = str(getattr(addr, "host", ""))
+        return None if self.door.admission.overrun(peer) else self.door.buildProtocol(addr)
 
     def dismiss(self) -> None:
         """See `Door`."""
@@ -106,10 +125,29 @@ class Guard(Admission):
     def __init__(self, limits: AdmissionLimits, throttle: Throttle) -> None:
         super().__init__(limits)
         self._throttle = throttle
+        self._second = self._answered = self._silent = 0
+
+    def refuses(self, peer: str) -> bool:
+        """See `Admission`."""
+        return self._throttle.refused(peer) or super().refuses(peer)
 
     def admit(self, peer: str) -> Place | None:
         """See `Admission`."""
-        return None if self._throttle.refused(peer) else super().admit(peer)
+        place = super().admit(peer)
+        self._answered += place is None
+        return place
+
+    def overrun(self, peer: str) -> bool:
+        """Whether *peer* is to be hung up on without a word: enough others were told that they are too many."""
+        second = int(self._throttle.clock.seconds())
+        if second != self._second:
+            if self._silent:
+                log.warn("{count} connections refused without a word", event="overrun", count=self._silent)
+            self._second, self._answered, self._silent = second, 0, 0
+        if self._answered < ANSWERED or not self.refuses(peer):
+            return False
+        self._silent += 1
+        return True
 
     def blame(self, peer: str, offence: Offence) -> None:
         """See `Admission`."""
@@ -118,6 +156,8 @@ class Guard(Admission):
 
 class SshDoor(SshFactory):
     """The SSH server: remembers whom it let in."""
+
+    admission: Guard
 
     def __init__(self, *args: Any, proxies: Proxies, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -155,6 +195,8 @@ def is_busy(transport: Transport) -> bool:
 
 class FtpDoor(FtpFactory):
     """The FTP server, or that of implicit FTPS: remembers whom it let in."""
+
+    admission: Guard
 
     def __init__(self, *args: Any, proxies: Proxies, **options: Any) -> None:
         super().__init__(*args, **options)

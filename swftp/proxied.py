@@ -94,7 +94,7 @@ class Proxies:
         trusted = self._trusted
         if trusted is None or not trusted.admits(str(getattr(addr, "host", ""))):
             return build(addr)
-        return Head(lambda: build(addr), self._clock)
+        return Head(build, addr, self._clock)
 
 
 class Head(Protocol):
@@ -102,8 +102,14 @@ class Head(Protocol):
 
     transport: Any
 
-    def __init__(self, build: Callable[[], IProtocol], clock: IReactorTime) -> None:
+    def __init__(
+        self, build: Callable[[IAddress | None], IProtocol | None], addr: IAddress | None, clock: IReactorTime
+    ) -> None:
+        """
+        :param addr: of the load balancer.
+        """
         self._build = build
+        self._addr = addr
         self._clock = clock
         self._data = b""
         self._late: IDelayedCall | None = None
@@ -128,9 +134,13 @@ class Head(Protocol):
         self._stop()
         if source is not None:
             kind = IPv6Address if ":" in source else IPv4Address
-            address = kind("TCP", source, 0)
+            self._addr = address = kind("TCP", source, 0)
             transport.getPeer = lambda: address
-        protocol = transport.protocol = self._build()
+        protocol = self._build(self._addr)
+        if protocol is None:
+            transport.abortConnection()
+            return
+        transport.protocol = protocol
         protocol.makeConnection(transport)
         if rest:
             protocol.dataReceived(rest)

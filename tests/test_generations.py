@@ -10,8 +10,10 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from swftp import hostkeys, service
+from swftp.auth.limits import AdmissionLimits
+from swftp.auth.throttle import Throttle, ThrottleSettings
 from swftp.config import Config, ConfigError, LimitsConfig, SftpConfig, StorageConfig
-from swftp.doors import Entrance
+from swftp.doors import Entrance, Guard
 from swftp.generations import FIXED, Source, merged
 from swftp.proxied import Proxies
 from tests.test_service import Reactor
@@ -22,6 +24,7 @@ class Door:
 
     protocol_name = "X"
     proxies = Proxies((), Clock())
+    admission = Guard(AdmissionLimits(), Throttle(ThrottleSettings(), Clock()))
 
     def __init__(self, *connections: Any) -> None:
         self.connections = list(connections)

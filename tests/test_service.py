@@ -7,10 +7,11 @@ from typing import Any
 
 from twisted.conch.interfaces import IConchUser
 from twisted.conch.ssh.keys import Key
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.error import CannotListenError, ConnectionDone
-from twisted.internet.testing import MemoryReactorClock
+from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -21,6 +22,7 @@ from swftp.auth.logins import Identity
 from swftp.auth.throttle import Offence
 from swftp.auth.tokens import Credential
 from swftp.config import AuthConfig, Config, ConfigError, LimitsConfig, SftpConfig, StorageConfig, ThrottleConfig
+from swftp.doors import Entrance
 from swftp.errors import Busy
 from swftp.ftp.command import Command, Kind
 from swftp.ftp.interfaces import IFtpAccount
@@ -246,6 +248,20 @@ class OffenceTests(GatewayCase):
         client = self.dial()
         client.type(*said)
         client.control.connectionLost(Failure(ConnectionDone()))
+
+    def test_flood(self) -> None:
+        """Of those who are too many some are told so each second; the others cost nothing, and one line in all."""
+        entrance = Entrance(self.ftp)
+        here = IPv4Address("TCP", "203.0.113.7", 1)
+        for _ in range(100):
+            self.door.admission.admit("203.0.113.7")
+        made = [entrance.buildProtocol(here) for _ in range(20)]
+        for one in made:
+            one.makeConnection(StringTransport(peerAddress=here))
+        self.assertEqual([entrance.buildProtocol(here) for _ in range(500)], [None] * 500)
+        self.assertIsNotNone(entrance.buildProtocol(IPv4Address("TCP", "198.51.100.1", 1)))
+        self.reactor.advance(1)
+        self.assertIsNotNone(entrance.buildProtocol(here))
 
     def test_probes(self) -> None:
         """Health checks, which connect and say nothing, cost nothing, however many come."""

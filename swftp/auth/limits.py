@@ -80,21 +80,25 @@ class Admission:
 
         :param peer: IP address as text; anything else counts as an address of its own.
         """
-        limits, source = self._limits, source_of(peer)
-        if (
-            not self._origin.admits(peer)
-            or _reached(self._all, limits.total)
-            or _reached(self._from[source], limits.per_peer)
-            or _reached(self._starting_from[source], limits.startups_per_peer)
-            or self._drop_early()
-        ):
-            self._forget(source)
+        if self.refuses(peer):
             return None
+        source = source_of(peer)
         self._all += 1
         self._starting += 1
         self._from[source] += 1
         self._starting_from[source] += 1
         return Place(self, source, peer)
+
+    def refuses(self, peer: str) -> bool:
+        """Whether there is no place for *peer* now, or chance is against it."""
+        limits, source = self._limits, source_of(peer)
+        return (
+            not self._origin.admits(peer)
+            or _reached(self._all, limits.total)
+            or _reached(self._from[source], limits.per_peer)
+            or _reached(self._starting_from[source], limits.startups_per_peer)
+            or self._drop_early()
+        )
 
     def blame(self, peer: str, offence: Offence) -> None:
         """*peer* did *offence* instead of logging in."""

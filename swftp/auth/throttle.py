@@ -85,14 +85,18 @@ class Penalty:
 
 
 class Throttle:
-    """The penalties of all sources; one table for both protocols."""
+    """
+    The penalties of all sources; one table for both protocols.
+
+    :ivar clock: they pass on it.
+    """
 
     def __init__(self, settings: ThrottleSettings, clock: IReactorTime) -> None:
         """
         :raises ValueError: ``exempt`` holds something that is no network.
         """
         self._settings = settings
-        self._clock = clock
+        self.clock = clock
         self._exempt = networks(settings.exempt)
         self._penalties: dict[str, Penalty] = {}
         self._ends: list[tuple[float, str]] = []  # a heap; holds outdated ends, too
@@ -116,11 +120,11 @@ class Throttle:
         """Whether nothing is to be had by *peer*, the text of an address, now."""
         source = self._source(peer)
         penalty = self._penalties.get(source) if source is not None else None
-        return penalty is not None and penalty.enforced and self._clock.seconds() < penalty.until
+        return penalty is not None and penalty.enforced and self.clock.seconds() < penalty.until
 
     def failed(self, peer: str, offence: Offence) -> None:
         """*peer* did *offence*."""
-        source, now, settings = self._source(peer), self._clock.seconds(), self._settings
+        source, now, settings = self._source(peer), self.clock.seconds(), self._settings
         if source is None or settings.most <= 0:
             return
         self._forget(now)
