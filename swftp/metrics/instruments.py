@@ -37,6 +37,7 @@ class Metrics:
         build = Gauge("gw_build_info", "The version, as a label; always 1", ["version"], registry=registry)
         build.labels(__version__).set(1)
         self._logins: set[str] = set()
+        self._did: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
         self.moved: TallyOf[tuple[str, str]] = TallyOf()
         self._of_clients(registry)
         self._of_files(registry)
@@ -141,8 +142,12 @@ class Metrics:
 
     def did(self, protocol: str, operation: str, result: str, seconds: float) -> None:
         """A client asked for *operation*."""
-        self.requests.labels(protocol, operation, result).inc()
-        self.request_seconds.labels(operation).observe(seconds)
+        key = protocol, operation, result
+        series = self._did.get(key)
+        if series is None:  # looking up labels costs more than counting
+            series = self._did[key] = self.requests.labels(*key), self.request_seconds.labels(operation)
+        series[0].inc()
+        series[1].observe(seconds)
 
     def transferred(self, direction: str, result: str, seconds: float) -> None:
         """A file was closed."""
