@@ -207,6 +207,13 @@ class ILinks(Interface):
         """
 
 
+class IConfined(Interface):
+    """A store that follows symbolic links itself, opened for one login."""
+
+    def confine(root: Path) -> None:
+        """Follow none that leads out of *root*, from now on."""
+
+
 class IQuota(Interface):
     """A store that knows how full it is."""
 

@@ -21,7 +21,7 @@ from zope.interface import implementer
 from swftp.auth.login import Login, Right
 from swftp.ftp.interfaces import IFtpAccount
 from swftp.housekeeping import Housekeeping
-from swftp.interfaces import ISubsystem
+from swftp.interfaces import IConfined, ISubsystem
 from swftp.metrics import Metrics
 from swftp.paths import ROOT, Path
 from swftp.rules import Rule, Rules
@@ -94,6 +94,9 @@ class Account:
         """
         shared.accounts.add(self)
         self._root = root.join(rule.root).join(login.root)
+        confined = IConfined(storage, None)
+        if confined is not None:  # the login's right to the store may know less of roots than we
+            confined.confine(self._root)
         self._rule = rule
         self.login = login
         self._storage = storage

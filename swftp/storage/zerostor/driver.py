@@ -17,7 +17,7 @@ from zope.interface import implementer
 
 from swftp import errors
 from swftp.entries import UNKNOWN, UNLIKELY, UNSEEN, Attributes, Entry, Kind, Opened, Page, Pair, Usage
-from swftp.interfaces import IByteSink, IByteSource, IComposes, ILinks, IPart, IQuota, IStorage
+from swftp.interfaces import IByteSink, IByteSource, IComposes, IConfined, ILinks, IPart, IQuota, IStorage
 from swftp.paths import ROOT, Path
 from swftp.storage.zerostor.describe import content_of, entry_of, nanoseconds
 from swftp.storage.zerostor.feeding import Feeding, Stretch
@@ -34,7 +34,7 @@ EXTENTS = 256
 log = Logger()
 
 
-@implementer(IStorage, IComposes, ILinks, IQuota)
+@implementer(IStorage, IComposes, ILinks, IConfined, IQuota)
 class ZeroStorage:
     """One account, from *root* on."""
 
@@ -49,8 +49,12 @@ class ZeroStorage:
         self._shared = shared
         self._account = account
         self._names = shared.metadata.namespace(account)
-        self._finding = Finding(self._names, root)
         self._background: set[Deferred[object]] = set()
+        self.confine(root)
+
+    def confine(self, root: Path) -> None:
+        """See `IConfined`."""
+        self._finding = Finding(self._names, root)
 
     # What is there
 
