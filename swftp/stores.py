@@ -66,8 +66,8 @@ class Shared:
     housekeeping: Housekeeping
     changes: Changes = field(default_factory=Changes)
     """What any session has just changed."""
-    memories: WeakKeyDictionary[Right, Known] = field(default_factory=WeakKeyDictionary)
-    """What the sessions of each credential remember."""
+    memories: WeakKeyDictionary[Right, dict[Path, Known]] = field(default_factory=WeakKeyDictionary)
+    """What the sessions of each credential remember, by their roots: links lead only some of them there."""
     metrics: Metrics = field(default_factory=Metrics)
     per_login: bool = False
     """Count bytes for each login, too."""
@@ -120,12 +120,17 @@ class Account:
             offload=shared.offload,
             limits=shared.sessions,
             changes=shared.changes,
-            known=shared.memories.setdefault(login.access, Known(shared.clock, shared.changes)),
+            known=self._memory(),
             root=self._root,
             client=Client(user=login.name, peer=login.peer, session=login.session, protocol=login.protocol),
         )
         self.sessions.add(session)
         return session
+
+    def _memory(self) -> Known:
+        shared = self._shared
+        of_credential = shared.memories.setdefault(self.login.access, {})
+        return of_credential.setdefault(self._root, Known(shared.clock, shared.changes))
 
     def _kind(self) -> Callable[..., Watched]:
         rule = self._rule

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,12 @@ from swftp.doors import Entrance
 from swftp.errors import Busy
 from swftp.ftp.command import Command, Kind
 from swftp.ftp.interfaces import IFtpAccount
+from swftp.paths import resolve
 from swftp.sftp.wire import string
 from swftp.ssh.gate import Phase
 from swftp.ssh.transport import Transport
 from swftp.storage.memory import MemoryStorage
-from swftp.stores import SshAccount
+from swftp.stores import Account, SshAccount
 from swftp.swiftstores import SwiftStores
 from tests.ftp.case import Client, Waits
 from tests.sftp.case import NEW, NOW, A, at_once
@@ -167,6 +169,21 @@ class GatewayCase(SynchronousTestCase):
         client.ask(P.WRITE, string(opened.data), u64(0), string(b"new"))
         client.hear()
         return string(opened.data)
+
+
+class MemoryTests(GatewayCase):
+    """What sessions remember for each other."""
+
+    def test_by_root(self) -> None:
+        """Sessions of one credential share what they remember, but not with those that see less of the store."""
+        access = CredentialAccess(lambda credential: at_once(lambda: None), self.reactor)
+        login = Login(name="me", user="me", access=access)
+
+        def memory(root: str) -> object:
+            return Account(replace(login, root=resolve(root)), self.store, self.shared)._memory()
+
+        self.assertIs(memory("/box"), memory("/box"))
+        self.assertIsNot(memory("/box"), memory("/"))
 
 
 class StartTests(GatewayCase):
