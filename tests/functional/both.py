@@ -27,7 +27,11 @@ class BothGateway(Gateway):
         """See `Gateway.start`."""
         program = need(str(Path(sys.executable).with_name("swftp")))
         self.child = Child(self.name, [program, "serve", "-c", str(self.config)])
-        self.child.wait_for(lambda: answers(self.port, b"SSH-2.0-") and answers(self.ftp_port, b"220"))
+        self.child.wait_for(self.answers)
+
+    def answers(self) -> bool:
+        """Whether both protocols greet."""
+        return answers(self.port, b"SSH-2.0-", self.host) and answers(self.ftp_port, b"220", self.host)
 
     def change(self, **options: object) -> None:
         """Write other options (``section__name``) into the file; nobody is told."""

@@ -138,8 +138,8 @@ class Child:
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
 
-def answers(port: int, banner: bytes = b"") -> bool:
+def answers(port: int, banner: bytes = b"", host: str = "127.0.0.1") -> bool:
     """Whether something on loopback accepts at *port* and, where a *banner* is given, greets with it."""
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 2) as wire:
+    with contextlib.suppress(OSError), socket.create_connection((host, port), 2) as wire:
         return not banner or wire.recv(64).startswith(banner)
     return False
