@@ -78,10 +78,14 @@ class Sweeper:
         return done
 
     async def mend_degraded(self) -> int:
-        """Make whole what was stored with fragments missing; chunks that are better than before."""
+        """
+        Make whole what was stored with fragments missing; chunks that are better than before.
+
+        While a shard is down, and there is no other, nothing is read that could not be put anywhere.
+        """
         count, after = 0, None
         while found := await self._sweep.degraded(after, PAGE):
-            count += sum([await self._mender.mend(chunk) for chunk in found])
+            count += sum([await self._mender.mend(chunk) for chunk in found if self._chunks.spare(chunk)])
             after = found[-1].obj
         return count
 

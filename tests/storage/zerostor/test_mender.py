@@ -8,6 +8,7 @@ from pathlib import Path
 from twisted.internet.defer import Deferred, gatherResults
 
 from swftp.storage.zerostor.chunks import State
+from swftp.storage.zerostor.chunks.mending import Mended
 from swftp.storage.zerostor.values import Chunk, New
 from tests.storage.zerostor.places import ZeroCase
 
@@ -81,4 +82,28 @@ class MenderTests(ZeroCase):
         await self.drain(chunk.shards[0])
         gateways = [self.opened, await self.another()]
         await gatherResults([Deferred.fromCoroutine(opened.mender.mend(chunk)) for opened in gateways])
+        await self.is_whole()
+
+    async def test_nowhere(self) -> None:
+        """What is missing is not made while there is no shard for it, sweep after sweep, and then is."""
+        chunk = await self.stored()
+        home = chunk.shards[0]
+        beside = next(number for number in range(1, 5) if number not in chunk.shards)
+        hurt = replace(chunk, shards=(-1, *chunk.shards[1:]))
+        self.file_of(chunk, 0).unlink()
+        self.assertTrue(await self.opened.metadata.sweep.set_placement(chunk, hurt))
+        for number in (home, beside):
+            self.opened.shards[number] = replace(self.opened.shards[number], state=State.RO)
+        kept = self.opened.chunks.repair
+        asked: list[Chunk] = []
+
+        async def counted(chunk: Chunk) -> Mended:
+            asked.append(chunk)
+            return await kept(chunk)
+
+        self.opened.chunks.repair = counted  # type: ignore[method-assign]
+        self.assertEqual(await self.opened.sweeper.mend_degraded(), 0)
+        self.assertEqual(asked, [])
+        self.opened.shards[beside] = replace(self.opened.shards[beside], state=State.RW)
+        self.assertEqual(await self.opened.sweeper.mend_degraded(), 1)
         await self.is_whole()

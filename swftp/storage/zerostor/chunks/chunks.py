@@ -172,6 +172,12 @@ class Chunks:
             work = mending.Mending(self._fleet, self._clock, chunk)
             return await work.run(lambda task: self._work(chunk.stored_len, task))
 
+    def spare(self, chunk: Chunk) -> bool:
+        """Whether there is a shard that could take what is missing of *chunk*."""
+        size = chunk.stored_len // Layout.parse(chunk.layout).k + fragments.OVERHEAD
+        spots, _ = self._fleet.spots(chunk.obj, size, [shard for shard in chunk.shards if shard != MISSING])
+        return bool(spots)
+
     async def delete(self, obj: ObjectId, shards: Sequence[int]) -> bool:
         """
         Remove the fragments of *obj*, each from its shard.
