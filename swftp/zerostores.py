@@ -84,6 +84,8 @@ def settings_of(config: Config) -> Settings:
 class ZeroService(Service):
     """Opens it, renews its lease, sweeps and scrubs."""
 
+    again = AGAIN
+
     def __init__(self, config: Config, reactor: Any, random: Random | None = None) -> None:
         """
         :raises ConfigError: the configuration cannot be used.
@@ -133,8 +135,11 @@ class ZeroService(Service):
                 break
             except StorageError as error:
                 log.error("the store is not open: {reason}", event="not_open", reason=str(error))
-            await opened.stop()
-            await deferLater(self._reactor, AGAIN)
+                await self._close(opened)
+            except BaseException:
+                await self._close(opened)
+                raise
+            await deferLater(self._reactor, self.again)
         self._opened = opened
         self._probing = opened.chunks.service()
         self._probing.startService()
@@ -175,16 +180,21 @@ class ZeroService(Service):
         super().stopService()  # type: ignore[no-untyped-call]
         return Deferred.fromCoroutine(self._stop())
 
+    async def _close(self, opened: Opened) -> None:
+        try:
+            await opened.stop()
+        except StorageError as error:
+            log.warn("the lease was not given back: {reason}", event="lease", reason=str(error))
+
     async def _stop(self) -> None:
         for loop in self._loops:
             loop.cancel()
+        for loop in self._loops:
+            await loop
         opened, self._opened = self._opened, None
         if opened is not None:
             await self._probing.stopService()
-            try:
-                await opened.stop()
-            except StorageError as error:
-                log.warn("the lease was not given back: {reason}", event="lease", reason=str(error))
+            await self._close(opened)
         self._threads.stopService()
 
 

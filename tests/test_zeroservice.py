@@ -1,0 +1,116 @@
+"""Rules of `swftp.zerostores`: how a gateway gets to its zerostor."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from swftp.auth.accounts import AccountRight
+from swftp.config import Config, ConfigError, StorageConfig, ZerostorConfig
+from swftp.entries import Kind
+from swftp.errors import Unavailable
+from swftp.paths import ROOT
+from swftp.storage.zerostor import setting_up
+from swftp.storage.zerostor.chunks import masterkey
+from swftp.zerostores import ZeroService, ZeroStores, ZeroUsers, settings_of
+from tests.storage.bytes import raises
+
+
+def configuration(folder: Path, **options: Any) -> Config:
+    """One that keeps everything in *folder*."""
+    given: dict[str, Any] = {
+        "database": f"sqlite:///{folder / 'db'}",
+        "shards": tuple(f"file://{folder / name}" for name in "abc"),
+        "master_key": str(folder / "key"),
+        **options,
+    }
+    return Config(storage=StorageConfig(storage="zerostor"), zerostor=ZerostorConfig(**given))
+
+
+class SettingsTests(SynchronousTestCase):
+    """``[zerostor]``."""
+
+    def refused(self, **options: Any) -> str:
+        """Why it cannot be used."""
+        return str(self.assertRaises(ConfigError, settings_of, configuration(Path("/x"), **options)))
+
+    def test_reach_the_parts(self) -> None:
+        """Options are what the parts work with."""
+        settings = settings_of(configuration(Path("/x"), layout="copy:3", chunk_size=1 << 20, lease=9.0, grace=7.0))
+        self.assertEqual((str(settings.chunks.layout), settings.options.chunk_size), ("copy:3", 1 << 20))
+        self.assertEqual((settings.metadata.journal.lease, settings.metadata.grace), (9.0, 7.0))
+
+    def test_missing(self) -> None:
+        """What is needed and not there is named."""
+        for option, nothing in (("database", ""), ("shards", ()), ("master_key", "")):
+            self.assertIn(f"[zerostor] {option}: is needed", self.refused(**{option: nothing}))
+
+    def test_wrong(self) -> None:
+        """What cannot be used is named, without secrets."""
+        self.assertIn("[zerostor] layout: ", self.refused(layout="ec:1+9"))
+        self.assertIn("[zerostor] min_fragments: allowed: 0, and from 2 to 3", self.refused(min_fragments=4))
+        problem = self.refused(shards=("ftp://:secret@host/x",))
+        self.assertIn("[zerostor] shards: ", problem)
+        self.assertNotIn("secret", problem)
+
+    def test_no_key(self) -> None:
+        """A master key that is not there is never made by the way: the files it encrypted would be lost."""
+        folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, folder)
+        error = self.assertRaises(ConfigError, ZeroService, configuration(folder), reactor)
+        self.assertIn("swftp zerostor init makes it", str(error))
+        self.assertEqual(list(folder.iterdir()), [])
+
+
+class ServiceTests(TestCase):
+    """Opening it."""
+
+    def setUp(self) -> None:
+        self.folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.config = configuration(self.folder)
+        masterkey.create(self.folder / "key")
+        self.service = ZeroService(self.config, reactor)
+        self.service.again = 0.05
+        self.users = ZeroUsers(self.service)
+        self.addCleanup(self.stop)
+
+    def stop(self) -> Deferred[None] | None:
+        """If it runs."""
+        return self.service.stopService() if self.service.running else None
+
+    async def test_waits_for_the_database(self) -> None:
+        """It starts without its database, says so to who logs in, and is there once the database is."""
+        self.service.startService()
+        await raises(Unavailable, self.users.login("anna"))
+        await raises(Unavailable, self.users.check_password("anna", "secret"))
+        await raises(Unavailable, ZeroStores(self.service).open(AccountRight(uuid4(), ROOT), "s"))
+        settings = settings_of(self.config)
+        list(setting_up.make_places(settings))
+        await setting_up.register(settings, reactor)
+        for _ in range(200):
+            try:
+                opened = self.service.opened
+                break
+            except Unavailable:
+                await deferLater(reactor, 0.05)
+        self.assertIsNone(await self.users.login("anna"))
+        account = await opened.metadata.users.add_account("anna")
+        storage = await ZeroStores(self.service).open(AccountRight(account, ROOT), "s")
+        self.assertIs((await storage.stat(ROOT)).kind, Kind.DIRECTORY)
+        self.assertEqual(len(opened.shards), 3)
+
+    async def test_stops_in_time(self) -> None:
+        """It can be stopped while it still waits."""
+        self.service.startService()
+        await deferLater(reactor, 0.02)
+        await self.service.stopService()
+        await raises(Unavailable, self.users.login("anna"))
