@@ -89,17 +89,14 @@ def through_gateway(place: Place, many: int, million: int, bars: rig.Bars) -> No
     """As clients see it."""
     server = Server(place)
     sftp = clients.Login(server.ports["sftp"], USER, PASSWORD)
-    first, renames = {"SFTP": [by_sftp(sftp, "/many")], "FTP": [by_ftp(server, "/many", whole=False)]}, []
-    names = ["/many", "/other"]
-    sftp.mkdir("/empty0")
-    empty = [took(lambda n=n: sftp.posix_rename(f"/empty{n}", f"/empty{n + 1}")) for n in range(TIMES)]
-    print(f"      gateway: an empty directory renamed in {statistics.median(empty):.1f} ms")
-    for _ in range(TIMES):
-        renames.append(took(lambda: sftp.posix_rename(*names)))
-        names.reverse()
-        first["SFTP"].append(by_sftp(sftp, names[0]))
-        first["FTP"].append(by_ftp(server, names[0], whole=False))
-    tell(bars, f"gateway: {many} files renamed", renames, RENAMED)
+    sftp.mkdir("/empty")
+    for name, what in (("empty", "an empty directory"), ("many", f"{many} files")):
+        renames = [took(lambda pair=pair: sftp.posix_rename(*pair)) for pair in TIMES * there_and_back(name)]
+        tell(bars, f"gateway: {what} renamed", renames, RENAMED)
+    first = {
+        "SFTP": [by_sftp(sftp, "/many") for _ in range(TIMES)],
+        "FTP": [by_ftp(server, "/many", whole=False) for _ in range(TIMES)],
+    }
     for client, figures in first.items():
         tell(bars, f"gateway: first of {many} files by {client}", figures, FIRST)
     if million:
@@ -111,6 +108,11 @@ def through_gateway(place: Place, many: int, million: int, bars: rig.Bars) -> No
         bars.at_most(f"gateway: memory for {million} names", grown, MEMORY, "MiB")
     sftp.close()
     server.child.kill()
+
+
+def there_and_back(name: str) -> list[tuple[str, str]]:
+    """Renames that leave all as it was."""
+    return [(f"/{name}", "/other"), ("/other", f"/{name}")]
 
 
 def tell(bars: rig.Bars, what: str, figures: list[float], limit: float) -> None:
