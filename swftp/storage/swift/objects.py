@@ -47,6 +47,17 @@ def body_status(reply: Reply) -> Reply:
     return replace(reply, status=status, headers=headers)
 
 
+def could_not_look(reply: Reply) -> bool:
+    """Whether a manifest was refused because a part could not be looked at, not because it is not there."""
+    if reply.status != 400:
+        return False
+    try:
+        problems = [str(problem)[:4] for _, problem in json.loads(reply.body)["Errors"]]
+    except (ValueError, KeyError, TypeError):
+        return False
+    return any(problem in (f"{status} " for status in RETRIED) for problem in problems)
+
+
 @dataclass(frozen=True, slots=True)
 class _Try:
     """What became of one sending of a request that changes a name."""
@@ -132,6 +143,8 @@ class Objects:
             return _Try(None, lost.whole, lost.sent, lost.hopeless)
         if "heartbeat" in request.query and reply.status in (200, 202):
             reply = body_status(reply)
+        if could_not_look(reply):
+            return _Try(replace(reply, status=503), False, reply.sent)
         whole = request.body is None or bool(reply.sent)  # else there was nothing to store
         return _Try(reply, whole and reply.status in UNDECIDED, reply.sent)
 

@@ -170,6 +170,21 @@ class CountTests(ScriptedCase):
             self.swift.expect(None, 202, body=body)
             self.fails(kind, self.publish())
 
+    def test_part_that_could_not_be_looked_at(self) -> None:
+        """Swift refuses a manifest for good where a server that has a part is busy: it is sent again."""
+        body = json.dumps(
+            {
+                "Response Status": "400 Bad Request",
+                "Errors": [["/c_segments/x", "404 Not Found"], ["/c_segments/y", "503 Service Unavailable"]],
+            }
+        ).encode()
+        for _ in range(2):
+            self.swift.expect(None, 201, headers=STORED)
+        self.swift.expect("PUT /c/d/f?multipart-manifest=put&heartbeat=on", 202, body=body)
+        told = json.dumps({"Response Status": "201 Created", "Etag": f'"{self.etag.decode()}"'}).encode()
+        self.swift.expect("PUT /c/d/f?multipart-manifest=put&heartbeat=on", 202, body=told)
+        self.assertEqual(self.done(self.publish()).size, 8)
+
     def test_publish_undecided(self) -> None:
         """A heartbeat that stops, or does not parse, is looked up."""
         found = {**SLO, "Etag": f'"{self.etag.decode()}"', "X-Object-Meta-Mtime": "1500000000"}
