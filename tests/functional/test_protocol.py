@@ -95,8 +95,9 @@ class ReplyTests(GatewayCase):
         for length in (0xFFFFFFFF, 0x7FFFFFFF, 1 << 26, 0):
             speaker = self.fresh()
             speaker.channel.sendall(struct.pack(">IB", length, Packet.STAT))
-            with self.assertRaises((EOFError, OSError)):  # whichever end notices first
+            with contextlib.suppress(OSError):  # it may have hung up already
                 speaker.channel.sendall(b"x" * 100000)
+            with self.assertRaises(EOFError):
                 while True:
                     self.assertEqual(speaker.receive()[0], Packet.STATUS)
         self.assertAlive()
