@@ -14,7 +14,9 @@ import swftp
 PACKAGE = Path(swftp.__file__).parent
 RANK = {
     **dict.fromkeys(("__init__", "errors", "entries", "paths"), 0),
-    **dict.fromkeys(("config", "outcomes", "interfaces", "secretfiles", "sockets", "timers", "traces"), 1),
+    **dict.fromkeys(
+        ("background", "config", "outcomes", "interfaces", "secretfiles", "sockets", "timers", "traces"), 1
+    ),
     **dict.fromkeys(("transfer", "storage", "metrics"), 2),
     **dict.fromkeys(("session", "auth"), 3),
     **dict.fromkeys(("ssh", "sftp", "ftp", "web"), 4),

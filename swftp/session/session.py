@@ -16,10 +16,10 @@ from typing import Any
 from twisted.internet.interfaces import IReactorTime
 
 from swftp import errors
+from swftp.background import Background
 from swftp.entries import UNSEEN, Attributes, Entry, Kind, Page, Usage
 from swftp.interfaces import IComposes, ILinks, IQuota, IStorage
 from swftp.paths import ROOT, Path, check_new
-from swftp.session.background import Background
 from swftp.session.changes import Changes
 from swftp.session.client import NOBODY, Client
 from swftp.session.combining import combine

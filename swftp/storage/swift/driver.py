@@ -6,16 +6,15 @@ HEAD decides what stands at a name, listings may lag; what an object alone used 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from twisted.internet.defer import Deferred, DeferredList
-from twisted.logger import Logger
 from twisted.web.iweb import UNKNOWN_LENGTH
 from zope.interface import implementer
 
 from swftp import errors
+from swftp.background import Background
 from swftp.entries import UNKNOWN, UNLIKELY, UNSEEN, Attributes, Entry, Kind, Opened, Page, Pair, Usage
 from swftp.interfaces import IByteSink, IByteSource, IQuota, IStorage
 from swftp.paths import Path
@@ -33,8 +32,6 @@ from swftp.storage.swift.replacing import Replacing
 from swftp.storage.swift.segments import Segments, copy_patience
 from swftp.storage.swift.trees import Trees
 from swftp.storage.swift.underway import Underway
-
-log = Logger()
 
 DLO_LOOKUPS = 100
 """Empty objects of one page that are looked at because they may be dynamic large objects."""
@@ -85,7 +82,7 @@ class SwiftStorage:
         self._renaming = Renaming(
             self._objects, self._trees, self._replacing, self.stat, lambda path, old: self._stored(path, old, set())
         )
-        self._background: set[Deferred[object]] = set()
+        self._background = Background()
 
     # What is there
 
@@ -229,26 +226,11 @@ class SwiftStorage:
     def _stored(self, path: Path, old: tuple[Sequence[Segment], Sequence[Names]], used: set[Names]) -> None:
         self._trees.stored(path)
         if not used.issuperset([segment.names for segment in old[0]] + list(old[1])):
-            self._start(self._segments.remove_unused(path, old[0], old[1]))
-
-    def _start(self, work: Awaitable[object]) -> None:
-        """Do *work*, whose failure harms nobody, without letting a client wait for it."""
-
-        async def logged() -> object:
-            try:
-                return await work
-            except Exception:
-                log.failure("cleaning up failed")
-                return None
-
-        started: Deferred[object] = Deferred.fromCoroutine(logged())
-        self._background.add(started)
-        started.addBoth(lambda _: self._background.discard(started))
+            self._background.run(self._segments.remove_unused(path, old[0], old[1]))
 
     async def settle(self) -> None:
         """Wait until nothing is left to clean up."""
-        while self._background:
-            await DeferredList(list(self._background))
+        await self._background.settle()
 
     async def copy(self, source: Path, target: Path, exclusive: bool = False) -> Entry:
         """See `IStorage.copy`."""
@@ -315,7 +297,7 @@ class SwiftStorage:
             raise errors.NotFound()
         self._trees.removed(path)
         if segments:
-            self._start(self._segments.remove_unused(path, segments, nested))
+            self._background.run(self._segments.remove_unused(path, segments, nested))
 
     # Directories
 
@@ -343,7 +325,7 @@ class SwiftStorage:
             return
         await self._trees.remove_container(path)
         if not path.container.endswith(self.options.segments_suffix):
-            self._start(self._trees.remove_empty_container(self._segments.container_for(path)))
+            self._background.run(self._trees.remove_empty_container(self._segments.container_for(path)))
 
     async def update(self, path: Path, attributes: Attributes) -> None:
         """

@@ -91,7 +91,7 @@ class ComposingStorage(SwiftStorage):
         self._stored(path, old, used)
         joined = [segment for segment in segments if segment.staged and segment.names not in used]
         if joined:
-            self._start(self._segments.remove_unused(path, joined, []))
+            self._background.run(self._segments.remove_unused(path, joined, []))
         return self._made(path, headers, version, sum(segment.size for segment in segments), large=True)
 
     async def _copy_bytes(self, source: Path, target: Path, entry: Entry) -> None:

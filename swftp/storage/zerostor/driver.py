@@ -7,15 +7,14 @@ whatever goes wrong leaves objects that nobody refers to, which are abandoned.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from twisted.internet.defer import Deferred, DeferredList
-from twisted.logger import Logger
 from zope.interface import implementer
 
 from swftp import errors
+from swftp.background import Background
 from swftp.entries import UNKNOWN, UNLIKELY, UNSEEN, Attributes, Entry, Kind, Opened, Page, Pair, Usage
 from swftp.interfaces import IByteSink, IByteSource, IComposes, IConfined, ILinks, IPart, IQuota, IStorage
 from swftp.paths import ROOT, Path
@@ -30,8 +29,6 @@ from swftp.storage.zerostor.values import Chunk, Extent, New, ObjectId, Old, Pie
 
 EXTENTS = 256
 """Extents asked for at a time: 1 GiB of a file that was written in one go."""
-
-log = Logger()
 
 
 @implementer(IStorage, IComposes, ILinks, IConfined, IQuota)
@@ -49,7 +46,7 @@ class ZeroStorage:
         self._shared = shared
         self._account = account
         self._names = shared.metadata.namespace(account)
-        self._background: set[Deferred[object]] = set()
+        self._background = Background()
         self.confine(root)
 
     def confine(self, root: Path) -> None:
@@ -158,7 +155,7 @@ class ZeroStorage:
         try:
             new, md5 = await sending.run()
         except BaseException:
-            self._start(shared.abandon([sending.batch]))
+            self._background.run(shared.abandon([sending.batch]))
             raise
         return Part(tuple(new), sending.batch), md5
 
@@ -184,7 +181,7 @@ class ZeroStorage:
             )
         except errors.StorageError as error:
             if md5 is not None and errors.published_nothing(error):  # else whoever staged the parts still has them
-                self._start(self._shared.abandon(batches(parts)))
+                self._background.run(self._shared.abandon(batches(parts)))
             raise
         self._published(parts, whole)
         return entry_of(node)
@@ -196,7 +193,7 @@ class ZeroStorage:
             batch.phase = Phase.PUBLISHED
             unused += [chunk for obj, chunk in batch.objects.items() if obj not in used]
         if unused:
-            self._start(self._shared.metadata.journal.abandon(unused))
+            self._background.run(self._shared.metadata.journal.abandon(unused))
 
     async def copy(self, source: Path, target: Path, exclusive: bool = False) -> Entry:
         """See `IStorage.copy`: both names share the chunks."""
@@ -310,21 +307,6 @@ class ZeroStorage:
         room = usage.used_bytes + await self._shared.room()
         return replace(usage, quota_bytes=min(room, room if usage.quota_bytes is None else usage.quota_bytes))
 
-    def _start(self, work: Awaitable[object]) -> None:
-        """Do *work*, which never fails, without letting a client wait for it."""
-
-        async def logged() -> object:
-            try:
-                return await work
-            except Exception:
-                log.failure("cleaning up failed")
-                return None
-
-        started: Deferred[object] = Deferred.fromCoroutine(logged())
-        self._background.add(started)
-        started.addBoth(lambda _: self._background.discard(started))
-
     async def settle(self) -> None:
         """Wait until nothing is left to clean up."""
-        while self._background:
-            await DeferredList(list(self._background))
+        await self._background.settle()

@@ -1,4 +1,4 @@
-"""What a session does without anybody waiting for it: no failure is lost, and whoever stops the server can wait."""
+"""What is done without anybody waiting for it: no failure is lost, and whoever stops the server can wait."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = Logger()
 
 
 class Background:
-    """One session's."""
+    """Of one session or store."""
 
     def __init__(self) -> None:
         self._running: set[Deferred[Any]] = set()
