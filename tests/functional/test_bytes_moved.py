@@ -14,6 +14,8 @@ from tests.functional.swift import USER
 from tests.functional.test_clients import SSH_OPTIONS, ProgramCase
 
 SIZE = 20 * MIB
+WASTED = 15 * MIB
+"""The rest of a file whose first quarter is read: nobody has it sent once more."""
 OVERHEAD = 64 * KIB
 """Manifests, listings and error pages."""
 WHOLE = f"bytes=0-{SIZE - 1}"
@@ -266,3 +268,4 @@ class ReadTests(MovedCase):
         self.assertLessEqual(self.gets(), 8)
         parts = [r.sent for r in self.proxy.seen("GET", f"{self.container}/f") if r.headers["Range"] != WHOLE]
         self.assertEqual(sum(parts), 3 * quarter)
+        self.assertMoved(0, SIZE + WASTED)  # the one that begins at the start asks for all, and stops where it likes
