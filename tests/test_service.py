@@ -18,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from swftp import backends, hostkeys, places, service, wiring
 from swftp.auth.access import CredentialAccess
+from swftp.auth.limits import AdmissionLimits
 from swftp.auth.login import Login
 from swftp.auth.logins import Identity
 from swftp.auth.throttle import Offence
@@ -270,7 +271,8 @@ class OffenceTests(GatewayCase):
         """Of those who are too many some are told so each second; the others cost nothing, and one line in all."""
         entrance = Entrance(self.ftp)
         here = IPv4Address("TCP", "203.0.113.7", 1)
-        for _ in range(100):
+        self.door.admission.change(AdmissionLimits(startups_per_peer=50))  # chance begins at 100
+        for _ in range(50):
             self.door.admission.admit("203.0.113.7")
         made = [entrance.buildProtocol(here) for _ in range(20)]
         for one in made:
