@@ -6,7 +6,9 @@ It looks on: nothing that it does, or cannot do, is felt by a client.
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
@@ -28,11 +30,13 @@ from swftp.audit import Audit
 from swftp.auth.reloaded import guarded_text
 from swftp.auth.settings import SettingsError
 from swftp.config import Config
+from swftp.config.fields import words
 from swftp.events import Events
 from swftp.metrics import Counting
 from swftp.metrics.statsd import Statsd
 from swftp.overview import Overview, Sees
 from swftp.probing import Probing
+from swftp.receivers import APART, Command, Posted, Receiver
 from swftp.web import Front, is_local, pages, site, statistics
 from swftp.wiring import Common
 
@@ -109,8 +113,7 @@ class Insight(MultiService):
         self._lag = 0.0
         self.registry = logins.metrics.registry
         self.sessions, self.status = self._overview.sessions, self._overview.status
-        events = [self._events] if self._events is not None else []
-        for part in (*self._listeners(config), *self._statsd(config), *events):
+        for part in (*self._listeners(config), *self._statsd(config), *self._events):
             part.setServiceParent(self)  # type: ignore[no-untyped-call]
 
     def startService(self) -> None:
@@ -134,8 +137,7 @@ class Insight(MultiService):
         yield self._counting
         if self._audit is not None:
             yield self._audit
-        if self._events is not None:
-            yield self._events
+        yield from self._events
 
     def _tick(self) -> None:
         now = self._clock.seconds()
@@ -240,20 +242,30 @@ def _secret(config: Config, section: str, option: str) -> str:
     return secret
 
 
-def _events(config: Config, reactor: Any) -> Events | None:
+def _events(config: Config, reactor: Any) -> list[Events]:
     """
-    :raises ConfigError: where to is no URL, or the secret cannot be used.
+    :raises ConfigError: where to is no URL or program, or the secret cannot be used.
     """
     options = config.events
-    if not options.url:
-        return None
-    if not re.fullmatch(r"https?://[!-~]+", options.url):
-        raise config.problem("events", "url", f"{options.url!r} is not of the form https://host/path")
-    make: Any = Agent
-    agent = make(reactor, trust.policy("", False), connectTimeout=CONNECT_TIMEOUT)
-    secret = _secret(config, "events", "secret_file").encode()
-    kinds = frozenset(options.on)
-    return Events(agent, reactor, options.url, kinds, secret=secret, wall=time.time, name=partial(token_hex, 8))
+    receivers: list[Receiver] = []
+    if options.url:
+        if not re.fullmatch(r"https?://[!-~]+", options.url):
+            raise config.problem("events", "url", f"{options.url!r} is not of the form https://host/path")
+        make: Any = Agent
+        agent = make(reactor, trust.policy("", False), connectTimeout=CONNECT_TIMEOUT)
+        secret = _secret(config, "events", "secret_file").encode()
+        receivers.append(Posted(agent, reactor, options.url, secret, time.time))
+    if options.command:
+        line = words(options.command)
+        for program in (APART, line[0]):
+            if shutil.which(program) is None:
+                raise config.problem("events", "command", f"{program}: no program that we may run")
+        receivers.append(Command(reactor, reactor, line, options.command_timeout, os.environ))
+    kinds, naming = frozenset(options.on), partial(token_hex, 8)
+    return [
+        Events(receiver, reactor, kinds, at_once=options.at_once, wall=time.time, name=naming)
+        for receiver in receivers
+    ]
 
 
 def _endpoints(config: Config, reactor: Any, *, guarded: bool) -> list[IStreamServerEndpoint]:

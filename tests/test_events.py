@@ -5,17 +5,24 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
 from swftp.config import Config, ConfigError, EventsConfig
-from swftp.events import PAUSES, ROOM, TIMEOUT, Events, signature
+from swftp.events import PAUSES, ROOM, Events
 from swftp.paths import resolve
+from swftp.receivers import TIMEOUT, Command, NotTaken, Posted, signature
 from tests.test_insight import IDENTITY, InsightCase, gateway_of
 
 SECRET = b"0123456789abcdef"
+
+
+COMMANDS: tuple[dict[str, Any], ...] = ({"command": "/none/such"}, {"command": "/etc"}, {"command": "/etc/passwd x"})
+"""None of which can be run."""
 
 
 class Response:
@@ -65,17 +72,25 @@ class EventsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock, self.receiver = Clock(), Receiver()
         self.names = iter(range(1_000_000))
+        self.start(at_once=1)
+
+    def start(self, at_once: int) -> None:
+        """Tell *at_once* at a time."""
+        agent: Any = self.receiver
         self.events = Events(
-            self.receiver,  # type: ignore[arg-type]
+            Posted(agent, self.clock, "http://receiver.test/", SECRET, self.wall),
             self.clock,
-            "http://receiver.test/",
             frozenset({"upload", "login"}),
-            secret=SECRET,
-            wall=lambda: 1_700_000_000.5,
+            at_once=at_once,
+            wall=self.wall,
             name=lambda: str(next(self.names)),
         )
         self.events.startService()
-        self.addCleanup(lambda: self.events.running and self.events.stopService())
+        self.addCleanup(lambda events: events.running and events.stopService(), self.events)
+
+    def wall(self) -> float:
+        """The time."""
+        return 1_700_000_000.5
 
     def upload(self, path: str = "/box/a", outcome: str = "ok") -> None:
         """It is over."""
@@ -92,7 +107,7 @@ class EventsTests(SynchronousTestCase):
         signed = f"sha256={signature(SECRET, '1700000000', self.receiver.raw[0])}"
         self.assertEqual(headers.getRawHeaders("X-SwFTP-Signature"), [signed])
         self.receiver.answer(204)
-        self.assertEqual((self.events.lost, len(self.events._waiting)), (0, 0))
+        self.assertEqual((self.events.lost, self.events.pending), (0, 0))
 
     def test_not_told(self) -> None:
         """What was not asked for, and what failed, is none."""
@@ -133,7 +148,17 @@ class EventsTests(SynchronousTestCase):
         """However long the receiver is away, so many wait and no more; the rest is counted."""
         for _ in range(ROOM + 50):
             self.upload()
-        self.assertEqual((len(self.events._waiting), self.events.lost), (ROOM, 50))
+        self.assertEqual((self.events.pending, self.events.lost), (ROOM, 50))
+
+    def test_several(self) -> None:
+        """Where several may be told at one time, one that is slow holds up no other, and no more are told."""
+        self.start(at_once=2)
+        for path in ("/box/a", "/box/b", "/box/c", "/box/d"):
+            self.upload(path)
+        self.assertEqual(len(self.receiver.bodies), 2)
+        self.receiver.answers[1].callback(Response(200))
+        self.assertEqual([body["path"] for body in self.receiver.bodies], ["/box/a", "/box/b", "/box/c"])
+        self.assertEqual(self.events.pending, 3)
 
     def test_end(self) -> None:
         """The end waits for nobody; what was not told is counted."""
@@ -143,6 +168,98 @@ class EventsTests(SynchronousTestCase):
         self.assertEqual((self.events.lost, self.clock.getDelayedCalls()), (2, []))
         self.upload()
         self.assertEqual(len(self.receiver.bodies), 1)
+
+
+class Started:
+    """An `IReactorProcess` whose processes do what the test says, and the transport of the last of them."""
+
+    pid = 4711
+
+    def __init__(self) -> None:
+        self.runs: list[tuple[Any, ...]] = []
+        self.killed: list[tuple[int, int]] = []
+        self.written: list[tuple[int, bytes] | str] = []
+
+    def spawnProcess(self, protocol: Any, program: str, words: list[str], env: dict[str, str]) -> None:
+        """See `IReactorProcess`."""
+        self.protocol = protocol
+        self.runs.append((program, words, env))
+        protocol.makeConnection(self)
+
+    def kill(self, group: int, number: int) -> None:
+        """See `os.killpg`; that it ended is seen later."""
+        self.killed.append((group, number))
+
+    def end(self, code: int | None = None, signal: int | None = None) -> None:
+        """The last one does."""
+        error = ProcessTerminated(code, signal) if code or signal else ProcessDone(0)
+        self.protocol.processExited(Failure(error))
+
+    def writeToChild(self, descriptor: int, data: bytes) -> None:
+        """See `IProcessTransport`."""
+        self.written.append((descriptor, data))
+
+    def closeStdin(self) -> None:
+        """See `IProcessTransport`."""
+        self.written.append("end")
+
+    def loseConnection(self) -> None:
+        """See `IProcessTransport`."""
+
+
+class CommandTests(SynchronousTestCase):
+    """A run for each event."""
+
+    def setUp(self) -> None:
+        self.clock, self.started = Clock(), Started()
+        environ = {"PATH": "/bin", "OS_PASSWORD": "secret", "NOTIFY_SOCKET": "/run/x"}
+        reactor: Any = self.started
+        self.command = Command(reactor, self.clock, ["/bin/x", "-q"], 60.0, environ, self.started.kill)
+
+    def tell(self) -> Deferred[None]:
+        """Of an event."""
+        return Deferred.fromCoroutine(self.command.tell(b'{"path": "/$(reboot)"}'))
+
+    def test_input(self) -> None:
+        """The event is what it reads, and nothing else of it or of our environment gets there."""
+        told = self.tell()
+        self.assertEqual(self.started.runs, [("setsid", ["setsid", "/bin/x", "-q"], {"PATH": "/bin"})])
+        self.assertEqual(self.started.written, [(0, b'{"path": "/$(reboot)"}'), "end"])
+        self.assertNoResult(told)
+        self.started.end()
+        self.successResultOf(told)
+        self.assertEqual((self.started.killed, self.clock.getDelayedCalls()), ([], []))
+
+    def test_failed(self) -> None:
+        """Any other end says why, and may be tried again."""
+        told = self.tell()
+        self.started.protocol.errReceived(b"one\ntwo \x1b[2J\n")
+        self.started.end(code=3)
+        refusal = self.failureResultOf(told, NotTaken).value
+        self.assertEqual((str(refusal), refusal.final), ("ended with 3: two \\x1b[2J", False))
+
+    def test_talkative(self) -> None:
+        """However much it complains, little of it is kept."""
+        told = self.tell()
+        for _ in range(1000):
+            self.started.protocol.errReceived(b"x" * 65536)
+        self.started.end(signal=11)
+        self.assertLess(len(str(self.failureResultOf(told, NotTaken).value)), 1024)
+
+    def test_late(self) -> None:
+        """A run that takes too long is killed, with its children."""
+        told = self.tell()
+        self.clock.advance(60.0)
+        self.assertEqual(self.started.killed, [(4711, 9)])
+        self.started.end(signal=9)
+        self.assertEqual(str(self.failureResultOf(told, NotTaken).value), "killed after 60 seconds")
+
+    def test_end(self) -> None:
+        """What runs when the gateway ends is killed."""
+        told = self.tell()
+        told.cancel()
+        self.failureResultOf(told, CancelledError)
+        self.assertEqual((self.started.killed, self.clock.getDelayedCalls()), ([(4711, 9)], []))
 
 
 class ConfiguredTests(InsightCase):
@@ -155,14 +272,21 @@ class ConfiguredTests(InsightCase):
 
     def test_told(self) -> None:
         """What a client does is told, as soon as it is done; he does not wait for that."""
-        receiver = Receiver()
-        self.insight._events._agent = receiver  # type: ignore[union-attr, assignment]
+        receiver: Any = Receiver()
+        (events,) = self.insight._events
+        posted: Any = events._receiver
+        posted._agent = receiver
         self.do(self.account.session().remove(resolve("/box/a")))
         (body,) = receiver.bodies
         self.assertEqual((body["event"], body["path"], body["session"]), ("remove", "/box/a", "sftp-me"))
 
     def test_unusable(self) -> None:
         """What is no URL, and a secret that is none, are found before anybody is let in."""
-        for options in ({"url": "ftp://x/"}, {"url": "http://a b/"}, {"url": "http://x/", "secret_file": "/none"}):
+        for options in (
+            {"url": "ftp://x/"},
+            {"url": "http://a b/"},
+            {"url": "http://x/", "secret_file": "/none"},
+            *COMMANDS,
+        ):
             config = Config(auth=IDENTITY, events=EventsConfig(**options), protocols=("ftp",))
             self.assertIn("[events] ", str(self.assertRaises(ConfigError, gateway_of, config, self.reactor, "x")))

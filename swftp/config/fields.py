@@ -8,6 +8,7 @@ a unit of ``bytes`` allows suffixes.  Sections are frozen dataclasses whose fiel
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, field, fields
 from ipaddress import IPv4Address, ip_network
@@ -212,6 +213,28 @@ def public_of(text: str) -> tuple[tuple[str, str], ...]:
         ip_network(network, strict=False)
         public(address)
     return found
+
+
+def words(text: str) -> list[str]:
+    """
+    A program and its arguments; what holds a blank stands in quotes.
+
+    :raises ValueError: a quote is not closed, or the program is not an absolute path.
+    """
+    found = shlex.split(text)
+    if found and not found[0].startswith("/"):
+        raise ValueError(f"{found[0]!r} does not begin with /")
+    return found
+
+
+def command_line(text: str) -> str:
+    """
+    *text*, if `words` can read it.
+
+    :raises ValueError: it cannot.
+    """
+    words(text)
+    return text
 
 
 def secrets(text: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from swftp.config.fields import setting
+from swftp.config.fields import command_line, setting
 from swftp.secretfiles import located
 
 
@@ -22,10 +22,23 @@ KINDS = ("upload", "download", "remove", "rename", "mkdir", "rmdir", "copy", "lo
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EventsConfig:
-    """``[events]``: a POST of JSON to a URL when something has happened, as for pipelines that begin with a file."""
+    """
+    ``[events]``: JSON to a URL, a command or both when something has happened, as for pipelines that begin with a
+    file.
+    """
 
-    url: str = setting("", "where events are told; default: nowhere")
-    secret_file: str = setting("", "file of the secret that signs them (HMAC-SHA256)", read=located)
+    url: str = setting("", "where events are posted; default: nowhere")
+    secret_file: str = setting("", "file of the secret that signs what is posted (HMAC-SHA256)", read=located)
+    command: str = setting(
+        "",
+        "program, by its absolute path, and arguments that no shell reads; it is run for each event, which is its "
+        "standard input; default: none",
+        read=command_line,
+    )
+    command_timeout: float = setting(
+        60.0, "after which a run of it is killed, with all that it started", unit="seconds", least=1
+    )
+    at_once: int = setting(1, "events told at one time; with more than one their order is lost", least=1, most=64)
     on: tuple[str, ...] = setting(("upload",), "what is told", choices=KINDS)
 
 

@@ -1,13 +1,14 @@
-"""Events over real HTTP: a pipeline that begins when a file has arrived."""
+"""Events over real HTTP and to real commands: a pipeline that begins when a file has arrived."""
 
 from __future__ import annotations
 
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, ClassVar
 
-from swftp.events import signature
+from swftp.receivers import signature
 from tests.functional.case import MIB, GatewayCase, content
 from tests.functional.processes import eventually, scratch
 
@@ -61,3 +62,47 @@ class EventTests(GatewayCase):
         for headers, body in Receiver.got:
             signed = signature(SECRET.encode(), headers["X-SwFTP-Timestamp"], body)
             self.assertEqual(headers["X-SwFTP-Signature"], f"sha256={signed}")
+
+
+SCRIPT = """#!/bin/sh
+# fails at first, then hangs with a child, then takes what it is told
+runs=$(($(cat "$1/runs" 2>/dev/null) + 1))
+echo $runs >"$1/runs"
+case $runs in
+1) echo "not yet" >&2; exit 9 ;;
+2) sleep 1000 & echo $! >"$1/child"; wait ;;
+*) cat >"$1/told.$runs"; env >"$1/environment" ;;
+esac
+"""
+
+
+class CommandTests(GatewayCase):
+    """One gateway, one command."""
+
+    def setUp(self) -> None:
+        self.folder = scratch()
+        script = self.folder / "a script"
+        script.write_text(SCRIPT)
+        script.chmod(0o755)
+        options = {"events.command": f"'{script}' {self.folder}", "events.command_timeout": "1"}
+        self.gateway_options = options  # type: ignore[misc]
+        super().setUp()
+
+    def test_arrived(self) -> None:
+        """Runs that fail, or hang, are followed by others until one takes the event; no process is left."""
+        self.login().put_bytes(self.path("a $(b)"), content(MIB))
+        told = self.folder / "told.3"
+        self.assertTrue(eventually(lambda: (self.folder / "environment").exists(), 20.0))
+        event = json.loads(told.read_text())
+        self.assertEqual((event["event"], event["path"], event["bytes"]), ("upload", self.path("a $(b)"), MIB))
+        self.assertNotIn("NOTIFY", (self.folder / "environment").read_text())
+        child = int((self.folder / "child").read_text())
+        self.assertTrue(eventually(lambda: not alive(child), 5.0))
+
+
+def alive(pid: int) -> bool:
+    """Whether it runs: a zombie that nobody reaps does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
