@@ -35,7 +35,7 @@ RANK = {
         ),
         5,
     ),
-    **dict.fromkeys(("audit", "events", "insight", "overview", "probing", "receivers"), 5),
+    **dict.fromkeys(("audit", "events", "insight", "telling", "overview", "probing", "receivers"), 5),
     **dict.fromkeys(
         ("housekeeping", "logs", "hostkeys", "rules", "proxied", "trust", "notify", "pulse", "operating"), 5
     ),
