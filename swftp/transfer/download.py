@@ -148,6 +148,7 @@ class Download:
             self._certain = True
             if not self._closed and (entry.version, entry.size) != (self.entry.version, self.entry.size):
                 self._ahead.close()
+                self._head = memoryview(b"")
                 self.entry = entry
                 self._ahead = self._reader(entry)
         except errors.StorageError as error:

@@ -114,6 +114,15 @@ class RequestsTests(SessionCase):
             reader.read(100, 100)
         reader.close()
 
+    def test_replaced_before_the_first_read(self) -> None:
+        """Who begins behind the first bytes, and gets another version, finds that one at the beginning, too."""
+        self.storage["/box/other"] = b"x" * 1000
+        reader = self.do(self.session.open_reader(OTHER, nothing, 100))
+        self.storage["/box/other"] = b"y" * 1000
+        self.assertEqual(reader.read(500, 100), b"y" * 100)
+        self.assertEqual(reader.read(0, 1000), b"y" * 1000)
+        reader.close()
+
     def test_first_bytes_of_nothing(self) -> None:
         """What is no file is refused as ever."""
         self.refused(errors.NotFound, self.session.open_reader(FILE, nothing, 100))
