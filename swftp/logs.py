@@ -25,6 +25,8 @@ from twisted.logger import (
 )
 from zope.interface import provider
 
+from swftp.traces import DETAIL
+
 FIELD_LIMIT = 1024
 """Characters of one field; a path is never longer, a message of somebody else's may be."""
 TRACEBACK_LIMIT = 16384
@@ -93,6 +95,7 @@ def _predicate(level: Any) -> LogLevelFilterPredicate:
 def _set_level(predicate: LogLevelFilterPredicate, level: Any) -> None:
     predicate.setLogLevelForNamespace("", max(level, LogLevel.warn, key=_rank))
     predicate.setLogLevelForNamespace("swftp", level)
+    predicate.setLogLevelForNamespace(DETAIL, LogLevel.info)
 
 
 def _rank(level: Any) -> int:

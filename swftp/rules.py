@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -23,6 +23,7 @@ from swftp.auth.throttle import Offence, Throttle
 from swftp.config import LoginConfig
 from swftp.paths import ROOT, Path, resolve
 from swftp.session import EVERYTHING, READ_ONLY, Permission, Permissions
+from swftp.traces import Scrutiny
 from swftp.transfer.meter import Meter
 
 log = Logger()
@@ -54,18 +55,21 @@ class Rules:
         :param logins: patterns of names, and what the options of `LoginConfig` are for them; the last one wins.
         :param throttle: counts who comes from where it may not.
         """
+        self._scrutinies: WeakKeyDictionary[Scrutiny, tuple[str, ...]] = WeakKeyDictionary()
         self.change(logins)
         self._clock = clock
         self._throttle = throttle
         self._meters: WeakValueDictionary[tuple[str, str, int], Meter] = WeakValueDictionary()
 
     def change(self, logins: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-        """From now on; sessions that are there keep what they have."""
+        """From now on; sessions that are there keep what they have, but are looked at as closely as is now said."""
         self._logins = [(pattern.casefold(), options) for pattern, options in logins]
+        for scrutiny, names in self._scrutinies.items():
+            scrutiny.on = self._options(names).verbose
 
     def of(self, login: Login) -> Rule:
         """What is so for *login*."""
-        options = self._options(login)
+        options = self._options(_names(login))
         permissions = frozenset(map(Permission, options.permissions))
         return Rule(
             root=resolve(options.root),
@@ -74,11 +78,17 @@ class Rules:
             download=self._meter(login.user, "down", options.download_rate),
         )
 
-    def _options(self, login: Login) -> LoginConfig:
-        folded = [name.casefold() for name in (login.name, *login.spellings)]
+    def scrutiny(self, login: Login) -> Scrutiny:
+        """How closely *login* is looked at, from now on."""
+        names = _names(login)
+        scrutiny = Scrutiny(on=self._options(names).verbose)
+        self._scrutinies[scrutiny] = names
+        return scrutiny
+
+    def _options(self, names: tuple[str, ...]) -> LoginConfig:
         given: dict[str, Any] = {}
         for pattern, options in self._logins:
-            if any(fnmatchcase(name, pattern) for name in folded):
+            if any(fnmatchcase(name, pattern) for name in names):
                 given.update(options)
         return LoginConfig(**given)
 
@@ -95,7 +105,7 @@ class Rules:
         """
         :raises LoginRefused: *login* may not come from where it does; the client is not told why.
         """
-        options = self._options(login)
+        options = self._options(_names(login))
         if Origin(options.networks, options.denied_networks).admits(login.peer):
             return
         self._throttle.failed(login.peer, Offence.BAD_LOGIN)
@@ -110,3 +120,8 @@ class Rules:
             counted=True,
         )
         raise LoginRefused
+
+
+def _names(login: Login) -> tuple[str, ...]:
+    """All that patterns are compared with."""
+    return tuple(name.casefold() for name in (login.name, *login.spellings))

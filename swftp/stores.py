@@ -29,6 +29,7 @@ from swftp.session import Changes, Client, Known, SessionLimits, Watched, Watche
 from swftp.sftp.factories import open_command, open_subsystem
 from swftp.sftp.server import Limits as ChannelLimits
 from swftp.ssh.interfaces import ISessions
+from swftp.traces import UNNOTICED, Scrutiny
 from swftp.transfer.budget import Budget
 from swftp.transfer.hashing import Offload
 
@@ -40,12 +41,12 @@ ANYTHING = Rule()
 class Opens(Protocol):
     """A kind of store."""
 
-    async def open(self, access: Any, session: str) -> Any:
+    async def open(self, access: Any, session: str, scrutiny: Scrutiny = UNNOTICED) -> Any:
         """
         The storage that *access*, of a `Login` of this kind of store, is the right to: an `IStorage` with a method
         ``settle``, which waits until nothing is left to clean up.
 
-        :param session: names the login in the store's log.
+        :param session: names the login in the store's log; *scrutiny*: how closely it is looked at.
         :raises StorageError: it cannot be opened.
         """
 
@@ -122,7 +123,13 @@ class Account:
             changes=shared.changes,
             known=self._memory(),
             root=self._root,
-            client=Client(user=login.name, peer=login.peer, session=login.session, protocol=login.protocol),
+            client=Client(
+                user=login.name,
+                peer=login.peer,
+                session=login.session,
+                protocol=login.protocol,
+                scrutiny=login.scrutiny,
+            ),
         )
         self.sessions.add(session)
         return session
@@ -212,10 +219,11 @@ class StoreRealm:
         return Deferred.fromCoroutine(self._enter(avatarId, interfaces))
 
     async def _enter(self, login: Login, interfaces: tuple[Any, ...]) -> Any:
-        login = replace(login, protocol=self._protocol, session=f"{self._protocol}-{secrets.token_hex(6)}")
+        session = f"{self._protocol}-{secrets.token_hex(6)}"
+        login = replace(login, protocol=self._protocol, session=session, scrutiny=self._rules.scrutiny(login))
         try:
             self._rules.check(login)
-            storage = await self._stores.open(login.access, session=login.session)
+            storage = await self._stores.open(login.access, session, login.scrutiny)
         except BaseException:
             login.access.release()
             raise

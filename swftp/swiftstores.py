@@ -19,6 +19,7 @@ from swftp.interfaces import IAccess
 from swftp.storage.swift import Connections, Limits, Options, Policy, SwiftClient, SwiftStorage, discover
 from swftp.storage.swift.features import KINDS
 from swftp.storage.swift.underway import Underway
+from swftp.traces import UNNOTICED, Scrutiny
 
 DISCOVERY_TIMEOUT = 5.0
 """Seconds a login waits for ``/info``."""
@@ -49,17 +50,17 @@ class SwiftStores:
         self._underway = Underway()
         self._known: dict[str, tuple[float, Limits]] = {}
 
-    async def open(self, access: IAccess, session: str) -> SwiftStorage:
+    async def open(self, access: IAccess, session: str, scrutiny: Scrutiny = UNNOTICED) -> SwiftStorage:
         """
         The account that *access* is for.
 
-        :param session: names the login in the store's log.
+        :param session: names the login in the store's log; *scrutiny*: how closely it is looked at.
         """
         limits = await self._limits(access)
         kind = KINDS[limits.slo and self.reach.options.layout == "slo", limits.symlink]
-        return kind(self._client(access, session), self.reach.options, limits, self._underway)
+        return kind(self._client(access, session, scrutiny), self.reach.options, limits, self._underway)
 
-    def _client(self, access: IAccess, session: str) -> SwiftClient:
+    def _client(self, access: IAccess, session: str, scrutiny: Scrutiny = UNNOTICED) -> SwiftClient:
         return SwiftClient(
             self.reach.clock,
             self.reach.connections,
@@ -67,6 +68,7 @@ class SwiftStores:
             self.reach.policy,
             wall=self.reach.wall,
             session=session,
+            scrutiny=scrutiny,
         )
 
     async def _limits(self, access: IAccess) -> Limits:

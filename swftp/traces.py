@@ -11,6 +11,33 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from twisted.logger import Logger
+
+DETAIL = "swftp.detail"
+"""Namespace of the lines about a login that is scrutinised: they are wanted whatever the level of others."""
+
+
+detail = Logger(namespace=DETAIL)
+
+
+class Scrutiny:
+    """
+    How closely one login is looked at.
+
+    :ivar on: log whatever it does, and each request to the store for it; may change at any time.
+    """
+
+    def __init__(self, *, on: bool = False) -> None:
+        self.on = on
+
+    def logger(self, usual: Logger) -> Logger:
+        """For a line about what the login does: *usual*, or one that no level keeps quiet."""
+        return detail if self.on else usual
+
+
+UNNOTICED = Scrutiny()
+"""Of what nobody looks at."""
+
 
 class Trace:
     """

@@ -28,6 +28,7 @@ from swftp.storage.zerostor.meta.journal import JournalOptions
 from swftp.storage.zerostor.opening import Opened, Settings
 from swftp.storage.zerostor.shards.opening import split
 from swftp.storage.zerostor.shared import Options
+from swftp.traces import UNNOTICED, Scrutiny
 
 AGAIN = 5.0
 """Seconds after which a database that does not answer is asked again."""
@@ -220,7 +221,7 @@ class ZeroStores:
     def __init__(self, service: ZeroService) -> None:
         self._service = service
 
-    async def open(self, access: AccountRight, session: str) -> ZeroStorage:
+    async def open(self, access: AccountRight, session: str, scrutiny: Scrutiny = UNNOTICED) -> ZeroStorage:
         """The account that *access* is for."""
         return ZeroStorage(self._service.opened.store, access.account, access.root)
 

@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from swftp import logs
+from swftp.traces import Scrutiny, detail
 
 
 class Full(io.StringIO):
@@ -26,6 +27,20 @@ def written(form: str = "text", level: LogLevel = LogLevel.debug, namespace: str
     """A logger, and what comes of it."""
     stream = io.StringIO()
     return Logger(namespace=namespace, observer=logs.observer(form, level, stream)), stream
+
+
+class ScrutinyTests(SynchronousTestCase):
+    """Of a login."""
+
+    def test_level(self) -> None:
+        """Its lines are written whatever the level of others is, and when it is over no more than theirs."""
+        log, stream = written(level=LogLevel.warn)
+        self.addCleanup(setattr, detail, "observer", detail.observer)
+        detail.observer, scrutiny = log.observer, Scrutiny()
+        for scrutiny.on in (False, True, False):
+            scrutiny.logger(log).info("seen: {on}", on=scrutiny.on)
+        self.assertIn("seen: True\n", stream.getvalue())
+        self.assertEqual(stream.getvalue().count("\n"), 1)
 
 
 class LineTests(SynchronousTestCase):

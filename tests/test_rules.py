@@ -64,6 +64,14 @@ class RulesTests(SynchronousTestCase):
         self.assertIs(after.upload, before.upload)
         self.assertEqual(after.permissions, READ_ONLY)
 
+    def test_scrutiny(self) -> None:
+        """Who is looked at closely is what the configuration says now, also of logins that are there."""
+        rules = self.rules(("bob", {"verbose": True}))
+        alice, bob = (rules.scrutiny(self.login(name)) for name in ("alice", "BOB"))
+        self.assertEqual((alice.on, bob.on), (False, True))
+        rules.change([("ali*", {"verbose": True})])
+        self.assertEqual((alice.on, bob.on), (True, False))
+
     def test_read_only_and_permissions(self) -> None:
         """Who may only read gets no more by a list of permissions."""
         rules = self.rules(("*", {"read_only": True, "permissions": ("read", "delete")}))

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from swftp.errors import Busy
 from swftp.paths import ROOT, Path
+from swftp.traces import UNNOTICED, Scrutiny
 
 
 class Right(Protocol):
@@ -42,6 +43,7 @@ class Login:
     """By which he came: ``sftp``, ``ftp``."""
     session: str = ""
     """Names it in our log, and in that of the store."""
+    scrutiny: Scrutiny = UNNOTICED
 
 
 class SessionCounter:

@@ -25,3 +25,8 @@ class LoginConfig:
         0, "bytes a second that all sessions of one login may send; 0 is no limit", unit="bytes"
     )
     download_rate: int = setting(0, "the same of what they are sent", unit="bytes")
+    verbose: bool = setting(
+        False,
+        "log each operation of theirs and each request to storage for it, whatever the level of the log; SIGHUP "
+        "changes that of sessions that are there, too",
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from swftp.traces import UNNOTICED, Scrutiny
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
@@ -17,6 +19,7 @@ class Client:
     """Our name of the login; the store's log has it, too."""
     protocol: str = ""
     """``sftp`` or ``ftp``."""
+    scrutiny: Scrutiny = UNNOTICED
 
 
 NOBODY = Client()

@@ -87,7 +87,7 @@ class _File:
         self.over = True
         self.outcome = result_of(error)
         client = self._owner.client
-        log.info(
+        client.scrutiny.logger(log).info(
             "{user}@{peer} {verb} {path}: {bytes} bytes in {seconds:.3f} s, {result}",
             event=self.event,
             user=client.user,

@@ -68,8 +68,8 @@ class Watched(Session):
         self._metrics, self._moved, self._per_login = metrics, moved, per_login
         self.moving: dict[Reader | Writer, Moving] = {}
 
-    async def _told(self, operation: str, work: Awaitable[T], *paths: Path) -> T:
-        """Do *work*, count it, and log it where it changes what is at *paths*."""
+    async def _told(self, operation: str, work: Awaitable[T], *paths: Path, changes: bool = False) -> T:
+        """Do *work* at *paths*, count it, and log it where it changes what is there, or the login is scrutinised."""
         begun, error = self.clock.seconds(), None
         with tracing() as trace:
             try:
@@ -80,8 +80,12 @@ class Watched(Session):
             finally:
                 seconds = self.clock.seconds() - begun
                 self._metrics.did(self.client.protocol, operation, result_of(error, asked=True), seconds)
-                if paths:
+                if changes or self.client.scrutiny.on:
                     self._line(operation, paths, seconds, error, trace)
+
+    async def _changed(self, operation: str, work: Awaitable[T], *paths: Path) -> T:
+        """The same of what changes something."""
+        return await self._told(operation, work, *paths, changes=True)
 
     def _line(
         self, operation: str, paths: Sequence[Path], seconds: float, error: BaseException | None, trace: Trace
@@ -91,7 +95,7 @@ class Watched(Session):
         more = {"target": target} if target else {}
         if trace.transaction:
             more["transaction"] = trace.transaction
-        log.emit(
+        self.client.scrutiny.logger(log).emit(
             LogLevel.info,
             words,
             event=operation,
@@ -123,19 +127,19 @@ class Watched(Session):
 
     async def stat(self, path: Path, follow: bool = True) -> Entry:
         """See `Session.stat`."""
-        return await self._told("stat", super().stat(path, follow))
+        return await self._told("stat", super().stat(path, follow), path)
 
     async def listing(self, path: Path) -> Listing:
         """See `Session.listing`."""
-        return await self._told("list", super().listing(path))
+        return await self._told("list", super().listing(path), path)
 
     async def usage(self, path: Path) -> Usage:
         """See `Session.usage`."""
-        return await self._told("usage", super().usage(path))
+        return await self._told("usage", super().usage(path), path)
 
     async def open_reader(self, path: Path, ready: Callable[[], None], first: int = 0) -> Reader:
         """See `Session.open_reader`."""
-        reader = await self._told("open_read", super().open_reader(path, ready, first))
+        reader = await self._told("open_read", super().open_reader(path, ready, first), path)
         self._opened(reader)
         return reader
 
@@ -143,7 +147,7 @@ class Watched(Session):
         self, path: Path, mode: OpenMode, attributes: Attributes, ready: Callable[[], None]
     ) -> Writer:
         """See `Session.open_writer`."""
-        writer = await self._told("open_write", super().open_writer(path, mode, attributes, ready))
+        writer = await self._told("open_write", super().open_writer(path, mode, attributes, ready), path)
         self._opened(writer)
         return writer
 
@@ -155,39 +159,39 @@ class Watched(Session):
 
     async def remove(self, path: Path) -> None:
         """See `Session.remove`."""
-        await self._told("remove", super().remove(path), path)
+        await self._changed("remove", super().remove(path), path)
 
     async def make_directory(self, path: Path) -> None:
         """See `Session.make_directory`."""
-        await self._told("mkdir", super().make_directory(path), path)
+        await self._changed("mkdir", super().make_directory(path), path)
 
     async def remove_directory(self, path: Path) -> None:
         """See `Session.remove_directory`."""
-        await self._told("rmdir", super().remove_directory(path), path)
+        await self._changed("rmdir", super().remove_directory(path), path)
 
     async def rename(self, source: Path, target: Path, exclusive: bool = False) -> Entry:
         """See `Session.rename`."""
-        return await self._told("rename", super().rename(source, target, exclusive), source, target)
+        return await self._changed("rename", super().rename(source, target, exclusive), source, target)
 
     async def copy(self, source: Path, target: Path, exclusive: bool = False) -> Entry:
         """See `Session.copy`."""
-        return await self._told("copy", super().copy(source, target, exclusive), source, target)
+        return await self._changed("copy", super().copy(source, target, exclusive), source, target)
 
     async def combine(self, target: Path, sources: Sequence[Path]) -> Entry:
         """See `Session.combine`."""
-        return await self._told("combine", super().combine(target, sources), target)
+        return await self._changed("combine", super().combine(target, sources), target)
 
     async def truncate(self, path: Path, size: int, attributes: Attributes) -> None:
         """See `Session.truncate`."""
-        await self._told("truncate", super().truncate(path, size, attributes), path)
+        await self._changed("truncate", super().truncate(path, size, attributes), path)
 
     async def make_link(self, path: Path, target: Path) -> None:
         """See `Session.make_link`."""
-        await self._told("symlink", super().make_link(path, target), path, target)
+        await self._changed("symlink", super().make_link(path, target), path, target)
 
     async def update(self, path: Path, attributes: Attributes) -> None:
         """See `Session.update`."""
-        await self._told("setstat", super().update(path, attributes), path)
+        await self._changed("setstat", super().update(path, attributes), path)
 
 
 class WatchedRestricted(Watched, RestrictedSession):

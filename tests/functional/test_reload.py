@@ -125,6 +125,22 @@ class ReloadTests(BothCase):
         transport.start_client(timeout=20)
         return transport
 
+    def test_verbose(self) -> None:
+        """A login that is there is looked at closely while the configuration says so, and others are not."""
+        held, password = self.login(), PASSWORD
+        self.gateway.change(log__level="warn", port=1)
+        for pattern, seen in (("somebody", False), (USER, True)):
+            with Path(self.gateway.config).open("a") as file:
+                file.write(f"[login {pattern}]\nverbose = yes\n")
+            self.gateway.reload("port has changed")
+            before = len(self.gateway.log())
+            held.listdir("/")
+            held.put_bytes(self.path("a"), b"content")
+            said = self.gateway.log()[before:]
+            for line in (r"\S+@127.0.0.1 list /: ok", r"put \S+: 7 bytes", r"sftp-\w+: PUT \S.* -> 201 tx\w+"):
+                (self.assertRegex if seen else self.assertNotRegex)(said, line)
+            self.assertNotIn(password, said)
+
     def test_levels_and_what_waits(self) -> None:
         """The level of the log changes at once; what needs a restart is named, and left as it is."""
         self.gateway.change(log__level="warn", port=1, storage__attempts=7)

@@ -31,6 +31,7 @@ from swftp.paths import quoted
 from swftp.storage.swift.bodies import Hangup, Upload, Watchdog, collect
 from swftp.storage.swift.connections import Connections
 from swftp.storage.swift.refusals import RETRIED, Reply, refusal
+from swftp.traces import UNNOTICED, Scrutiny
 
 log = Logger()
 
@@ -131,12 +132,14 @@ class SwiftClient:
         *,
         wall: Callable[[], float],
         session: str = "",
+        scrutiny: Scrutiny = UNNOTICED,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         """
         :param clock: for what lasts; nobody sets it.
         :param wall: seconds since the epoch, as this machine believes.
         :param session: our name of the session for the store's logs (``X-Trans-Id-Extra``), 32 characters are sent.
+        :param scrutiny: of the login, which is logged as the policy would have it of all.
         :param jitter: a number in [0, 1) that keeps clients from coming back at the same moment.
         """
         self.clock = clock
@@ -146,7 +149,7 @@ class SwiftClient:
         self.downloads = connections.downloads
         self._connections = connections
         self._access = access
-        self._session = session[:32]
+        self._session, self._scrutiny = session[:32], scrutiny
         self._jitter = jitter
         limit = self.policy.connections_per_session
         self._turns = {bulk: DeferredSemaphore(limit) if limit else None for bulk in (False, True)}
@@ -318,9 +321,11 @@ class SwiftClient:
 
     def _observe(self, request: Request, response: IResponse) -> None:
         traces.noticed(_header(response, b"X-Trans-Id"))
-        if self.policy.log_requests:
-            log.info(
-                "{method} {names} -> {status} {transaction}",
+        if self.policy.log_requests or self._scrutiny.on:
+            self._scrutiny.logger(log).info(
+                "{session}: {method} {names} -> {status} {transaction}",
+                event="store_request",
+                session=self._session,
                 method=request.method,
                 names=request.names,
                 status=response.code,
