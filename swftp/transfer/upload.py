@@ -132,6 +132,8 @@ class Upload:
         if self._append:
             offset = table.size
         try:
+            if self.stream is not None:
+                self.stream.check(offset)
             if offset == table.size:
                 table.append(owned(parts, size), size)
             else:
@@ -161,8 +163,6 @@ class Upload:
         end = offset + size
         if offset < 0 or end > LARGEST_FILE:
             raise errors.TooLarge("offset too large")
-        if self.stream is not None:
-            self.stream.check(offset)
         self._stretch(offset)
         self.table.put(offset, owned(parts, size))
 

@@ -578,6 +578,13 @@ class PlainStoreTests(TransferCase):
         self.write_through(upload, 200 * KIB, b"x")
         self.assertRaises(errors.TooLarge, upload.write, 400 * KIB, [b"x"], 1)
 
+    def test_end_too_far_ahead(self) -> None:
+        """So it is with who goes on at the end of the file and never comes back: he is told, not left to wait."""
+        upload = self._begin()
+        with self.assertRaises(errors.TooLarge):
+            for at in range(161 * KIB, MIB, 16 * KIB):
+                self.write_through(upload, at, bytes(16 * KIB))
+
     def test_gap_left_open(self) -> None:
         """A hole that is never filled reads as zeros."""
         upload = self._begin()
