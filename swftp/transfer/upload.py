@@ -84,7 +84,7 @@ class Upload:
         self._append = target.append
         self.brake = Brake(self.share, self._cap(), lambda: self.stream is None or self.stream.has_room)
         self._barren: dict[int, int] = {}  # length of run -> bytes in memory below which none will be found
-        self._holes = 0
+        self._holes = 0  # bytes of holes there may be at most
         self._rereader = Rereader(self)
 
     def _cap(self) -> int:
@@ -168,8 +168,11 @@ class Upload:
 
     def _stretch(self, offset: int) -> None:
         """The file gets a hole where it ends before *offset*."""
-        self._holes += max(0, offset - self.table.size)
-        if self._holes > self.engine.limits.sparse:
+        hole, most = max(0, offset - self.table.size), self.engine.limits.sparse
+        self._holes += hole
+        if self._holes > most:  # by now most of them are filled: pipelined writes need not come in order
+            self._holes = hole + sum(run.length for run in self.table.runs() if run.hole)
+        if self._holes > most:
             raise errors.TooLarge("too many bytes were left out")
 
     def granted(self) -> None:

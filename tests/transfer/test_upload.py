@@ -395,6 +395,18 @@ class LargeFileTests(TransferCase):
         self.assertRaises(errors.TooLarge, upload.write, 11 * MIB, [b"x"], 1)
         self.run_into(errors.TooLarge, upload.close())
 
+    def test_holes_that_were_filled(self) -> None:
+        """A hole counts as long as it is there: writes of a large file may overtake each other all the way."""
+        upload = self.upload(self.engine(sparse=256 * KIB))
+        for at in range(0, 2 * MIB, 32 * KIB):
+            self.write_through(upload, at + 16 * KIB, pattern(16 * KIB))
+            self.write_through(upload, at, pattern(16 * KIB, at))
+        self.run_through(upload.truncate(0))
+        self.run_through(upload.truncate(200 * KIB))
+        self.run_through(upload.truncate(0))
+        self.run_through(upload.truncate(200 * KIB))
+        self.run_into(errors.TooLarge, upload.truncate(500 * KIB))
+
     def test_scattered_beyond_memory(self) -> None:
         """More scattered changes than memory may hold are refused clearly, and the old object stays whole."""
         old = pattern(2 * MIB)
