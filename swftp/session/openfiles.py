@@ -79,10 +79,10 @@ class OpenFiles:
         """The files open for writing at *inside* and below it."""
         return [writer for writer in self._writers if inside.covers(writer.upload.path) and writer.open]
 
-    def move(self, old: Path, new: Path) -> None:
-        """What stood at *old* stands at *new*: files that are being written go with it."""
+    def move(self, old: Path, new: Path, *, exclusive: bool) -> None:
+        """What stood at *old* stands at *new*: files that are being written go with it; see `Upload.move`."""
         for writer in self.below(old):
-            writer.upload.move(new.join(writer.upload.path.relative_to(old)))
+            writer.upload.move(new.join(writer.upload.path.relative_to(old)), exclusive=exclusive)
         for writer in self._writers:
             if old.covers(writer.opened):
                 writer.opened = new.join(writer.opened.relative_to(old))

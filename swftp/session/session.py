@@ -289,7 +289,7 @@ class Session:
             finally:
                 self._known.changed(old)
                 self._known.changed(new)
-            self._files.move(old, new)
+            self._files.move(old, new, exclusive=exclusive)
             self._lookup.renamed(new, entry)
         return entry
 

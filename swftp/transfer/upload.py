@@ -360,8 +360,13 @@ class Upload:
             stored(entry)
         return entry
 
-    def move(self, path: Path) -> None:
-        """The file was renamed, and with it what it began with, if that still was there: its version says so."""
+    def move(self, path: Path, *, exclusive: bool) -> None:
+        """
+        The file was renamed, and with it what it began with, if that still was there: its version says so.
+
+        :param exclusive: whether it may not have replaced anything; that of its OPEN was about the old name.
+        """
+        self.exclusive = self.exclusive and (exclusive or path == self.path)
         if self.source == self.path:
             self.source = path
         self.path = path

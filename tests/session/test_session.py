@@ -461,6 +461,22 @@ class InFlightTests(SessionCase):
         self.refused(errors.AlreadyExists, self.session.rename(FILE, OTHER, exclusive=True))
         self.session.lost()
 
+    def test_rename_of_an_exclusive_one_over_another(self) -> None:
+        """EXCL was about the name it was opened by: an open temporary file may be renamed over what it replaces."""
+        for exclusive in (False, True):
+            self.storage["/box/other"] = b"other"
+            writer = self.writer(FILE, OpenMode(create=True, exclusive=True))
+            writer.write(0, [b"new"], 3)
+            if exclusive:
+                self.do(self.session.remove(OTHER))
+            self.do(self.session.rename(FILE, OTHER, exclusive))
+            if exclusive:  # somebody else made it meanwhile
+                self.storage["/box/other"] = b"theirs"
+                self.refused(errors.AlreadyExists, writer.close())
+            else:
+                self.do(writer.close())
+            self.assertEqual(self.storage["/box/other"], b"theirs" if exclusive else b"new")
+
     def test_rename_of_one_that_is_changed(self) -> None:
         """An existing file that is renamed while open keeps the bytes it had and gets those written."""
         writer = self.writer(OTHER, OpenMode())
