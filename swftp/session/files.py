@@ -47,8 +47,8 @@ class Owner(Protocol):
     client: Client
     clock: IReactorTime
 
-    def closing(self, writer: Writer) -> AbstractAsyncContextManager[object]:
-        """The turn in which *writer* becomes an object."""
+    def closing(self, writer: Writer, *, within: bool = False) -> AbstractAsyncContextManager[object]:
+        """The turn in which *writer* becomes an object; *within*: whoever closes it has the turn."""
 
     def stored(self, writer: Writer, entry: Entry) -> None:
         """*writer* became *entry*; said within that turn."""
@@ -189,12 +189,13 @@ class Writer(_File):
         """Whether it may yet become an object."""
         return self.upload.alive
 
-    async def close(self) -> Entry:
+    async def close(self, *, within: bool = False) -> Entry:
         """
         Commit: when this returns, the object at the path is what was written.
 
         It is decided when this is called: a client that goes away afterwards changes nothing any more.
 
+        :param within: see `Owner.closing`.
         :raises InvalidRequest: it was closed before.
         :raises StorageError: it was not stored.
         """
@@ -205,7 +206,7 @@ class Writer(_File):
         with tracing() as trace:
             try:
                 return await self.upload.close(
-                    lambda: self._owner.closing(self), lambda e: self._owner.stored(self, e)
+                    lambda: self._owner.closing(self, within=within), lambda e: self._owner.stored(self, e)
                 )
             except BaseException as raised:
                 error = raised

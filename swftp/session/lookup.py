@@ -6,10 +6,11 @@ All paths here are the store's.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from swftp import errors
-from swftp.entries import UNLIKELY, UNSEEN, Entry, Kind, Page, Pair
+from swftp.entries import UNLIKELY, UNSEEN, Attributes, Entry, Kind, Page, Pair
 from swftp.interfaces import IStorage
 from swftp.paths import Path, check_new, resolve
 from swftp.session.files import OpenMode
@@ -18,6 +19,7 @@ from swftp.session.head import head
 from swftp.session.known import Known
 from swftp.transfer.engine import Engine
 from swftp.transfer.target import Target
+from swftp.transfer.upload import Upload
 
 HOPS = 8
 """Symbolic links followed in a row to the file that is to be written."""
@@ -36,6 +38,7 @@ class Lookup:
         self.following = Following(storage, known, engine.budget, engine.group, engine.clock)
         self._storage = storage
         self._root = root
+        self._engine = engine
 
     async def stat(self, inside: Path, follow: bool = True, fresh: bool = False) -> Entry:
         """
@@ -134,6 +137,14 @@ class Lookup:
         await self._check(inside, entry, create=mode.create, exclusive=exclusive)
         base = None if mode.truncate else entry
         return Target(path=inside, base=base, append=mode.append, exclusive=exclusive), entry
+
+    async def upload(self, inside: Path, mode: OpenMode, attributes: Attributes, ready: Callable[[], None]) -> Upload:
+        """The file at *inside*, open for writing; see `target`, and for *ready* `Upload`."""
+        target, entry = await self.target(inside, mode)
+        if entry is not None and attributes.mode is None:
+            attributes = replace(attributes, mode=entry.mode)
+        upload = Upload(self._engine, target, attributes, ready=ready, replaces=lambda: self.replaced(upload.path))
+        return upload
 
     async def _check(self, inside: Path, entry: Entry | None, *, create: bool, exclusive: bool) -> None:
         """Refuse at OPEN what would be refused at CLOSE."""

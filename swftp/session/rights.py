@@ -165,9 +165,12 @@ class RestrictedSession(Session):
         await super().close_as_copy(writer, source, seen)
 
     async def truncate(self, path: Path, size: int, attributes: Attributes) -> None:
-        """As of `Session`; a file that this session is writing is its own, any other is opened first."""
+        """As of `Session`; a file that this session is writing is its own."""
         self._need(Permission.WRITE, Permission.OVERWRITE)
         await super().truncate(path, size, attributes)
+
+    def _check_overwriting(self) -> None:
+        self._need(Permission.OVERWRITE)
 
     async def make_link(self, path: Path, target: Path) -> None:
         """As of `Session`."""

@@ -8,7 +8,7 @@ Paths are the client's here, and the store's behind `Session._inside`.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -29,12 +29,11 @@ from swftp.session.limits import SessionLimits
 from swftp.session.listing import Listing
 from swftp.session.lookup import Lookup
 from swftp.session.openfiles import OpenFiles
-from swftp.session.ordering import Order, Turn, change, change_below, look, look_below
+from swftp.session.ordering import Order, change, change_below, look, look_below
 from swftp.transfer.budget import Budget, Group
 from swftp.transfer.download import Download
 from swftp.transfer.engine import Engine
 from swftp.transfer.hashing import Offload
-from swftp.transfer.upload import Upload
 
 
 class Session:
@@ -171,30 +170,23 @@ class Session:
         :raises AlreadyExists: *mode* is exclusive and it is there.
         :raises IsDirectory: a directory is there.
         """
-        inside = self._inside(path)
         # sshfs sends LSTAT right behind OPEN and takes "no such file" for a failed create: it waits for its turn
         with self._files.opening():
-            async with self._order.turn(change(inside)):
-                target, entry = await self._lookup.target(inside, mode)
-                if entry is not None and attributes.mode is None:
-                    attributes = replace(attributes, mode=entry.mode)
-                upload = Upload(
-                    self._engine,
-                    target,
-                    attributes,
-                    ready=ready,
-                    replaces=lambda: self._lookup.replaced(upload.path),
-                )
-                writer = Writer(self, path, inside, upload)
-                self._files.add(writer)
-                return writer
+            async with self._order.turn(change(self._inside(path))):
+                return await self._open(path, mode, attributes, ready)
 
-    def closing(self, writer: Writer) -> AbstractAsyncContextManager[None]:
+    async def _open(self, path: Path, mode: OpenMode, attributes: Attributes, ready: Callable[[], None]) -> Writer:
+        inside = self._inside(path)
+        writer = Writer(self, path, inside, await self._lookup.upload(inside, mode, attributes, ready))
+        self._files.add(writer)
+        return writer
+
+    def closing(self, writer: Writer, *, within: bool = False) -> AbstractAsyncContextManager[None]:
         """See `swftp.session.files.Owner`."""
-        return self._closing(writer, self._order.turn(*self._files.claims(writer)))
+        return self._closing(writer, nullcontext() if within else self._order.turn(*self._files.claims(writer)))
 
     @asynccontextmanager
-    async def _closing(self, writer: Writer, turn: Turn) -> AsyncIterator[None]:
+    async def _closing(self, writer: Writer, turn: AbstractAsyncContextManager[object]) -> AsyncIterator[None]:
         async with turn:
             try:
                 yield
@@ -271,12 +263,11 @@ class Session:
         if source.is_root or target.is_root:
             raise errors.PermissionDenied()
         check_new(new)
-        turn = self._order.turn(change_below(old), change_below(new))
         with self._files.moving(old, new):
-            return self._lookup.shown(await self._rename(turn, old, new, exclusive), target)
+            return self._lookup.shown(await self._rename(old, new, exclusive), target)
 
-    async def _rename(self, turn: Turn, old: Path, new: Path, exclusive: bool) -> Entry:
-        async with turn:
+    async def _rename(self, old: Path, new: Path, exclusive: bool) -> Entry:
+        async with self._order.turn(change_below(old), change_below(new)):
             if any(writer.upload.stream is not None for writer in self._files.below(old)):
                 raise errors.Unsupported("a file that is on its way to this storage cannot be renamed")
             try:
@@ -351,14 +342,23 @@ class Session:
                 await writer.truncate(size)
                 writer.set(attributes)
                 return
-        writer = await self.open_writer(path, OpenMode(), Attributes(), lambda: None)
-        try:
-            await writer.truncate(size)
-            if attributes != Attributes():
-                writer.set(attributes)
+            self._check_overwriting()
+            with self._files.opening():
+                writer = await self._open(path, OpenMode(), Attributes(), lambda: None)
+            try:
+                await writer.truncate(size)
+                if attributes != Attributes():
+                    writer.set(attributes)
+                if writer.upload.path == inside:
+                    await writer.close(within=True)
+            except BaseException:
+                writer.lost()
+                raise
+        if not writer.over:  # where the link leads others may have been asked for, which have their turn first
             await writer.close()
-        finally:
-            writer.lost()
+
+    def _check_overwriting(self) -> None:
+        """Refuse to change what stands there where the login may not."""
 
     async def make_link(self, path: Path, target: Path) -> None:
         """See `ILinks.make_link`.

@@ -486,6 +486,23 @@ class InFlightTests(SessionCase):
         self.assertEqual(self.storage["/box/file"], b"Other")
         self.assertNotIn("/box/other", self.storage)
 
+    def test_truncate_is_one_step(self) -> None:
+        """What is asked for behind a truncation by path finds it done."""
+        looked = resolve("/box/looked")
+        self.storage["/box/looked"] = b"looked"
+        self.held["stat"] = []
+        calls = [
+            self.start(self.session.truncate(looked, 2, Attributes())),
+            self.start(self.session.stat(looked)),
+            self.start(self.session.truncate(OTHER, 2, Attributes())),
+            self.start(self.session.remove(OTHER)),
+        ]
+        self.release("stat")
+        _, entry, _, _ = map(self.successResultOf, calls)
+        self.assertEqual(entry.size, 2)
+        self.assertEqual(self.storage["/box/looked"], b"lo")
+        self.assertNotIn("/box/other", self.storage)
+
     def test_truncate(self) -> None:
         """A file that is being written is truncated itself, be it new or not; any other in one step."""
         for path, mode in ((FILE, NEW), (OTHER, OpenMode())):
