@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from prometheus_client.registry import Collector
 from twisted.application.service import IService
 from twisted.logger import Logger
 
@@ -20,7 +21,7 @@ from swftp.auth.assembly import Authentication
 from swftp.auth.settings import AuthSettings
 from swftp.auth.throttle import Throttle, ThrottleSettings
 from swftp.config import Config
-from swftp.interfaces import StoreWatch
+from swftp.interfaces import UNWATCHED, StoreWatch
 from swftp.services import Pooled, Threads
 from swftp.storage.swift import Connections, Options, Policy
 from swftp.stores import Opens
@@ -40,6 +41,8 @@ class Backend:
     """Whether the store is there; raises `StorageError` where it is not."""
     renew: Callable[[Config], Authentication] | None = None
     """Logins as another configuration says, with the throttle of before; raises ConfigError.  None: they stay."""
+    tells: Collector | None = None
+    """What Prometheus is told of this kind of store alone."""
 
 
 def backend(config: Config, environ: Mapping[str, str], reactor: Any, watch: StoreWatch | None = None) -> Backend:
@@ -50,11 +53,11 @@ def backend(config: Config, environ: Mapping[str, str], reactor: Any, watch: Sto
     :raises ConfigError: something it needs cannot be used.
     """
     if config.storage.storage == "zerostor":
-        return zerostor(config, reactor)
+        return zerostor(config, reactor, watch)
     return swift(config, environ, reactor, watch)
 
 
-def zerostor(config: Config, reactor: Any) -> Backend:
+def zerostor(config: Config, reactor: Any, watch: StoreWatch | None = None) -> Backend:
     """
     A database with logins of its own, and shards.
 
@@ -69,14 +72,20 @@ def zerostor(config: Config, reactor: Any) -> Backend:
         throttle = Throttle(wiring.chosen(config.throttle, ThrottleSettings), reactor)
     except ValueError as error:
         raise config.problem("throttle", "exempt", str(error)) from error
-    service = ZeroService(config, reactor)
+    service = ZeroService(config, reactor, watch=watch or UNWATCHED)
     users, rights = ZeroUsers(service), Rights()
     checkers = (
         AccountPasswordChecker(users, rights, throttle),
         AccountKeyChecker(users, rights, throttle, time.time),
     )
     auth = Authentication(checkers=checkers, throttle=throttle)
-    return Backend(auth=auth, stores=ZeroStores(service), services=(service,), probe=lambda: service.opened.refresh())
+    return Backend(
+        auth=auth,
+        stores=ZeroStores(service),
+        services=(service,),
+        probe=lambda: service.opened.refresh(),
+        tells=service,
+    )
 
 
 def swift(config: Config, environ: Mapping[str, str], reactor: Any, watch: StoreWatch | None = None) -> Backend:

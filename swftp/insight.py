@@ -16,6 +16,7 @@ from pathlib import Path as FilePath
 from secrets import token_hex
 from typing import Any
 
+from prometheus_client.registry import Collector
 from twisted.application.service import MultiService
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import ILogObserver, Logger, globalLogPublisher
@@ -49,9 +50,17 @@ class Insight(MultiService):
     :ivar registry: see `swftp.web.Answers`.
     """
 
-    def __init__(self, config: Config, parts: Common, sees: Sees, probe: Callable[[], Awaitable[object]]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        parts: Common,
+        sees: Sees,
+        probe: Callable[[], Awaitable[object]],
+        tells: Collector | None = None,
+    ) -> None:
         """
         :param probe: raises `StorageError` where the store is not there.
+        :param tells: what else Prometheus is told of.
         :raises ConfigError: something cannot be used.
         """
         super().__init__()  # type: ignore[no-untyped-call]
@@ -63,6 +72,8 @@ class Insight(MultiService):
         self._next: IDelayedCall | None = None
         self._lag = 0.0
         self.registry = logins.metrics.registry
+        if tells is not None:
+            self.registry.register(tells)
         self.sessions, self.status = self._overview.sessions, self._overview.status
         for part in (*tellers(config, parts.reactor, self, self._overview.classic), *self._events):
             part.setServiceParent(self)  # type: ignore[no-untyped-call]

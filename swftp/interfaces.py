@@ -277,8 +277,16 @@ class ISessionChannel(Interface):
         """Undo `suspend`."""
 
 
+ABANDONED = 499
+"""Status of a request that nobody waits for any more, as web servers log it."""
+
+
 class StoreWatch(Protocol):
-    """Who wants to know how the store does; called once a request, never for its bytes."""
+    """
+    Who wants to know how the store does; called once a request, never for its bytes.
+
+    Methods and statuses are those of HTTP, or what they would be; of databases, ``READ`` and ``COMMIT``.
+    """
 
     def asked(self) -> None:
         """A request was sent; `answered` follows."""
@@ -301,6 +309,9 @@ class Unwatched:
 
     def retried(self, status: int) -> None:
         """See `StoreWatch`."""
+
+
+UNWATCHED: StoreWatch = Unwatched()
 
 
 class IAccess(Interface):

@@ -258,7 +258,7 @@ def _assemble(
         partial(hear_signals, reactor, (signal.SIGHUP,)),
         renew if source is not None else None,
     )
-    insight = Insight(config, parts, gateway, backend.probe)
+    insight = Insight(config, parts, gateway, backend.probe, backend.tells)
     for part in (hashing, Pulse(reactor, gateway.status, environ), insight, *backend.services):
         part.setServiceParent(gateway)  # type: ignore[no-untyped-call]
     talking: dict[str, Any] = {"sessions": insight.sessions, "status": gateway.status, "drain": end}

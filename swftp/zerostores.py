@@ -7,11 +7,12 @@ Nobody waits for it: until it is open, logins are told to come again.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path as FilePath
 from random import Random
 from typing import Any
 
+from prometheus_client.core import Metric
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
@@ -20,20 +21,25 @@ from twisted.logger import Logger
 from swftp.auth.accounts import AccountRight, Person
 from swftp.config import Config
 from swftp.errors import StorageError, Unavailable
+from swftp.interfaces import UNWATCHED, StoreWatch
 from swftp.services import Threads
 from swftp.storage.zerostor.chunks import ChunkOptions, CodecOptions, Layout, State, UnusableMasterKey, masterkey
 from swftp.storage.zerostor.driver import ZeroStorage
 from swftp.storage.zerostor.meta import MetadataOptions
 from swftp.storage.zerostor.meta.journal import JournalOptions
+from swftp.storage.zerostor.meta.values import Totals
 from swftp.storage.zerostor.opening import Opened, Settings
 from swftp.storage.zerostor.shards.opening import split
 from swftp.storage.zerostor.shared import Options
 from swftp.traces import UNNOTICED, Scrutiny
+from swftp.zerometrics import measured
 
 AGAIN = 5.0
 """Seconds after which a database that does not answer is asked again."""
 SCRUB_REST = 0.1
 """Seconds between two steps of a scrub: others want the shards, too."""
+COUNT = 60.0
+"""Seconds between two counts of what the database holds, for the metrics."""
 FIRST_SCRUB = 3600.0
 """Seconds after the start; then as often as the configuration says."""
 
@@ -87,8 +93,11 @@ class ZeroService(Service):
 
     again = AGAIN
 
-    def __init__(self, config: Config, reactor: Any, random: Random | None = None) -> None:
+    def __init__(
+        self, config: Config, reactor: Any, random: Random | None = None, watch: StoreWatch = UNWATCHED
+    ) -> None:
         """
+        :param watch: is told of each call to shards and database.
         :raises ConfigError: the configuration cannot be used.
         """
         self.settings = settings_of(config)
@@ -96,13 +105,14 @@ class ZeroService(Service):
             masterkey.read(self.settings.master_key)
         except UnusableMasterKey as error:
             raise config.problem("zerostor", "master_key", f"{error}; swftp zerostor init makes it") from error
-        self._given = config.zerostor
+        self._given, self._watch = config.zerostor, watch
         self._reactor = reactor
         self._random = random or Random()  # noqa: S311  (spreads load)
         self._threads = Threads("zerostor", config.zerostor.threads, reactor)
         self._opened: Opened | None = None
         self._loops: list[Deferred[None]] = []
         self._probing: Any = None
+        self._totals: Totals | None = None
 
     @property
     def opened(self) -> Opened:
@@ -130,7 +140,7 @@ class ZeroService(Service):
 
     async def _open(self) -> None:
         while True:
-            opened = Opened(self.settings, self._reactor, time.time, self._threads.run)
+            opened = Opened(self.settings, self._reactor, time.time, self._threads.run, self._watch)
             try:
                 await opened.start()
                 break
@@ -146,6 +156,7 @@ class ZeroService(Service):
         self._probing.startService()
         self._loop(self._every(self._given.lease / 3, opened.metadata.journal.renew, jitter=False))
         self._loop(self._every(self._given.sweep_every, self._sweep))
+        self._loop(self._counts())
         if self._given.scrub_every:
             self._loop(self._scrubs())
         log.info("the store is open: {count} shards", event="open", count=len(opened.shards))
@@ -155,6 +166,18 @@ class ZeroService(Service):
         while True:
             await deferLater(self._reactor, seconds * (self._random.uniform(0.8, 1.2) if jitter else 1.0))
             await tried(work)
+
+    async def _counts(self) -> None:
+        await tried(self._count)
+        await self._every(COUNT, self._count)
+
+    async def _count(self) -> None:
+        self._totals = await self.opened.metadata.sweep.totals()
+
+    def collect(self) -> Iterator[Metric]:
+        """See `prometheus_client.registry.Collector`."""
+        if self._opened is not None:
+            yield from measured(self._opened, self._totals)
 
     async def _sweep(self) -> None:
         await self.opened.refresh()

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import yaml
+from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from swftp.audit import AUDITED, LOGINS, REFUSALS
 from swftp.config import Config, ConfigError, LogConfig
 from swftp.paths import resolve
+from swftp.storage.zerostor.chunks import ShardLevel
+from swftp.storage.zerostor.meta.values import Totals
+from swftp.storage.zerostor.shards import Capacity
+from swftp.zerometrics import measured
 from tests.test_insight import IDENTITY, InsightCase, gateway_of
 
 ETC = Path(__file__).parents[1] / "etc"
@@ -72,8 +79,27 @@ class AuditTests(InsightCase):
             self.assertIn(f'"{name}"', source)
 
 
+class OfZerostor:
+    """A collector, of one shard."""
+
+    mended = waiting = 0
+
+    def levels(self) -> dict[int, ShardLevel]:
+        """See `Chunks.levels`."""
+        return {1: ShardLevel(room=Capacity(1, 2))}
+
+    def collect(self) -> Iterator[Metric]:
+        """See `prometheus_client.registry.Collector`."""
+        opened: Any = SimpleNamespace(chunks=self, mender=self)
+        return measured(opened, Totals(1, 2, 3, 4))
+
+
 class QueryTests(InsightCase):
     """Dashboard and alerts."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.metrics.registry.register(OfZerostor())
 
     def known(self) -> set[str]:
         """Names that a query may have."""

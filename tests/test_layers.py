@@ -31,6 +31,7 @@ RANK = {
             "zerostores",
             "zerocli",
             "zerocommands",
+            "zerometrics",
             "zeroinput",
         ),
         5,

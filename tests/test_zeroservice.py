@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from prometheus_client import CollectorRegistry, generate_latest
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
@@ -107,6 +108,25 @@ class ServiceTests(TestCase):
         storage = await ZeroStores(self.service).open(AccountRight(account, ROOT), "s")
         self.assertIs((await storage.stat(ROOT)).kind, Kind.DIRECTORY)
         self.assertEqual(len(opened.shards), 3)
+
+    async def test_measured(self) -> None:
+        """What Prometheus is told of shards and files is there once the store is open, and before that nothing."""
+        self.service.startService()
+        registry = CollectorRegistry()
+        registry.register(self.service)
+        self.assertEqual(generate_latest(registry), b"")
+        settings = settings_of(self.config)
+        list(setting_up.make_places(settings))
+        await setting_up.register(settings, reactor)
+        for _ in range(200):
+            text = generate_latest(registry).decode()
+            if "gw_zerostor_used_bytes" in text:
+                break
+            await deferLater(reactor, 0.05)
+        for number in "123":
+            self.assertIn(f'gw_shard_up{{shard="{number}"}} 1.0\n', text)
+        for line in ("used_bytes 0.0", "degraded_chunks 0.0", "repairs_waiting 0.0", "repairs_total 0.0"):
+            self.assertIn(f"gw_zerostor_{line}\n", text)
 
     async def test_stops_in_time(self) -> None:
         """It can be stopped while it still waits."""

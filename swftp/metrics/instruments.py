@@ -16,7 +16,8 @@ from swftp import __version__
 LOGINS = 100
 """Names that have a series of their own; all others share one."""
 OTHERS = "(others)"
-METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "COPY", "OPTIONS"})
+METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "COPY", "OPTIONS", "READ", "COMMIT"})
+"""See `swftp.interfaces.StoreWatch`."""
 QUICK = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Seconds: from an answer out of memory to a request that was given up."""
 LAG = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
@@ -98,7 +99,7 @@ class Metrics:
     def _of_store(self, registry: CollectorRegistry) -> None:
         self.backend_requests = Counter(
             "gw_backend_requests",
-            "Requests to the store; code: its HTTP status, or none where no answer came",
+            "Requests to the store; code: its HTTP status, or what that would be; none where no answer came",
             ["method", "code_class", "code"],
             registry=registry,
         )

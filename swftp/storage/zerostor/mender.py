@@ -32,6 +32,7 @@ class Mender:
     Of one process.
 
     :ivar chunks: set by whoever puts the two together, before anything is called.
+    :ivar mended: chunks so far.
     """
 
     chunks: Chunks
@@ -39,6 +40,12 @@ class Mender:
     def __init__(self, sweep: Sweep) -> None:
         self._sweep = sweep
         self._noticed: dict[ObjectId, Chunk] = {}
+        self.mended = 0
+
+    @property
+    def waiting(self) -> int:
+        """Chunks that readers found damaged and that nobody has looked at since."""
+        return len(self._noticed)
 
     def noticed(self, chunk: Chunk, lost: Mapping[int, Health]) -> None:
         """A reader found the fragments *lost* of *chunk* missing or damaged."""
@@ -64,6 +71,7 @@ class Mender:
         except StorageError as error:
             log.info("{chunk} is not whole yet: {reason}", chunk=chunk.obj.packed().hex(), reason=str(error))
             return False
+        self.mended += mended.made > 0
         return mended.made > 0
 
     async def _record(self, old: Chunk, new: Chunk) -> None:

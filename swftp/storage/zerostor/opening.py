@@ -15,6 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from twisted.logger import Logger
 
+from swftp.interfaces import UNWATCHED, StoreWatch
 from swftp.storage.zerostor.chunks import ChunkOptions, Chunks, Keyring, ShardInfo, State, masterkey
 from swftp.storage.zerostor.mender import Mender
 from swftp.storage.zerostor.meta import MetadataOptions, open_metadata
@@ -56,8 +57,16 @@ class Opened:
     :ivar shards: by number; changes with the table.
     """
 
-    def __init__(self, settings: Settings, reactor: Any, wall: Callable[[], float], in_thread: InThread) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        reactor: Any,
+        wall: Callable[[], float],
+        in_thread: InThread,
+        watch: StoreWatch = UNWATCHED,
+    ) -> None:
         """
+        :param watch: is told of each call to shards and database.
         :param in_thread: runs a function beside the reactor.
         :raises UnusableMasterKey: the file cannot be used.
         """
@@ -67,10 +76,12 @@ class Opened:
         self._addresses = {address(url)[0]: url.partition("#")[0] for url in settings.shards}
         self._rows: dict[int, Shard] = {}
         self.shards: dict[int, ShardInfo] = {}
-        self.metadata = open_metadata(settings.database, reactor, reactor, settings.metadata, wall=wall)
+        self.metadata = open_metadata(settings.database, reactor, reactor, settings.metadata, wall=wall, watch=watch)
         self.mender = Mender(self.metadata.sweep)
         self.keyring = Keyring(keys, self.metadata.keys)
-        self.chunks = Chunks(self.shards, settings.chunks, self.keyring, reactor, in_thread, self.mender.noticed)
+        self.chunks = Chunks(
+            self.shards, settings.chunks, self.keyring, reactor, in_thread, self.mender.noticed, watch=watch
+        )
         self.mender.chunks = self.chunks
         self.sweeper = Sweeper(self.metadata.sweep, self.chunks, self.mender)
         self.scrubber = Scrubber(self.metadata.sweep, self.chunks, self.mender, self.shards, wall)

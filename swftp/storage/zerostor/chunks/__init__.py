@@ -2,6 +2,7 @@
 
 from swftp.storage.zerostor.chunks.chunks import ChunkOptions, Chunks, Noticed, moved
 from swftp.storage.zerostor.chunks.codec import CodecOptions
+from swftp.storage.zerostor.chunks.fleet import ShardLevel
 from swftp.storage.zerostor.chunks.fragments import OVERHEAD, Label
 from swftp.storage.zerostor.chunks.keyring import Keyring, KeyStore
 from swftp.storage.zerostor.chunks.layout import Layout
@@ -22,6 +23,7 @@ __all__ = [
     "Mended",
     "Noticed",
     "ShardInfo",
+    "ShardLevel",
     "State",
     "UnusableMasterKey",
     "moved",

@@ -19,6 +19,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from swftp.errors import StorageError, TooLarge
+from swftp.interfaces import UNWATCHED, StoreWatch
 from swftp.storage.zerostor.chunks import fragments, mending
 from swftp.storage.zerostor.chunks.codec import CodecOptions
 from swftp.storage.zerostor.chunks.fleet import Fleet
@@ -65,6 +66,8 @@ class Chunks:
     :param threads: runs what takes long.
     :param noticed: told of fragments that a read found missing or damaged.
     :param entropy: gives so many random bytes.
+    :param watch: is told of each call to a shard.
+    :ivar levels: see `Fleet.levels`.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Chunks:
         threads: Offload,
         noticed: Noticed = lambda chunk, lost: None,
         entropy: Callable[[int], bytes] = os.urandom,
+        watch: StoreWatch = UNWATCHED,
     ) -> None:
         self._options = options
         self._keyring = keyring
@@ -83,7 +87,8 @@ class Chunks:
         self._threads = threads
         self._noticed = noticed
         self._entropy = entropy
-        self._fleet = Fleet(shards, clock)
+        self._fleet = Fleet(shards, clock, watch)
+        self.levels = self._fleet.levels
         self._gate = Gate(options.memory)
         self._once = Once()
         self._least = options.layout.least if options.least is None else min(options.least, options.layout.total)

@@ -6,13 +6,16 @@ What is known here is never more than a reason to ask one shard before another.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from swftp.errors import Corrupt, NotFound, QuotaExceeded, StorageError, TooLarge, Unavailable
+from swftp.interfaces import ABANDONED, UNWATCHED, StoreWatch
 from swftp.storage.zerostor.chunks.breaker import Breaker
 from swftp.storage.zerostor.chunks.flight import Flight
 from swftp.storage.zerostor.chunks.placement import ShardInfo, State, ranked
@@ -22,6 +25,9 @@ from swftp.storage.zerostor.values import ObjectId
 log = Logger()
 T = TypeVar("T")
 
+STATUS: Mapping[type[StorageError], int] = {NotFound: 404, TooLarge: 413, Corrupt: 500, QuotaExceeded: 507}
+"""What an error of a shard would be in HTTP; others: there was no answer."""
+
 ASK = 30.0
 """Seconds for which what a shard said of its room holds."""
 SOON = 1.0
@@ -30,16 +36,33 @@ RESERVE = 64 << 20
 """Bytes of room a shard keeps, for what is under way."""
 
 
+@dataclass(slots=True)
+class ShardLevel:
+    """How a shard does."""
+
+    up: bool = True
+    """It answers, as far as we know."""
+    room: Capacity | None = None
+    """As it said last."""
+    calls: int = 0
+    """Since the start, answered or not."""
+    seconds: float = 0.0
+    """That those took."""
+
+
 class Fleet:
     """
     The shards of a store.
 
     :param shards: by id; looked at each time, so it may change.
+    :param watch: is told of each call.
     """
 
-    def __init__(self, shards: Mapping[int, ShardInfo], clock: IReactorTime) -> None:
+    def __init__(self, shards: Mapping[int, ShardInfo], clock: IReactorTime, watch: StoreWatch = UNWATCHED) -> None:
         self._shards = shards
         self._clock = clock
+        self._watch = watch
+        self._levels: defaultdict[int, ShardLevel] = defaultdict(ShardLevel)
         self._breakers: dict[int, Breaker] = {}
         self._room: dict[int, tuple[float, Capacity]] = {}
 
@@ -79,9 +102,20 @@ class Fleet:
             return True  # it says so itself, if not
         return capacity.free_bytes >= size + (RESERVE if capacity.total_bytes > 4 * RESERVE else 0)
 
-    async def call(self, number: int, verb: Callable[[IShard], Awaitable[T]]) -> T:
+    def levels(self) -> dict[int, ShardLevel]:
+        """How each shard does that may hold something."""
+        for info in self.all():
+            level, (_, room) = self._levels[info.id], self._room.get(info.id, (0.0, None))
+            level.up = not self.breaker(info.id).open
+            if room is not None and room.total_bytes:
+                level.room = room
+        return {info.id: self._levels[info.id] for info in self.all()}
+
+    async def call(self, number: int, method: str, verb: Callable[[IShard], Awaitable[T]]) -> T:
         """
         What *verb* gives for shard *number*.
+
+        :param method: see `StoreWatch`.
 
         :raises NotFound: it has no such key, or is gone.
         :raises Unavailable: it did not answer, or we do not know it.
@@ -92,7 +126,7 @@ class Fleet:
         if info.state is State.GONE:
             raise NotFound("a shard is gone")
         try:
-            result = await verb(info.shard)
+            result = await self._watched(self._levels[number], method, verb(info.shard))
         except (NotFound, Corrupt, TooLarge):
             self._answered(number)
             raise
@@ -105,6 +139,22 @@ class Fleet:
             raise
         self._answered(number)
         return result
+
+    async def _watched(self, level: ShardLevel, method: str, work: Awaitable[T]) -> T:
+        begun, status = self._clock.seconds(), ABANDONED
+        self._watch.asked()
+        try:
+            result = await work
+            status = 200
+            return result
+        except StorageError as error:
+            status = STATUS.get(type(error), 0)
+            raise
+        finally:
+            seconds = self._clock.seconds() - begun
+            level.calls += 1
+            level.seconds += seconds
+            self._watch.answered(method, status, seconds)
 
     def _answered(self, number: int) -> None:
         breaker = self.breaker(number)
@@ -123,7 +173,7 @@ class Fleet:
     async def remove(self, number: int, key: bytes) -> bool:
         """Remove *key* from shard *number*, if it is there."""
         try:
-            return await self.call(number, lambda shard: shard.delete(key))
+            return await self.call(number, "DELETE", lambda shard: shard.delete(key))
         except NotFound:
             return False
 
@@ -132,7 +182,7 @@ class Fleet:
         flight: Flight[int, None] = Flight(self._clock)
         for info in self.all():
             if self.breaker(info.id).open:
-                flight.start(info.id, self.call(info.id, lambda shard: shard.ping()))
+                flight.start(info.id, self.call(info.id, "OPTIONS", lambda shard: shard.ping()))
             elif info.state is State.RW:
                 flight.start(info.id, self._ask_room(info.id))
         while flight:
@@ -141,7 +191,7 @@ class Fleet:
     async def _ask_room(self, number: int) -> None:
         at, _ = self._room.get(number, (-ASK, None))
         if self._clock.seconds() >= at + ASK:
-            capacity = await self.call(number, lambda shard: shard.capacity())
+            capacity = await self.call(number, "OPTIONS", lambda shard: shard.capacity())
             self._room[number] = (self._clock.seconds(), capacity)
 
     async def rooms(self) -> list[int]:

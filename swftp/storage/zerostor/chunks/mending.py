@@ -61,7 +61,7 @@ async def check(fleet: Fleet, clock: IReactorTime, chunk: Chunk) -> Healths:
 
 async def _check(fleet: Fleet, chunk: Chunk, number: int) -> Health:
     key, digest = chunk.obj.key(number), chunk.digest(number)
-    return await fleet.call(chunk.shards[number], lambda shard: shard.check(key, digest))
+    return await fleet.call(chunk.shards[number], "HEAD", lambda shard: shard.check(key, digest))
 
 
 def _health(error: StorageError) -> Health | None:
@@ -93,7 +93,7 @@ async def fetch_all(fleet: Fleet, clock: IReactorTime, chunk: Chunk) -> Found:
 
 async def _get(fleet: Fleet, chunk: Chunk, number: int) -> bytes:
     key = chunk.obj.key(number)
-    return await fleet.call(chunk.shards[number], lambda shard: shard.get(key))
+    return await fleet.call(chunk.shards[number], "GET", lambda shard: shard.get(key))
 
 
 def sort_out(chunk: Chunk, found: Found) -> None:

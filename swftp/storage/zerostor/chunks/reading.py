@@ -91,7 +91,7 @@ class Reading:
 
     async def _get(self, number: int) -> bytes:
         key = self._chunk.obj.key(number)
-        return await self._fleet.call(self._chunk.shards[number], lambda shard: shard.get(key))
+        return await self._fleet.call(self._chunk.shards[number], "GET", lambda shard: shard.get(key))
 
     def _take(self, number: int, answer: bytes | StorageError) -> None:
         if not isinstance(answer, StorageError):

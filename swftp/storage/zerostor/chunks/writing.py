@@ -69,7 +69,7 @@ class Writing:
             self._flight.start((number, spot), self._put(self._fragments[number], spot))
 
     async def _put(self, fragment: Fragment, spot: int) -> None:
-        await self._fleet.call(spot, lambda shard: shard.put(fragment.key, fragment.value))
+        await self._fleet.call(spot, "PUT", lambda shard: shard.put(fragment.key, fragment.value))
 
     async def _take(self, spares: bool) -> None:
         """Wait for an answer, or until it makes no sense to wait."""

@@ -22,12 +22,16 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from swftp.errors import StateUnknown, StorageError, Unavailable
+from swftp.interfaces import ABANDONED, UNWATCHED, StoreWatch
 from swftp.storage.zerostor.meta import schema
 from swftp.storage.zerostor.meta.engine import WRITES, reading
 from swftp.storage.zerostor.meta.failures import Failure, classify
 from swftp.storage.zerostor.meta.threads import Workers
 
 log = Logger()
+
+STATUS = {Failure.CONFLICT: 409, Failure.DEFECT: 500, Failure.OUTAGE: 0, Failure.AMBIGUOUS: 0}
+"""What a failure would be in HTTP; 0: no answer.  See `StoreWatch`."""
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -96,6 +100,7 @@ class Database:
     Carries out reads and transactions in threads.
 
     :param wall: seconds since the epoch.
+    :param watch: is told of each try, waiting for a turn included.
     """
 
     def __init__(
@@ -106,6 +111,7 @@ class Database:
         wall: Callable[[], float],
         random: Random,
         patience: Patience,
+        watch: StoreWatch = UNWATCHED,
     ) -> None:
         self.engine = engine
         self.workers = workers
@@ -114,6 +120,7 @@ class Database:
         self._reading = reading(engine)
         self._random = random
         self._patience = patience
+        self._watch = watch
 
     def now(self) -> int:
         """Whole seconds since the epoch."""
@@ -125,11 +132,14 @@ class Database:
 
         :raises Unavailable: the database is not there.
         """
-        return await self._persist(lambda: self.workers.read(lambda: _guarded(lambda: _look(self._reading, work))))
+        return await self._look(self._reading, work)
 
     async def snapshot(self, work: Work[T]) -> T:
         """As `read`, of one moment however many statements it takes."""
-        return await self._persist(lambda: self.workers.read(lambda: _guarded(lambda: _look(self.engine, work))))
+        return await self._look(self.engine, work)
+
+    async def _look(self, engine: Engine, work: Work[T]) -> T:
+        return await self._persist("READ", lambda: self.workers.read(lambda: _guarded(lambda: _look(engine, work))))
 
     async def write(self, work: Work[T], settled: Work[bool] | None = None, turns: DeferredLock | None = None) -> T:
         """
@@ -149,7 +159,7 @@ class Database:
             return self.workers.write(lambda: _guarded(lambda: attempts.carry_out(self.engine)))
 
         try:
-            return await self._persist(attempt if turns is None else lambda: turns.run(attempt))
+            return await self._persist("COMMIT", attempt if turns is None else lambda: turns.run(attempt))
         except Unavailable as error:
             if attempts.doubtful:
                 raise StateUnknown() from error
@@ -163,18 +173,32 @@ class Database:
         mine = select(schema.ticket.c.id).where(schema.ticket.c.id == number)
         return ticketed, lambda connection: connection.scalar(mine) is not None
 
-    async def _persist(self, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def _persist(self, method: str, attempt: Callable[[], Awaitable[T]]) -> T:
         begun = self.clock.seconds()
         tries = 0
         while True:
             try:
-                return await attempt()
+                return await self._watched(method, attempt)
             except _Failed as error:
                 limit = self._limit(error)
                 if self.clock.seconds() - begun >= limit:
                     raise Unavailable() from error.__cause__
+                self._watch.retried(STATUS[error.failure])
             await deferLater(self.clock, self._pause(tries))
             tries += 1
+
+    async def _watched(self, method: str, attempt: Callable[[], Awaitable[T]]) -> T:
+        begun, status = self.clock.seconds(), ABANDONED
+        self._watch.asked()
+        try:
+            result = await attempt()
+            status = 200
+            return result
+        except _Failed as error:
+            status = STATUS[error.failure]
+            raise
+        finally:
+            self._watch.answered(method, status, self.clock.seconds() - begun)
 
     def _limit(self, error: _Failed) -> float:
         """Seconds for which to go on after *error*."""

@@ -14,6 +14,7 @@ from argon2 import PasswordHasher
 from sqlalchemy import Connection, Engine, delete, insert, select
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 
+from swftp.interfaces import UNWATCHED, StoreWatch
 from swftp.storage.zerostor.meta import checking, migrate, schema
 from swftp.storage.zerostor.meta.cache import Cache
 from swftp.storage.zerostor.meta.checking import Finding
@@ -63,8 +64,9 @@ class Metadata:
         random: Random | None = None,
         hasher: PasswordHasher | None = None,
         name: str = "",
+        watch: StoreWatch = UNWATCHED,
     ) -> None:
-        database = Database(engine, workers, clock, wall, random or SystemRandom(), options.patience)
+        database = Database(engine, workers, clock, wall, random or SystemRandom(), options.patience, watch)
         self._database = database
         self._namespaces: WeakValueDictionary[UUID, Namespace] = WeakValueDictionary()
         self.journal = Journal(database, name or socket.gethostname(), options.journal)
@@ -134,9 +136,10 @@ def open_metadata(
     options: MetadataOptions,
     name: str = "",
     wall: Callable[[], float] = time.time,
+    watch: StoreWatch = UNWATCHED,
 ) -> Metadata:
     """The database at the SQLAlchemy *url*, waited for in threads of its own until `Metadata.stop`."""
     engine = make_engine(url, options.connections)
     writers = 1 if engine.dialect.name == "sqlite" else max(1, options.connections // 2)
     threads = Threads(reactor, max(1, options.connections - writers), writers)
-    return Metadata(engine, threads, clock, options, name=name, wall=wall)
+    return Metadata(engine, threads, clock, options, name=name, wall=wall, watch=watch)

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, bindparam, delete, exists, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, exists, func, select, update
 
 from swftp.storage.zerostor.meta import rows, schema
 from swftp.storage.zerostor.meta.database import Database, never
 from swftp.storage.zerostor.meta.discarding import BATCH, enter, known, write_off
 from swftp.storage.zerostor.meta.rows import CHUNK_COLUMNS
-from swftp.storage.zerostor.meta.values import Garbage
+from swftp.storage.zerostor.meta.values import Garbage, Totals
 from swftp.storage.zerostor.values import Chunk, ObjectId
 
 STEP = 500
@@ -98,6 +98,10 @@ class Sweep:
         """Chunks of which a fragment is missing, in the order of their numbers."""
         return await self._chunks(_DEGRADED, after, limit)
 
+    async def totals(self) -> Totals:
+        """How much there is, and how much of it is not as it should be."""
+        return await self._database.read(_totals)
+
     async def chunks(self, after: ObjectId | None = None, limit: int = STEP) -> list[Chunk]:
         """All chunks, in the order of their numbers."""
         return await self._chunks(_CHUNKS, after, limit)
@@ -146,6 +150,14 @@ _POSTPONED = update(_GARBAGE).where(_MINE).values(not_before=bindparam("until"))
 _OBJ = schema.chunk.c.obj
 _CHUNKS = select(*CHUNK_COLUMNS).where(bindparam("after") < _OBJ).order_by(_OBJ).limit(bindparam("most"))
 _DEGRADED = _CHUNKS.where(schema.chunk.c.missing > 0)
+
+
+def _totals(connection: Connection) -> Totals:
+    account, chunk = schema.account.c, schema.chunk.c
+    used, files = connection.execute(select(func.sum(account.used_bytes), func.sum(account.used_files))).one()
+    degraded = connection.scalar(select(func.count()).where(chunk.missing > 0))
+    garbage = connection.scalar(select(func.sum(schema.garbage.c.count)))
+    return Totals(int(used or 0), int(files or 0), int(degraded or 0), int(garbage or 0))
 
 
 def _reap(connection: Connection, gateway: UUID, upload: bytes, now: int, not_before: int) -> bool:

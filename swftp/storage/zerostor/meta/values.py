@@ -101,3 +101,15 @@ class Shard:
     group: str
     state: str
     """``rw``, ``ro``, ``drain`` (its fragments are to move elsewhere) or ``gone``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Of a store, over all accounts."""
+
+    used_bytes: int
+    files: int
+    degraded: int
+    """Chunks that were stored, or mended, with a fragment missing."""
+    garbage: int
+    """Objects that are to be deleted from the shards."""

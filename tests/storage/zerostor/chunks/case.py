@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from swftp.interfaces import UNWATCHED, StoreWatch
 from swftp.storage.zerostor.chunks import ChunkOptions, Chunks, Keyring, Layout, MasterKeys, ShardInfo
 from swftp.storage.zerostor.shards import Health
 from swftp.storage.zerostor.values import Chunk, ObjectId
@@ -31,9 +32,13 @@ def noise(size: int, seed: int = 1) -> bytes:
 
 
 class ChunksCase(SynchronousTestCase):
-    """:ivar noticed: chunks of which a read found fragments lost."""
+    """
+    :ivar noticed: chunks of which a read found fragments lost.
+    :ivar watch: is told of calls.
+    """
 
     layout = "ec:2+1"
+    watch: StoreWatch = UNWATCHED
 
     def setUp(self) -> None:
         """Shards for two more fragments than objects have."""
@@ -62,6 +67,7 @@ class ChunksCase(SynchronousTestCase):
             maybeDeferred,
             lambda chunk, lost: self.noticed.append((chunk, dict(lost))),
             self.entropy,
+            self.watch,
         )
 
     def obj(self) -> ObjectId:
