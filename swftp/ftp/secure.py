@@ -31,6 +31,11 @@ SLICE = 256 << 10
 """Bytes encrypted at once: more would not stay in the processor's cache, and less costs more calls of send."""
 
 
+ANSWERS = 64 << 10
+"""
+Bytes of what OpenSSL answers by itself in one connection: a client of TLS 1.3 may have our keys changed as often as
+it likes (RFC 8446 section 4.6.3), and need not read what that makes us send.  No file takes 2,400 changes.
+"""
 REFUSED = "CALLBACK_FAILED"
 """What OpenSSL calls it where the context, asked about a new session, does not want it; see `TlsSession`."""
 
@@ -90,6 +95,7 @@ class Secured(Protocol):
         self._half = half
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._answered = 0  # bytes that we did not mean to say
         self._early: list[bytes] = []  # written before the handshake was over
         self._hurried = False  # `loseConnection` was called before that
         self._error: Exception | None = None
@@ -158,11 +164,15 @@ class Secured(Protocol):
         except ssl.SSLError as error:
             failed = error
         if self._outgoing.pending:
+            self._answered += self._outgoing.pending
             self._flush()
         if parts:
             self.protocol.dataReceived(parts[0] if len(parts) == 1 else b"".join(parts))
         if failed is not None:
             self._fail(failed)
+        elif self._answered > ANSWERS:
+            self._error = TlsFailed("too many changes of keys")
+            self.abortConnection()
         elif ended and not self._half and self.phase is Phase.OPEN:
             self._advance("end")
             self._say_last()

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from swftp.ftp.secure import TlsFailed, Truncated
 from swftp.ftp.tls import Tls, TlsFiles, TlsSession
-from tests.ftp.tlscase import TlsClient, certificate, client_context, file, key_pem, pem
+from tests.ftp.tlscase import KeyUpdates, TlsClient, certificate, client_context, file, key_pem, pem
 
 V12, V13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 BOTH = (V12, V13)
@@ -173,6 +173,19 @@ class EndTests(SecureCase):
             context = client_context(V12)
             context.set_ciphers(suites)
             self.assertEqual(TlsClient(self.session, context).shake().server.agreed, 0, suites)
+
+    def test_made_to_answer(self) -> None:
+        """Who has keys changed again and again, and need not read our answers, does not fill our memory with them."""
+        context, keylog = client_context(), Path(self.mktemp())
+        context.keylog_filename = str(keylog)
+        client = TlsClient(self.session, context).shake()
+        updates = KeyUpdates(keylog)
+        client.secured.dataReceived(b"".join(updates.next() for _ in range(100)))
+        self.assertFalse(client.wire.over)  # some are nobody's fault
+        for _ in range(40):
+            client.secured.dataReceived(b"".join(updates.next() for _ in range(100)))
+        self.assertTrue(client.wire.over)
+        self.assertLess(len(client.wire.value()), 100_000)
 
     def test_half(self) -> None:
         """A client who is sent a file may have said its last before the file's is said."""

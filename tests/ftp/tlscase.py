@@ -12,6 +12,8 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 from pyasn1.codec.der.encoder import encode
@@ -189,3 +191,28 @@ class TlsClient:
         with suppress(ssl.SSLError):
             self.tls.unwrap()
         self.move()
+
+
+class KeyUpdates:
+    """What a client of TLS 1.3 says to change its keys and have ours changed (RFC 8446 section 4.6.3)."""
+
+    def __init__(self, keylog: Path) -> None:
+        """
+        :param keylog: what the client's context wrote of a connection on which it has said nothing yet.
+        """
+        lines = (line.split() for line in keylog.read_text("ascii").splitlines())
+        self._secret = next(bytes.fromhex(words[2]) for words in lines if words[0] == "CLIENT_TRAFFIC_SECRET_0")
+
+    def next(self) -> bytes:
+        """One more: a record of TLS_AES_256_GCM_SHA384."""
+        sealing, nonce = AESGCM(self._expanded(b"key", 32)), self._expanded(b"iv", 12)
+        inner = b"\x18\0\0\1\1" + b"\x16"
+        head = b"\x17\3\3" + (len(inner) + 16).to_bytes(2, "big")
+        self._secret = self._expanded(b"traffic upd", 48)
+        return head + sealing.encrypt(nonce, inner, head)
+
+    def _expanded(self, label: bytes, size: int) -> bytes:
+        """HKDF-Expand-Label (section 7.1)."""
+        full = b"tls13 " + label
+        info = size.to_bytes(2, "big") + bytes([len(full)]) + full + b"\0"
+        return HKDFExpand(hashes.SHA384(), size, info).derive(self._secret)
