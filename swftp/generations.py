@@ -28,7 +28,7 @@ STATISTICS = frozenset(("stats_host", "stats_port", "log_statsd_host", "log_stat
 )
 FIXED: Mapping[str, frozenset[str]] = {
     "sftp": LISTENING | STATISTICS,
-    "ftp": LISTENING | STATISTICS,
+    "ftp": LISTENING | STATISTICS | {"state_dir"},
     "auth": frozenset(("cacert", "insecure", "threads")),
     "throttle": frozenset(),
     "limits": frozenset(),

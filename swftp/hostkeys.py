@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from twisted.conch.ssh.keys import BadKeyError, EncryptedKeyError, FingerprintFo
 RSA_BITS = 3072
 RSA_LEAST = 2048
 """What clients of today accept (OpenSSH's RequiredRSASize is 1024, WinSCP and others warn below 2048)."""
-MADE = {
+MADE: Mapping[str, Callable[[], Any]] = {
     "ssh_host_ed25519_key": ed25519.Ed25519PrivateKey.generate,
     "ssh_host_ecdsa_key": lambda: ec.generate_private_key(ec.SECP256R1()),
     "ssh_host_rsa_key": lambda: rsa.generate_private_key(65537, RSA_BITS),
@@ -60,19 +62,19 @@ def read(path: Path) -> Key:
     return usable
 
 
-def kept(directory: Path, *, make: bool = True) -> dict[Path, Key]:
+def kept(directory: Path, *, make: bool = True, makers: Mapping[str, Callable[[], Any]] = MADE) -> dict[Path, Key]:
     """
-    The keys in *directory*, one of each kind in `MADE`.
+    The keys in *directory*, one of each kind in *makers*: the same for everybody who asks, also at the same moment.
 
     :param make: make those that are missing.
 
     :raises UnusableKey: one that is there cannot be used, or one that is not cannot be made.
     """
     keys = {}
-    for name in MADE:
+    for name, maker in makers.items():
         path = directory / name
         if make and not path.exists():
-            _make(path)
+            _make(path, maker)
         if make or path.exists():
             keys[path] = read(path)
     return keys
@@ -83,26 +85,33 @@ def passing() -> Key:
     return Key(ed25519.Ed25519PrivateKey.generate())  # type: ignore[no-untyped-call]
 
 
-def _make(path: Path) -> None:
-    key: Any = Key(MADE[path.name]())  # type: ignore[no-untyped-call]
+def _make(path: Path, maker: Callable[[], Any]) -> None:
+    """Unless somebody else does meanwhile: the first one wins, and his public half is the one that is written."""
+    key: Any = Key(maker())  # type: ignore[no-untyped-call]
     public = key.public()
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(path, key.toString("openssh", comment=b"swftp"), 0o600)
+        path.with_name(path.name + ".pub").unlink(missing_ok=True)
         _write(path.with_name(path.name + ".pub"), public.toString("openssh", comment=b"swftp"), 0o644)
+    except FileExistsError:
+        return
     except OSError as error:
         raise UnusableKey(f"{path}: cannot be made: {error.strerror}") from error
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:
-    """All of *data* or no file: a key cut short by a crash would never be made again."""
-    part = path.with_name(path.name + ".part")
-    part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+    """
+    All of *data* or no file: a key cut short by a crash would never be made again.
+
+    :raises FileExistsError: there is one.
+    """
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f"{path.name}.part-") as file:
+        os.fchmod(file.fileno(), mode)
         file.write(data.rstrip(b"\n") + b"\n")
         file.flush()
         os.fsync(file.fileno())
-    part.rename(path)
+        os.link(file.name, path)  # unlike a rename, it replaces nothing
 
 
 def fingerprint(key: Key) -> str:

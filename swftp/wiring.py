@@ -151,9 +151,10 @@ def _one_of_a_kind(keys: Sequence[Key]) -> list[Key]:
 
 
 def state_dir(config: Config, environ: Mapping[str, str]) -> FilePath:
-    """Where keys that we make are kept (systemd.exec(5), XDG Base Directory Specification)."""
-    if config.sftp.state_dir:
-        return FilePath(config.sftp.state_dir).expanduser()
+    """Where keys that we make and control sockets are (systemd.exec(5), XDG Base Directory Specification)."""
+    given = config.sftp.state_dir or config.ftp.state_dir
+    if given:
+        return FilePath(given).expanduser()
     if environ.get("STATE_DIRECTORY"):
         return FilePath(environ["STATE_DIRECTORY"].partition(":")[0])
     if os.geteuid() == 0:

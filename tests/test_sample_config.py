@@ -59,6 +59,7 @@ LISTENING = {
     "root",
     "drain_timeout",
     "verbose",
+    "state_dir",
 }
 STATISTICS = {"stats_host", "stats_port", "log_statsd_host", "log_statsd_port"} | {
     "log_statsd_sample_rate",

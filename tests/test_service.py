@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,16 @@ from swftp.auth.login import Login
 from swftp.auth.logins import Identity
 from swftp.auth.throttle import Offence
 from swftp.auth.tokens import Credential
-from swftp.config import AuthConfig, Config, ConfigError, LimitsConfig, SftpConfig, StorageConfig, ThrottleConfig
+from swftp.config import (
+    AuthConfig,
+    Config,
+    ConfigError,
+    LimitsConfig,
+    SftpConfig,
+    StorageConfig,
+    ThrottleConfig,
+    load,
+)
 from swftp.doors import Entrance
 from swftp.errors import Busy
 from swftp.ftp.command import Command, Kind
@@ -530,6 +541,50 @@ class AssemblyTests(SynchronousTestCase):
         self.assertEqual(
             wiring.state_dir(Config(sftp=SftpConfig(state_dir="/c")), {"STATE_DIRECTORY": "/a"}), Path("/c")
         )
+
+    def test_state_dir_of_ftp_alone(self) -> None:
+        """A file without a section of SFTP says it in that of FTP; where both do, SFTP's counts."""
+        for text, wanted in (
+            ("[ftp]\nstate_dir = /f", "/f"),
+            ("[ftp]\nstate_dir = /f\n[sftp]\nstate_dir = /s", "/s"),
+        ):
+            path = Path(self.mktemp())
+            path.write_text(text)
+            self.assertEqual(wiring.state_dir(load(str(path), protocols=None)[0], {}), Path(wanted))
+
+
+class FirstRunTests(SynchronousTestCase):
+    """Gateways that start at the same moment on one empty directory."""
+
+    def test_the_first_wins(self) -> None:
+        """Who was the second to make a key uses that of the first, whose public half stays; nothing else is left."""
+        folder, name = Path(self.mktemp()), "ssh_host_ed25519_key"
+        plain = {name: hostkeys.MADE[name]}
+        others: list[dict[Path, Any]] = []
+
+        def late() -> Any:
+            others.append(hostkeys.kept(folder, makers=plain))
+            return plain[name]()
+
+        mine = hostkeys.kept(folder, makers={name: late})
+        self.assertEqual([mine], others)
+        public = Key.fromString((folder / f"{name}.pub").read_bytes())
+        self.assertEqual(public, mine[folder / name].public())
+        self.assertEqual({path.name for path in folder.iterdir()}, {name, f"{name}.pub"})
+
+    def test_at_once(self) -> None:
+        """However many do, all show clients the same keys."""
+        folder = Path(self.mktemp())
+        plain = {name: hostkeys.MADE[name] for name in ("ssh_host_ed25519_key", "ssh_host_ecdsa_key")}
+        start = threading.Barrier(8)
+
+        def run(_: int) -> list[str]:
+            start.wait()
+            return [hostkeys.fingerprint(key) for key in hostkeys.kept(folder, makers=plain).values()]
+
+        with ThreadPoolExecutor(8) as pool:
+            shown = list(pool.map(run, range(8)))
+        self.assertEqual(shown, [shown[0]] * 8)
 
 
 class HostKeyTests(SynchronousTestCase):

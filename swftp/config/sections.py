@@ -43,7 +43,9 @@ class SftpConfig:
         read=secrets,
     )
     state_dir: str = setting(
-        "", "where host keys are made; where it is not set, $STATE_DIRECTORY or ~/.local/state/swftp"
+        "",
+        "where host keys are made, and the control socket is; where it is not set, $STATE_DIRECTORY or "
+        "~/.local/state/swftp",
     )
     sessions_per_user: int = setting(10, "connections one user may have at once; 0 is no limit")
     root: str = setting("/", "directory of the account that clients see as /, as /container/directory")
@@ -77,6 +79,7 @@ class FtpConfig:
         read=network_list,
     )
     sessions_per_user: int = setting(10, "connections one user may have at once, SFTP included; 0 is no limit")
+    state_dir: str = setting("", "where the control socket is; default: as of [sftp]")
     session_timeout: float = setting(
         60.0, "how long a client may say nothing while no transfer runs; 0 is for ever", unit="seconds"
     )
