@@ -38,7 +38,7 @@ class _Pipe(Protocol):
     def __init__(self, fetch: Fetch, watchdog: Watchdog) -> None:
         self._fetch = fetch
         self._watchdog = watchdog
-        self.done: Deferred[Exception | None] = Deferred(lambda _: self.abort(errors.Interrupted()))
+        self.done: Deferred[Exception | None] = Deferred(lambda _: self._hang_up())
 
     def connectionMade(self) -> None:
         self.pace()
@@ -61,6 +61,9 @@ class _Pipe(Protocol):
 
     def abort(self, error: Exception) -> None:
         self.end(error)
+        self._hang_up()
+
+    def _hang_up(self) -> None:
         if self.transport is not None:
             self.transport.loseConnection()
 

@@ -40,6 +40,11 @@ class CancelledTests(ScriptedCase):
         self.swift.expect("GET /c/f", silent=True)
         self.gone(self.storage.fetch(FILE, Sink()))
 
+    def test_download_in_mid_body(self) -> None:
+        """A download of which a part has come."""
+        self.swift.expect("GET /c/f", 200, headers=HEAD, body=b"da", length=4)
+        self.gone(self.storage.fetch(FILE, Sink()))
+
     def test_small_request(self) -> None:
         """A request that would be repeated if the store had been silent."""
         self.swift.expect("HEAD /c/f", silent=True)
