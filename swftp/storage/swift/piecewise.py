@@ -40,9 +40,10 @@ async def segments_of(ledger: Ledger, names: Names, opened: Opened, length: int)
     entry = opened.entry
     if opened.memo is None and length >= WORTHWHILE and entry.detail.get("large") == "slo" and entry.version:
         segments, nested = await ledger.read(names, newest=False)
-        if segments and not nested and manifest_etag(segments) != entry.version:
+        whole = not nested and sum(segment.size for segment in segments) == entry.size
+        if whole and manifest_etag(segments) != entry.version:
             raise errors.Changed()
-        opened.memo = () if nested or entry.size < len(segments) * MIN_SIZE else tuple(segments)
+        opened.memo = tuple(segments) if whole and entry.size >= len(segments) * MIN_SIZE else ()
     return opened.memo or ()
 
 

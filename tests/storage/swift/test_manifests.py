@@ -118,7 +118,11 @@ class ParseTests(SynchronousTestCase):
             b"null",
         ):
             self.assertRaises(errors.Unavailable, parse_manifest, body)
-        self.assertRaises(errors.Unsupported, parse_manifest, b'[{"data": "eA=="}]')
+
+    def test_inline_data(self) -> None:
+        """Bytes that the manifest holds itself are no segment: it can be removed and replaced like any other."""
+        [(found, nested)] = parse_manifest(b'[{"data": "eA=="}, {"name": "/c/o", "bytes": 2, "hash": "e"}]')
+        self.assertEqual((found.names, found.size, nested), (("c", "o"), 2, False))
 
     def test_ranges(self) -> None:
         """A range is told where the segment is not used whole."""

@@ -93,6 +93,16 @@ class PiecewiseTests(ScriptedCase):
         self.fetch()
         self.assertTrue(self.sink.data == FIRST + SECOND)
 
+    def test_inline_data(self) -> None:
+        """A manifest that holds bytes itself, as other tools make them, is left to the store."""
+        self.manifest(json.dumps([{"data": "YQ=="}, {"name": "/s/1", "hash": "1", "bytes": SIZE - 1}]).encode())
+        headers = {**SLO, "Content-Range": f"bytes 0-{SIZE - 1}/{SIZE}"}
+        for _ in range(2):
+            self.sink = Sink()
+            self.swift.expect("GET /c/f", 206, headers=headers, body=FIRST + SECOND)
+            self.fetch()
+            self.assertTrue(self.sink.data == FIRST + SECOND)
+
     def test_no_manifest_any_more(self) -> None:
         """A plain object stands there now."""
         self.swift.expect(THE_MANIFEST, 200, headers={"Etag": md5(b"x")}, body=b"x")
