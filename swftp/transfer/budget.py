@@ -44,14 +44,18 @@ class Group:
 
     :ivar limit: bytes that they should not exceed together.
     :ivar leaving: bytes of theirs that are on their way out.
+    :ivar waiting: how many of them wait for their turn.
+    :ivar progress: seconds of the clock at which one had its turn, or the first began to wait for it.
     """
 
-    __slots__ = ("leaving", "limit", "used")
+    __slots__ = ("leaving", "limit", "progress", "used", "waiting")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.used = 0
         self.leaving = 0
+        self.waiting = 0
+        self.progress = 0.0
 
     @property
     def wanting(self) -> bool:
@@ -222,6 +226,7 @@ class Budget:
         if share.waiting:
             self._queue.remove(share)
             share.waiting = False
+            share.group.waiting -= 1
         if not self._shares and self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -231,6 +236,9 @@ class Budget:
         """*share* waits for its turn."""
         if not self._queue:
             self._progress = self._clock.seconds()
+        if not share.group.waiting:
+            share.group.progress = self._clock.seconds()
+        share.group.waiting += 1
         self._queue.append(share)
         self.settle()
         if share.waiting and self.wanting:
@@ -252,7 +260,8 @@ class Budget:
 
     def _grant(self, share: Share) -> None:
         self._queue.remove(share)
-        self._progress = self._clock.seconds()
+        self._progress = share.group.progress = self._clock.seconds()
+        share.group.waiting -= 1
         self.reserved += share.grant(self._progress)
         share.member.granted()
 
@@ -267,6 +276,7 @@ class Budget:
             largest = self._candidates()
             if not (self._relieve(LEAST_PART, largest) or self._relieve(LEAST_GRANT, largest)):
                 self._starve(now, largest)
+            self._starve_sessions(now)
         self.settle()
 
     def _candidates(self) -> list[Share]:
@@ -285,7 +295,15 @@ class Budget:
         return freed
 
     def _starve(self, now: float, largest: list[Share]) -> None:
-        if not largest or self.leaving or now - self._progress < STUCK:
+        if not self.pressed or not largest or self.leaving or now - self._progress < STUCK:
             return
-        self._progress = now
+        self._progress = largest[0].group.progress = now
         largest[0].member.starve()
+
+    def _starve_sessions(self, now: float) -> None:
+        """Where a session is in its own way it is so however well others do."""
+        for group in {share.group for share in self._queue}:
+            if group.wanting and not group.leaving and now - group.progress >= STUCK:
+                group.progress = now
+                largest = max((share for share in self._shares if share.group is group), key=lambda share: share.held)
+                largest.member.starve()

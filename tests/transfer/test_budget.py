@@ -125,6 +125,21 @@ class BudgetTests(TransferCase):
         self.clock.pump([1.0] * 3)
         self.assertIn("starve", large.log)
 
+    def test_a_session_is_stuck_while_others_move_on(self) -> None:
+        """Who waits for his own session only is not left to wait for good because others are busy."""
+        group, busy = Group(MIB), Holder(self.budget, group=Group(MIB))
+        large, waiting = Holder(self.budget, group=group), Holder(self.budget, group=group)
+        large.share.take(2 * MIB)
+        waiting.share.wait()
+        for second in range(int(STUCK) + 5):
+            if second < STUCK - 1:
+                self.assertNotIn("starve", large.log)
+            busy.share.take(100)
+            busy.share.depart(100)
+            busy.share.wait()
+            self.clock.advance(1.0)
+        self.assertEqual((large.log.count("starve"), "starve" in busy.log), (1, False))
+
     def test_nobody_is_given_up_while_something_leaves(self) -> None:
         """However slow the store is: as long as it takes something, there will be room."""
         large, waiting = Holder(self.budget), Holder(self.budget)
