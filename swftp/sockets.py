@@ -9,9 +9,9 @@ producer is paused as soon as anything has to wait.
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterable
 from contextlib import suppress
 from fcntl import ioctl
-from functools import partial
 from struct import unpack
 from termios import TIOCOUTQ
 from typing import Any
@@ -21,6 +21,8 @@ from twisted.internet.tcp import Connection
 SEND = 1 << 20
 """Bytes offered to the socket at once."""
 
+TOGETHER = 64 << 10
+"""Bytes that are worth a copy, to leave together with what stands before them."""
 DRAIN, DRAINED = 64 << 10, 16
 """Bytes thrown away at once, and how often: who sends more has not earned a close in order."""
 
@@ -87,10 +89,40 @@ def drain(transport: Any) -> None:
                     break
 
 
-def hurry(transport: Any) -> None:
-    """Make `write` what others call when they write to *transport*."""
-    if isinstance(transport, Connection):
-        transport.write = partial(write, transport)  # type: ignore[method-assign]
+class Hurry:
+    """
+    How others write to a connection: at once, as `write`; but what they write between `begin` and `end` leaves as one
+    piece, as far as it is small.  For what is no TCP connection nothing changes.
+    """
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self._held: list[bytes] | None = None
+        if isinstance(transport, Connection):
+            transport.write = self.write  # type: ignore[method-assign]
+            transport.writeSequence = self.write_sequence  # type: ignore[method-assign]
+
+    def begin(self) -> None:
+        """What is written from here on belongs together."""
+        self._held = []
+
+    def end(self) -> None:
+        """That was all of it."""
+        held, self._held = self._held, None
+        if held:
+            write(self._transport, held[0] if len(held) == 1 else b"".join(held))
+
+    def write(self, data: bytes) -> None:
+        """See `ITransport.write`."""
+        if self._held is not None and len(data) <= TOGETHER:
+            self._held.append(data)
+        else:
+            self.end()
+            write(self._transport, data)
+
+    def write_sequence(self, pieces: Iterable[bytes]) -> None:
+        """See `ITransport.writeSequence`."""
+        self.write(b"".join(pieces))
 
 
 def unsent(transport: Any) -> int:

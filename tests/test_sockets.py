@@ -105,16 +105,69 @@ class WriteTests(SocketCase):
         sockets.write(self.tcp, bytes(4 << 20))
         self.assertEqual(paused, [True])
 
-    def test_hurry(self) -> None:
-        """Afterwards others write so, too."""
-        sockets.hurry(self.tcp)
-        self.tcp.write(b"abc")
-        self.assertEqual(self.drain(), b"abc")
-
     def test_other(self) -> None:
         """What is no TCP connection, TLS above all, is written to as it always was."""
         transport = StringTransport()
         sockets.write(transport, bytearray(b"abc"))
+        self.assertEqual(transport.value(), b"abc")
+
+
+class HurryTests(SocketCase):
+    """`sockets.Hurry`."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.hurry = sockets.Hurry(self.tcp)
+        self.sends: list[bytes] = []
+        send = self.tcp.writeSomeData
+
+        def counted(data: bytes) -> Any:
+            self.sends.append(bytes(data))
+            return send(data)
+
+        self.tcp.writeSomeData = counted
+
+    def test_at_once(self) -> None:
+        """What others write leaves at once."""
+        self.tcp.write(b"abc")
+        self.tcp.writeSequence([b"d", b"ef"])
+        self.assertEqual(self.drain(), b"abcdef")
+        self.assertEqual(self.reactor.getWriters(), [])
+
+    def test_together(self) -> None:
+        """What belongs together leaves as one piece."""
+        self.hurry.begin()
+        self.tcp.writeSequence([b"head", b": x"])
+        self.tcp.write(b"body")
+        self.assertEqual(self.sends, [])
+        self.hurry.end()
+        self.assertEqual(self.sends, [b"head: xbody"])
+        self.tcp.write(b"more")
+        self.assertEqual(self.sends[1:], [b"more"])
+
+    def test_large(self) -> None:
+        """What is large is not copied to be put behind what is small."""
+        large = bytes(sockets.TOGETHER + 1)
+        self.hurry.begin()
+        self.tcp.writeSequence([b"head"])
+        self.tcp.write(large)
+        self.assertEqual(self.sends, [b"head", large])
+        self.hurry.end()
+        self.assertEqual(self.drain(), b"head" + large)
+
+    def test_nothing(self) -> None:
+        """If nothing was written, nothing leaves."""
+        self.hurry.begin()
+        self.hurry.end()
+        self.assertEqual(self.sends, [])
+
+    def test_other(self) -> None:
+        """What is no TCP connection is left as it is."""
+        transport = StringTransport()
+        hurry = sockets.Hurry(transport)
+        hurry.begin()
+        transport.write(b"abc")
+        hurry.end()
         self.assertEqual(transport.value(), b"abc")
 
 

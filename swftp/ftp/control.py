@@ -143,7 +143,7 @@ class Control(Protocol):
     def say(self, answer: Reply) -> None:
         """See `IControl`."""
         if self.phase is not Phase.ENDING and self.phase is not Phase.CLOSED:
-            self.transport.write(answer.encode())
+            sockets.write(self.transport, answer.encode())
 
     def hang_up(self, *text: str) -> None:
         """Say why (421), and close once that is sent, or soon anyway: a client that does not read keeps nothing."""

@@ -11,9 +11,11 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
+from twisted.internet.protocol import Factory
+from twisted.web._newclient import HTTP11ClientProtocol
 from twisted.web.client import URI, Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool
-from twisted.web.iweb import IAgent, IAgentEndpointFactory, IPolicyForHTTPS
+from twisted.web.iweb import IAgent, IAgentEndpointFactory, IPolicyForHTTPS, IResponse
 from zope.interface import implementer
 
 from swftp import errors, sockets
@@ -45,27 +47,6 @@ class Downloads:
         return max(LEAST_RECEIVE, min(RECEIVE, TOGETHER // max(1, self.count)))
 
 
-@implementer(IStreamClientEndpoint)
-class _TunedEndpoint:
-    """Connects as *inner* does, with larger buffers and without Nagle's delay."""
-
-    def __init__(self, inner: IStreamClientEndpoint) -> None:
-        self._inner = inner
-
-    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
-        """See `IStreamClientEndpoint`."""
-        connected: Deferred[IProtocol] = self._inner.connect(protocolFactory)
-        return connected.addCallback(self._tune)
-
-    def _tune(self, protocol: Any) -> IProtocol:
-        transport = protocol.transport
-        transport = getattr(transport, "transport", transport)  # the TCP connection below TLS
-        sockets.tune(transport, RECEIVE)
-        sockets.hurry(transport)
-        tuned: IProtocol = protocol
-        return tuned
-
-
 @implementer(IAgentEndpointFactory)
 class _Endpoints:
     """The agent asks for one with each request, though it seldom has to connect: they are made once for a host."""
@@ -87,15 +68,41 @@ class _Endpoints:
         endpoint: Any = HostnameEndpoint(self._reactor, uri.host, uri.port, timeout=self._connect_timeout)
         if uri.scheme == b"https":
             endpoint = wrapClientTLS(self._policy.creatorForNetloc(uri.host, uri.port), endpoint)
-        return _TunedEndpoint(endpoint)
+        made: IStreamClientEndpoint = endpoint
+        return made
 
 
-def _quiet_factory(*args: Any) -> Any:
-    """Twisted's own factory of connections, which has no other way to be told not to log each of them twice."""
-    pool: Any = HTTPConnectionPool
-    factory = pool._factory(*args)
-    factory.noisy = False
-    return factory
+class _Prompt(HTTP11ClientProtocol):
+    """A connection with large buffers, on which each request leaves at once, a small body together with its head."""
+
+    def makeConnection(self, transport: Any) -> None:
+        """See `IProtocol`."""
+        tcp = getattr(transport, "transport", transport)  # the TCP connection below TLS
+        sockets.tune(tcp, RECEIVE)
+        self._hurry = sockets.Hurry(tcp)
+        super().makeConnection(transport)  # type: ignore[no-untyped-call]
+
+    def request(self, request: Any) -> Deferred[IResponse]:
+        """See `HTTP11ClientProtocol`."""
+        self._hurry.begin()
+        try:
+            asked: Deferred[IResponse] = super().request(request)
+        finally:
+            self._hurry.end()
+        return asked
+
+
+class _Connecting(Factory):
+    """As the pool's own, which has no other way to be told not to log each connection twice."""
+
+    noisy = False
+
+    def __init__(self, quiescent: Any, about: str) -> None:
+        self._quiescent = quiescent
+
+    def buildProtocol(self, addr: IAddress | None) -> HTTP11ClientProtocol:
+        """See `Factory`."""
+        return _Prompt(self._quiescent)  # type: ignore[no-untyped-call]
 
 
 class Connections:
@@ -138,7 +145,7 @@ class Connections:
 
         def agent() -> IAgent:
             pool = make_pool(reactor, persistent=num_persistent_connections > 0)
-            pool._factory = _quiet_factory
+            pool._factory = _Connecting
             pool.maxPersistentPerHost = max(1, num_persistent_connections)
             pool.cachedConnectionTimeout = connection_timeout
             pool.retryAutomatically = False  # the client retries, and knows what may be repeated
