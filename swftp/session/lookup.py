@@ -17,6 +17,7 @@ from swftp.session.files import OpenMode
 from swftp.session.following import Following
 from swftp.session.head import head
 from swftp.session.known import Known
+from swftp.session.stepping import Stepping
 from swftp.transfer.engine import Engine
 from swftp.transfer.target import Target
 from swftp.transfer.upload import Upload
@@ -36,6 +37,7 @@ class Lookup:
     def __init__(self, storage: IStorage, known: Known, root: Path, engine: Engine) -> None:
         self.known = known
         self.following = Following(storage, known, engine.budget, engine.group, engine.clock)
+        self._stepping = Stepping(engine.clock)
         self._storage = storage
         self._root = root
         self._engine = engine
@@ -52,15 +54,18 @@ class Lookup:
         return await self._storage.stat(inside) if follow and entry.kind is Kind.SYMLINK else entry
 
     async def seen(self, inside: Path) -> Entry | None:
-        """What is remembered of *inside* itself, as `Known.get`; a page that is worked through is renewed for it."""
+        """What is remembered of *inside* itself, as `Known.get`; a page is asked for where one is worked through."""
         entry = self.known.get(inside, follow=False)
-        worn = self.known.worn(inside) if entry is UNSEEN else None
-        if worn is not None:
+        wanted = (self.known.worn(inside) or self._stepping.step(inside)) if entry is UNSEEN else None
+        if wanted is not None:
             try:
-                await self.page(*worn)
+                with self._stepping.listing():
+                    page = await self.page(*wanted)
             except errors.StorageError:
                 return UNSEEN
             entry = self.known.get(inside, follow=False)
+            if entry is not UNSEEN:
+                self._stepping.shown(inside, page.after)
         return entry
 
     async def page(self, inside: Path, after: str | None) -> Page:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import ftplib
 import time
+from collections import Counter
 from typing import ClassVar
 
+from swftp.session.stepping import STEPS
 from tests.functional.case import KIB, MIB, content, md5
 from tests.functional.faultcase import FaultCase
 from tests.functional.ftp import BEGUN, FtpCase, FtpGateway, get, lines, put, receive, within
@@ -200,3 +202,34 @@ class ListTests(FtpFaultCase):
         client = self.ftp()
         self.proxy.arm("GET", f"{self.container}\\?", status=401)
         self.assertEqual(lines(client, "LIST"), [])
+
+
+class SmallFileTests(FtpFaultCase):
+    """What small files cost the store."""
+
+    def asked(self) -> Counter[str]:
+        """Methods of the requests for objects in ``d`` since the last call."""
+        requests = Counter(r.method for r in list(self.proxy.requests) if f"/{self.container}/d/" in r.path)
+        self.proxy.clear()
+        return requests
+
+    def test_one_request(self) -> None:
+        """Each costs one, when it is stored, taken and removed, by a session that lists nothing: or nearly."""
+        names = [f"d/s{number:02}" for number in range(30)]
+        client = self.ftp()
+        client.mkd(self.path("d"))
+        self.proxy.clear()
+        for name in names:
+            put(client, name, name.encode())
+        client.quit()
+        self.assertEqual(self.asked(), {"PUT": 30})
+        client = self.ftp()
+        self.assertEqual([get(client, name) for name in names], [name.encode() for name in names])
+        client.quit()
+        self.assertEqual(self.asked(), {"GET": 30})
+        client = self.ftp()
+        for name in names:
+            client.delete(self.path(name))
+        asked = self.asked()
+        self.assertEqual(asked["DELETE"], 30)
+        self.assertLessEqual(asked["HEAD"], STEPS)
