@@ -5,6 +5,7 @@ The servers of a process as whoever starts and stops them sees them: who is ther
 from __future__ import annotations
 
 from collections.abc import Sequence
+from random import Random
 from typing import Any, Protocol
 from weakref import WeakSet
 
@@ -122,14 +123,16 @@ class Entrance(Factory):
 class Guard(Admission):
     """Turns away whom `Throttle` refuses before a byte is spoken."""
 
-    def __init__(self, limits: AdmissionLimits, throttle: Throttle) -> None:
-        super().__init__(limits)
+    def __init__(self, limits: AdmissionLimits, throttle: Throttle, chance: Random | None = None) -> None:
+        super().__init__(limits, chance)
         self._throttle = throttle
         self._second = self._answered = self._silent = 0
+        self._let_by: str | None = None
 
     def refuses(self, peer: str) -> bool:
-        """See `Admission`."""
-        return self._throttle.refused(peer) or super().refuses(peer)
+        """See `Admission`; whom `overrun` has just let by is not asked again, or chance would have two says."""
+        let_by, self._let_by = self._let_by, None
+        return let_by != peer and (self._throttle.refused(peer) or super().refuses(peer))
 
     def admit(self, peer: str) -> Place | None:
         """See `Admission`."""
@@ -144,7 +147,11 @@ class Guard(Admission):
             if self._silent:
                 log.warn("{count} connections refused without a word", event="overrun", count=self._silent)
             self._second, self._answered, self._silent = second, 0, 0
-        if self._answered < ANSWERED or not self.refuses(peer):
+        self._let_by = None
+        if self._answered < ANSWERED:
+            return False
+        if not self.refuses(peer):
+            self._let_by = peer
             return False
         self._silent += 1
         return True

@@ -6,6 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from twisted.conch.interfaces import IConchUser
@@ -35,7 +36,7 @@ from swftp.config import (
     ThrottleConfig,
     load,
 )
-from swftp.doors import Entrance
+from swftp.doors import ANSWERED, Entrance, Guard
 from swftp.errors import Busy
 from swftp.ftp.command import Command, Kind
 from swftp.ftp.interfaces import IFtpAccount
@@ -257,6 +258,17 @@ class TogetherTests(GatewayCase):
         self.assertTrue(tcp.lost)
 
 
+class Chance(Random):
+    """:ivar asked: how often."""
+
+    asked = 0
+
+    def random(self) -> float:
+        """See `Random`."""
+        self.asked += 1
+        return super().random()
+
+
 class OffenceTests(GatewayCase):
     """What costs a client something before it has tried to log in."""
 
@@ -292,6 +304,36 @@ class OffenceTests(GatewayCase):
         self.assertIsNotNone(entrance.buildProtocol(IPv4Address("TCP", "198.51.100.1", 1)))
         self.reactor.advance(1)
         self.assertIsNotNone(entrance.buildProtocol(here))
+
+    def test_chance(self) -> None:
+        """Chance is asked once a connection, also in a flood: as many are turned away as the configuration says."""
+        chance = Chance(7)
+        limits = AdmissionLimits(startups_start=1, startups_rate=30, startups_full=1_000_000)
+        guard = Guard(limits, self.throttle, chance)
+        guard.admit("192.0.2.9")
+        let_in = 0
+        for n in range(2000):
+            peer = f"198.51.100.{n % 250}"
+            place = None if guard.overrun(peer) else guard.admit(peer)
+            if place is not None:
+                let_in += 1
+                place.leave()
+        self.assertEqual(chance.asked, 2000)
+        self.assertLess(abs(let_in - 1400), 100)
+
+    def test_limits_hold(self) -> None:
+        """Who was let by, and never came in, has nobody let in beyond the limits afterwards."""
+        guard = Guard(AdmissionLimits(per_peer=1), self.throttle)
+        self.assertFalse(guard.overrun("192.0.2.9"))
+        places = [guard.admit("192.0.2.9") for _ in range(ANSWERED + 1)]
+        self.assertEqual(len([place for place in places if place]), 1)
+        self.assertFalse(guard.overrun("192.0.2.10"))
+        place = guard.admit("192.0.2.10")
+        self.assertIsNotNone(place)
+        self.assertIsNone(guard.admit("192.0.2.10"))
+        self.assertFalse(guard.overrun("192.0.2.11"))
+        self.assertTrue(guard.overrun("192.0.2.10"))
+        self.assertIsNone(guard.admit("192.0.2.10"))
 
     def test_probes(self) -> None:
         """Health checks, which connect and say nothing, cost nothing, however many come."""

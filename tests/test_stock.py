@@ -7,12 +7,13 @@ Where ours needs more than a line, `docs/security.md` names the test that has it
 
 from __future__ import annotations
 
+import socket
 import struct
 import zlib
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from twisted.conch.ssh import transport as stock_transport
 from twisted.conch.ssh.channel import SSHChannel
 from twisted.conch.ssh.common import NS
@@ -22,13 +23,16 @@ from twisted.conch.ssh.filetransfer import FXP_READ, FXP_WRITE, FileTransferServ
 from twisted.conch.ssh.keys import Key
 from twisted.conch.ssh.service import SSHService
 from twisted.conch.ssh.userauth import SSHUserAuthServer
+from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import deferLater
 from twisted.internet.testing import StringTransport
 from twisted.logger import globalLogPublisher
 from twisted.protocols import ftp as stock_ftp
 from twisted.protocols.haproxy._wrapper import HAProxyWrappingFactory
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 import swftp
 from swftp.ftp.table import COMMANDS
@@ -154,7 +158,25 @@ class TransportTests(Ours):
 
 
 class LoginTests(Ours):
-    """C7, C15."""
+    """C6 to C8, C15."""
+
+    def test_signatures(self) -> None:
+        """C6: what users may sign with is said to be what the host key signs with; ours: ``test_server_sig_algs``."""
+        server, _ = stock_server()
+        said: list[Any] = []
+        server.sendExtInfo = said.extend
+        server._getKey = lambda *_: bytes(64)
+        server.nextEncryptions = server.currentEncryptions
+        server._keySetup(b"secret", b"hash")
+        self.assertEqual(said, [(b"server-sig-algs", b"ssh-ed25519")])
+
+    def test_touch(self) -> None:
+        """C8: whether a security key was touched is not looked at; ours: `tests.auth.test_key_checker`."""
+        private = ed25519.Ed25519PrivateKey.generate()
+        kind, raw = b"sk-ssh-ed25519@openssh.com", private.public_key().public_bytes_raw()
+        key: Any = Key.fromString(NS(kind) + NS(raw) + NS(b"ssh:"))
+        for flags in (0, 1):
+            self.assertTrue(key.verify(NS(kind) + NS(private.sign(b"data")) + bytes((flags, 0, 0, 0, 9)), b"data"))
 
     def test_weak_keys(self) -> None:
         """C7: a key of 1024 bits signs with SHA-1, and is believed; ours takes neither."""
@@ -258,6 +280,62 @@ class ChannelTests(Ours):
         client = Client(Server()).login()
         client.send(90, NS(b"session") + struct.pack(">3L", 1, 65536, 1))
         self.assertEqual(client.numbers(), [92])  # MSG_CHANNEL_OPEN_FAILURE
+
+
+class FtpWireTests(TestCase):
+    """T1, T3, T4: what clients of the stock server may say; ours: the tests that `docs/security.md` names."""
+
+    def control(self) -> tuple[Any, StringTransport]:
+        """Of a client that has connected; times out by no reactor."""
+        control, wire = stock_ftp.FTP(), StringTransport(peerAddress=IPv4Address("TCP", "203.0.113.7", 1))
+        control.factory = stock_ftp.FTPFactory()  # type: ignore[no-untyped-call]
+        control.timeOut = control.factory.timeOut = None
+        control.makeConnection(wire)
+        wire.clear()
+        return control, wire
+
+    async def test_third_party(self) -> None:
+        """T1: PORT has the server connect to whomever the client names, at any port."""
+        control, _ = self.control()
+        with socket.create_server(("127.0.0.1", 0)) as victim:
+            port = victim.getsockname()[1]
+            answer = await control.ftp_PORT(f"127,0,0,1,{port >> 8},{port & 255}")
+            self.assertEqual(answer, stock_ftp.ENTERING_PORT_MODE)
+            accepted, _ = victim.accept()
+        self.addCleanup(accepted.close)
+        gone: Deferred[None] = Deferred()
+        control.dtpInstance.connectionLost = lambda reason: gone.callback(None)
+        control.dtpInstance.transport.abortConnection()
+        await gone
+
+    async def test_injection(self) -> None:
+        """T3: who adds TLS finds commands done that came in the clear behind AUTH, in the same segment."""
+        done: list[str] = []
+
+        class Secured(stock_ftp.FTP):
+            def processCommand(self, cmd: str, *params: str) -> Any:
+                if cmd == "AUTH":
+                    done.append("TLS begins")
+                    return stock_ftp.REQ_FILE_ACTN_COMPLETED_OK
+                done.append(f"{cmd} {params[0]}")
+                return stock_ftp.REQ_FILE_ACTN_COMPLETED_OK
+
+        control = Secured()
+        control.timeOut = None
+        control.factory = stock_ftp.FTPFactory()  # type: ignore[no-untyped-call]
+        control.factory.timeOut = None
+        control.makeConnection(StringTransport())
+        control.dataReceived(b"AUTH TLS\r\nUSER x\r\n")
+        for _ in range(10):
+            await deferLater(reactor, 0)
+        self.assertEqual(done, ["TLS begins", "USER x"])
+
+    async def test_two_replies(self) -> None:
+        """T4: a name with a line feed comes back as it is, so that one reply looks like two."""
+        control, wire = self.control()
+        control.dataReceived(b"USER a\n226 Fake\r\n")
+        await deferLater(reactor, 0)
+        self.assertIn("\n226 Fake", wire.value().decode())
 
 
 class FtpTests(SynchronousTestCase):
