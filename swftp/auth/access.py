@@ -8,6 +8,7 @@ A secret is held only while a session holds it: after the last `CredentialAccess
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -44,7 +45,8 @@ class CredentialAccess:
         self._access: Access | None = None
         self._renew_at = NEVER
         self._pause_until = NEVER
-        self._refusal: Denied | Down | None = None
+        self._refusal: Callable[[], Denied | Down] | None = None
+        """Makes the last one: itself it would keep all that it went through, and that has us."""
         self._store_refused = False
         self._flight: Flight[Access] = Flight()
         self.verified = NEVER
@@ -109,9 +111,9 @@ class CredentialAccess:
 
     def _cannot_ask(self) -> Denied | Down | None:
         if self._credential is None:
-            return self._refusal or Denied("the session that knew the secret has ended")
+            return self._refusal() if self._refusal else Denied("the session that knew the secret has ended")
         if self._clock.seconds() < self._pause_until:
-            return self._refusal or Denied("the store refuses the token that was just renewed")
+            return self._refusal() if self._refusal else Denied("the store refuses the token that was just renewed")
         return None
 
     def _ask_again(self) -> Deferred[Access]:
@@ -135,9 +137,10 @@ class CredentialAccess:
 
     def _refused(self, failure: Failure) -> Access:
         error = failure.value
-        self._refusal = error if isinstance(error, Denied | Down) else Down("the identity service could not be asked")
+        known = error if isinstance(error, Denied | Down) else Down("the identity service could not be asked")
+        make = self._refusal = partial(type(known), known.reason)
         pause = RENEWAL_PAUSE if isinstance(error, Denied) else OUTAGE_PAUSE
         self._pause_until = self._clock.seconds() + pause
         if self._holders:  # else it is a login, which has its own line
-            log.warn("no new token: {reason}", event="renewal_failed", reason=self._refusal.reason)
-        raise self._refusal
+            log.warn("no new token: {reason}", event="renewal_failed", reason=known.reason)
+        raise make()

@@ -185,6 +185,7 @@ class Control(Protocol):
         if self.place is not None:
             self.place.leave(Offence.NO_LOGIN if self._early else None)
         self._guard(self._drop)
+        del self.context  # it holds us; a command that goes on has it
 
     # -- in ----------------------------------------------------------------------------------------------------
 
@@ -323,6 +324,7 @@ class Control(Protocol):
         try:
             return await command.function(self.context, argument)
         except (Refused, errors.StorageError) as error:
+            error.__traceback__ = None  # some of its frames have the error, and this one has us
             return reply_of(error)
         except Exception as error:
             log.failure("{peer}: a command failed with an internal error", peer=self.peer)
@@ -330,7 +332,8 @@ class Control(Protocol):
 
     def _done(self, answer: Reply, name: str, command: Command) -> None:
         self.say(answer)
-        self._settle(name, command)
+        if self.phase is not Phase.CLOSED:
+            self._settle(name, command)
         self._advance("done")
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:

@@ -139,6 +139,7 @@ class Login:
             return Refused(421, TOO_MANY)
         if verdict is Verdict.BROKEN:
             log.failure("{peer}: login failed with an internal error", peer=self._peer)
+        error.__traceback__ = None  # its frames have the secret, and some of them the error
         await wait_out(self._clock, started, self._settings.failure_delay)
         if self.phase is Phase.CHECKING:
             self.phase = Phase.NAMELESS

@@ -187,7 +187,8 @@ class Secured(Protocol):
             reason = Failure(Truncated())  # type: ignore[no-untyped-call]
         self._advance("fail")
         self._early.clear()
-        self.protocol.connectionLost(reason)
+        protocol, self.protocol = self.protocol, None  # as Twisted's own do: it holds us
+        protocol.connectionLost(reason)
 
     def _fail(self, error: Exception) -> None:
         self._error = error

@@ -167,7 +167,10 @@ async def send(context: Context, pieces: AsyncIterator[bytes], what: str) -> Rep
         source = Pieces(pieces, bell.ring, context.session.background)
         pipe = Sending(transfer.terms(), source.read, deflated=context.mode is Mode.DEFLATE)
         bell.rings = pipe.pump
-        await transfer.move(pipe)
+        try:
+            await transfer.move(pipe)
+        finally:
+            bell.rings = _nothing  # else each would hold the other
         return reply(226, "Sent.")
 
 

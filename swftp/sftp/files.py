@@ -122,6 +122,7 @@ async def _close(context: Context, handle: FileHandle) -> None:
         if handle.error is not None:
             raise handle.error
     finally:
+        handle.twin = handle.error = None
         context.table.release(handle)
 
 

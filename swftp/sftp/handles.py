@@ -248,6 +248,7 @@ class FileHandle(Handle):
             self.writer.lost()
         if self.reader is not None:
             self.reader.close()
+        self.twin = None
         self._bell.ring()
 
     def wake(self) -> None:

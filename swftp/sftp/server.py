@@ -62,7 +62,7 @@ TRANSITIONS = {
     Phase.NEW: {"init": Phase.RUNNING, "eof": Phase.ENDING, "over": Phase.OVER},
     Phase.RUNNING: {"init": Phase.RUNNING, "eof": Phase.ENDING, "over": Phase.OVER},
     Phase.ENDING: {"init": Phase.ENDING, "eof": Phase.ENDING, "over": Phase.OVER},
-    Phase.OVER: {"eof": Phase.OVER, "over": Phase.OVER},
+    Phase.OVER: {"eof": Phase.OVER},
 }
 
 
@@ -146,10 +146,13 @@ class SFTPServer:
         self._channel.finish(1)
 
     def _give_up(self) -> None:
+        if self._phase is Phase.OVER:
+            return
         self._advance("over")
         self._stream.clear()
         self._turns.clear()
         self._table.abandon()
+        del self._context, self._stream  # they hold us
 
     # IRequests
 
@@ -214,6 +217,7 @@ class SFTPServer:
             self.put(wire.ok(request))
         elif isinstance(outcome, BaseException):
             self.put(wire.status(request, *self._explained(outcome)))
+            outcome.__traceback__ = None  # as above
         else:
             self.put(outcome.packed(request))
 
@@ -235,6 +239,7 @@ class SFTPServer:
         except Exception as error:
             result = error
         then(result)
+        del result  # what an error tells of its way has this frame, which has us
         self.turn()
 
     def begun(self, size: int = 0) -> None:

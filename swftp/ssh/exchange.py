@@ -32,12 +32,6 @@ _TRANSITIONS = {
 }
 
 
-class Reads(Protocol):
-    """Where the client's packets come in."""
-
-    opener: Opener
-
-
 class Writes(Protocol):
     """Where ours go out."""
 
@@ -55,9 +49,7 @@ class KeyExchange:
     :ivar extensions: the client takes EXT_INFO (RFC 8308).
     """
 
-    def __init__(
-        self, reads: Reads, writes: Writes, policy: Policy, host_keys: Mapping[bytes, Key], tailored: bool
-    ) -> None:
+    def __init__(self, writes: Writes, policy: Policy, host_keys: Mapping[bytes, Key], tailored: bool) -> None:
         self.state = Exchange.NONE
         self.open = True
         self.strict = False
@@ -66,7 +58,6 @@ class KeyExchange:
         self.agreement: Agreement | None = None
         self.versions = (b"", b"")
         """The client's version line and ours."""
-        self._reads = reads
         self._writes = writes
         self._policy = policy
         self._host_keys = host_keys
@@ -97,17 +88,17 @@ class KeyExchange:
         self._ours = algorithms.kexinit(self._policy, extra)
         self._writes.emit(self._ours)
 
-    def kexinit(self, message: bytes, early: bool) -> None:
+    def kexinit(self, message: bytes, received: int, early: bool) -> None:
         """
         The client's KEXINIT.
 
+        :param received: packets under these keys, this one counted.
         :param early: nobody is logged in.
         """
         offer = Offer.parse(message)
         if self.session_id is None:
             self.strict = algorithms.STRICT_CLIENT in offer.kex
             self.extensions = algorithms.EXT_INFO_CLIENT in offer.kex
-            received = self._reads.opener.sequence
             if received > FIRST_KEX_PACKETS or (self.strict and received != 1):
                 raise ProtocolError("KEXINIT was not the first packet")
         elif early and self._count >= EARLY_EXCHANGES:
@@ -167,19 +158,19 @@ class KeyExchange:
             0,
         )
 
-    def new_keys(self, message: bytes) -> None:
-        """The client's NEWKEYS: its next packet is under new keys."""
+    def new_keys(self, message: bytes, received: int) -> Opener:
+        """The client's NEWKEYS: what opens its next packet, which is under new keys; *received* as of `kexinit`."""
         opener = self._next_opener
         if message or opener is None:
             raise ProtocolError("NEWKEYS out of place", Reason.KEY_EXCHANGE_FAILED)
         if not self.strict:
-            opener.sequence = self._reads.opener.sequence
-        self._reads.opener = opener
+            opener.sequence = received
         self._next_opener = None
         if self.first and self.extensions:
             self._say_extensions()
         self._count += 1
         self._advance("new keys")
+        return opener
 
     def _say_extensions(self) -> None:
         """

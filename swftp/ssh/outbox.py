@@ -53,7 +53,7 @@ class Outbox:
         self.sealer: Sealer = PlainSealer()
         self.choked = False
         self.volume = 0
-        self._owner = owner
+        self._owner: Owner | None = owner  # None: nothing goes out any more
         self._clock = clock
         self._sealed: list[bytes | bytearray] = []
         self._dirty: list[Flushable] = []
@@ -61,23 +61,25 @@ class Outbox:
         self._unread = 0  # bytes held, or sent while choked
         self._in_turn = False  # somebody will flush before this turn ends
         self._flushing: IDelayedCall | None = None
-        self._closed = False
 
     # -- messages ------------------------------------------------------------------------------------------
 
     def send(self, message: bytes) -> None:
         """Send *message* (number and payload), after the key exchange if one is under way (RFC 4253 section 7.1)."""
-        if not self._owner.exchange.blocked or message[0] in _DURING_EXCHANGE:
+        owner = self._owner
+        if owner is None:
+            return
+        if not owner.exchange.blocked or message[0] in _DURING_EXCHANGE:
             self.emit(message)
-        elif not self._closed:
+        else:
             self._held.append(message)
             self._unread += len(message) + HELD_OVERHEAD
             if self._unread > HELD_LIMIT:
-                self._owner.refuse(ProtocolError("too many requests during key exchange"))
+                owner.refuse(ProtocolError("too many requests during key exchange"))
 
     def emit(self, message: bytes) -> None:
         """Send *message*, key exchange or not."""
-        if self._closed:
+        if self._owner is None:
             return
         sealed = self.sealer.seal(message)
         self._sealed.append(sealed)
@@ -104,7 +106,8 @@ class Outbox:
     @property
     def takes_data(self) -> bool:
         """Whether channel output may be sealed now."""
-        return not self.choked and not self._closed and not self._owner.exchange.blocked
+        owner = self._owner
+        return owner is not None and not self.choked and not owner.exchange.blocked
 
     def emit_data(self, channel: int, parts: list[Buffer], total: int, limit: int) -> None:
         """Seal the *total* bytes of *parts*; only from ``flush`` of a channel."""
@@ -112,8 +115,9 @@ class Outbox:
 
     def mark(self, channel: Flushable) -> None:
         """*channel* has something to flush."""
-        self._dirty.append(channel)
-        self._schedule()
+        if self._owner is not None:
+            self._dirty.append(channel)
+            self._schedule()
 
     # -- turns -----------------------------------------------------------------------------------------------
 
@@ -122,12 +126,13 @@ class Outbox:
         self._in_turn = True
 
     def _schedule(self) -> None:
-        if not self._in_turn and self._flushing is None and not self._closed:
+        if not self._in_turn and self._flushing is None and self._owner is not None:
             self._flushing = self._clock.callLater(0, self._flush_late)
 
     def _flush_late(self) -> None:
         self._flushing = None
-        self._owner.flush()
+        if self._owner is not None:
+            self._owner.flush()
 
     def flush(self) -> None:
         """Seal what channels may send, and write everything; channels may produce more while it goes."""
@@ -144,14 +149,14 @@ class Outbox:
     def write(self) -> None:
         """Write what is sealed."""
         sealed, self._sealed = self._sealed, []
-        if sealed and not self._closed:
+        if sealed and self._owner is not None:
             data = sealed[0] if len(sealed) == 1 else b"".join(sealed)
             self.volume += len(data)
             sockets.write(self._owner.transport, data)
 
     def close(self) -> None:
-        """Nothing goes out any more."""
-        self._closed = True
+        """Nothing goes out any more, and the connection is let go."""
+        self._owner = None
         self._sealed, self._dirty, self._held = [], [], []
         if self._flushing is not None:
             self._flushing.cancel()

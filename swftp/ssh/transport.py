@@ -67,9 +67,8 @@ class Transport(SSHServerTransport):
         settings, clock = self.factory.settings, self.factory.clock
         self.peer = str(getattr(self.transport.getPeer(), "host", ""))
         self.opener, self.outbox = PlainOpener(), Outbox(self, clock)
-        self.exchange = KeyExchange(
-            self, self.outbox, settings.policy, self.factory.host_keys, settings.prefer_fast_ciphers
-        )
+        host_keys = self.factory.host_keys
+        self.exchange = KeyExchange(self.outbox, settings.policy, host_keys, settings.prefer_fast_ciphers)
         self.place = self.factory.admission.admit(self.peer)
         if self.place is None:
             log.info("{peer}: too many connections", event="ssh_turned_away", peer=self.peer)
@@ -312,7 +311,7 @@ class Transport(SSHServerTransport):
         if self._late is not None:
             self._late.cancel()
             self._late = None
-        self.exchange.kexinit(payload, early=self.phase is not Phase.OPEN)
+        self.exchange.kexinit(payload, self.opener.sequence, early=self.phase is not Phase.OPEN)
 
     def _kex_init(self, payload: bytes) -> None:
         self.exchange.init(payload)
@@ -323,7 +322,7 @@ class Transport(SSHServerTransport):
                 self.connection.wake()
 
     def _new_keys(self, payload: bytes) -> None:
-        self.exchange.new_keys(payload)
+        self.opener = self.exchange.new_keys(payload, self.opener.sequence)
         self._volume = 0
         if self._watch is not None:
             self._watch.new_keys()

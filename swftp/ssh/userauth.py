@@ -222,6 +222,7 @@ class UserAuth(SSHService):
             self._say("Login is not possible at the moment, please try again later.\r\n")
         elif verdict is Verdict.BROKEN:
             log.failure("{peer}: login failed with an internal error", failure, peer=self.transport.peer)
+        error.__traceback__ = None  # its frames have the secret, and some of them the error
         self._delayed = wait_out(self._clock, started, self._settings.failure_delay if counts else 0.0)
         self._delayed.addCallbacks(lambda _: self._fail(counts and not down), lambda _: None)
         self._delayed.addErrback(lambda failure: self.transport.failed(failure))

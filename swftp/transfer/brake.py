@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
@@ -17,14 +15,10 @@ class Brake:
     :ivar cap: bytes of memory that the file may take by itself.
     """
 
-    __slots__ = ("_has_room", "_share", "_waiting", "cap")
+    __slots__ = ("_share", "_waiting", "cap")
 
-    def __init__(self, share: Share, cap: int, has_room: Callable[[], bool]) -> None:
-        """
-        :param has_room: whether what the file is sent through takes more.
-        """
+    def __init__(self, share: Share, cap: int) -> None:
         self._share = share
-        self._has_room = has_room
         self._waiting: list[Deferred[None]] = []
         self.cap = cap
 
@@ -40,9 +34,13 @@ class Brake:
             self._share.wait()
         return waiter
 
-    def ease(self) -> None:
-        """Something has changed: let the client go on if there is room."""
-        if self._waiting and not self._share.waiting and self._share.held <= self.cap and self._has_room():
+    def ease(self, has_room: bool) -> None:
+        """
+        Something has changed: let the client go on if there is room.
+
+        :param has_room: whether what the file is sent through takes more.
+        """
+        if has_room and self._waiting and not self._share.waiting and self._share.held <= self.cap:
             self.release()
 
     def release(self, error: BaseException | None = None) -> None:

@@ -222,6 +222,7 @@ class Budget:
         if share not in self._shares:
             return
         self._shares.remove(share)
+        del share.member  # which holds it
         self.reserved -= share.revoke()
         if share.waiting:
             self._queue.remove(share)
@@ -269,6 +270,8 @@ class Budget:
         now = self._clock.seconds()
         self._timer = self._clock.callLater(TICK, self._tick)
         for share in list(self._shares):
+            if share not in self._shares:
+                continue
             if share.allowance and share.expires <= now:
                 self.reserved -= share.revoke()
             share.member.tick(now)

@@ -12,7 +12,7 @@ from swftp import errors
 from swftp.entries import Entry, Kind, Opened
 from swftp.interfaces import IByteSink
 from swftp.paths import Path
-from swftp.transfer.engine import Engine
+from swftp.transfer.engine import Engine, nobody_waits
 from swftp.transfer.readahead import Pace, ReadAhead
 
 
@@ -32,7 +32,7 @@ class Download:
         path: Path,
         entry: Entry,
         *,
-        ready: Callable[[], None] = lambda: None,
+        ready: Callable[[], None] = nobody_waits,
         look: Callable[[], Awaitable[Entry]] | None = None,
         certain: bool = True,
         head: bytes = b"",
@@ -163,3 +163,5 @@ class Download:
             self._closed = True
             self._head = memoryview(b"")
             self._ahead.close()
+            self._look, self.ready = None, nobody_waits
+            del self._ahead  # it holds us

@@ -59,3 +59,7 @@ class Engine:
         if self.composes is not None:
             most = min(most, self.composes.part_limit // 2)
         return max(most, min(LEAST_PART, self.limits.segment_size))
+
+
+def nobody_waits() -> None:
+    """What is told that a `read` is worth repeating, where nobody repeats one."""

@@ -123,3 +123,8 @@ class Stream:
     def abort(self, error: errors.StorageError) -> None:
         """Nothing becomes of it."""
         self._source.abort(error)
+
+
+def flows(stream: Stream | None) -> bool:
+    """Whether a file takes more as far as *stream* is concerned, through which it is sent, if it is."""
+    return stream is None or stream.has_room

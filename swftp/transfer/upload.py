@@ -18,13 +18,13 @@ from swftp.paths import Path
 from swftp.transfer.brake import Brake
 from swftp.transfer.budget import LEAST_GRANT, LEAST_PART
 from swftp.transfer.commit import commit
-from swftp.transfer.engine import Engine
+from swftp.transfer.engine import Engine, nobody_waits
 from swftp.transfer.extents import ITEM_COST, Extents, Remote
 from swftp.transfer.front import BLOCK, Front, owned
 from swftp.transfer.phase import CHANGEABLE, TRANSITIONS, Phase
 from swftp.transfer.rereading import Rereader
 from swftp.transfer.staging import Segment, Stager
-from swftp.transfer.streaming import Stream
+from swftp.transfer.streaming import Stream, flows
 from swftp.transfer.target import Target
 
 LARGEST_FILE = 1 << 50
@@ -52,7 +52,7 @@ class Upload:
         target: Target,
         attributes: Attributes,
         *,
-        ready: Callable[[], None] = lambda: None,
+        ready: Callable[[], None] = nobody_waits,
         replaces: Callable[[], Entry | None] = lambda: UNSEEN,
     ) -> None:
         """
@@ -82,7 +82,7 @@ class Upload:
         self.stager = Stager(engine, composes, self.share, self._staged) if composes is not None else None
         self.stream: Stream | None = None
         self._append = target.append
-        self.brake = Brake(self.share, self._cap(), lambda: self.stream is None or self.stream.has_room)
+        self.brake = Brake(self.share, self._cap())
         self._barren: dict[int, int] = {}  # length of run -> bytes in memory below which none will be found
         self._holes = 0  # bytes of holes there may be at most
         self._rereader = Rereader(self)
@@ -147,7 +147,7 @@ class Upload:
         except errors.StorageError as error:
             self._fail(error)
             raise
-        if room and self.share.held <= self.brake.cap and (self.stream is None or self.stream.has_room):
+        if room and self.share.held <= self.brake.cap and flows(self.stream):
             return None
         return self.brake.wait(room)
 
@@ -177,7 +177,7 @@ class Upload:
 
     def granted(self) -> None:
         """See `swftp.transfer.budget.Member`."""
-        self.brake.ease()
+        self.brake.ease(flows(self.stream))
 
     def _drain(self) -> None:
         """Send what is complete."""
@@ -260,12 +260,12 @@ class Upload:
                 self._drain()
             except errors.StorageError as error:
                 self._fail(error)
-            self.brake.ease()
+            self.brake.ease(flows(self.stream))
 
     def streamed(self, count: int) -> None:
         """*count* bytes left memory for the stream."""
         self.share.give(count)
-        self.brake.ease()
+        self.brake.ease(flows(self.stream))
 
     def refused(self, error: errors.StorageError) -> None:
         """Nothing can become of the file any more, unless it is being stored this moment."""
@@ -315,11 +315,7 @@ class Upload:
         self.share.give(cost - self.table.cost)
 
     async def sync(self) -> None:
-        """
-        Wait until all that is on its way to the store has got there.
-
-        The file exists once it is closed, not before: no store can promise more.
-        """
+        """Wait until all that is on its way to the store has got there; the file exists once it is closed."""
         self._check()
         if self.stager is not None:
             await self.stager.room(1)
@@ -355,7 +351,7 @@ class Upload:
         entry = await commit(self)
         self._advance("stored")
         self.table.forget()  # now: whoever keeps this object shall not keep the bytes until they are collected
-        self.share.close()
+        self._let_go()
         if stored is not None:
             stored(entry)
         return entry
@@ -375,8 +371,7 @@ class Upload:
 
     def lost(self) -> None:
         """The client is gone: publish nothing, unless he had closed the file."""
-        before = self.phase
-        if before is Phase.RECEIVING:
+        if self.phase is Phase.RECEIVING:
             self._fail(errors.Interrupted(), "lost")
         else:
             self._advance("lost")
@@ -391,7 +386,13 @@ class Upload:
             self.stream.abort(error)
         if self.stager is not None:
             self.stager.abort()
-        self.share.close()
         self.table.forget()
         self.table = Extents()
+        self._let_go()
         self.brake.release(error)
+
+    def _let_go(self) -> None:
+        """It is over: what is held goes back, and what holds us is let go."""
+        self.share.close()
+        self.stager, self.ready = None, nobody_waits
+        del self._rereader, self.replaces

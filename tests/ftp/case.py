@@ -86,6 +86,7 @@ class Tcp(StringTransport):
         """The connection is gone."""
         if not self.over:
             self.over = True
+            self.producer = None  # as TCP does
             self.protocol.connectionLost(Failure(reason or ConnectionDone()))
 
     def pauseProducing(self) -> None:
@@ -258,11 +259,7 @@ class Client:
         self.tcp = Tcp(IPv4Address("TCP", "127.0.0.1", 5021), IPv4Address("TCP", peer, 50000))
         self.tcp.protocol = self.control
         self.control.makeConnection(self.tcp)
-
-    @property
-    def context(self) -> Context:
-        """The server's side."""
-        return self.control.context
+        self.context: Context = self.control.context  # whose control forgets it in the end
 
     def type(self, *lines: str | bytes) -> None:
         """Send *lines* in one piece."""

@@ -60,7 +60,9 @@ class Wire(StringTransport):
         """The connection is gone: in order, if nothing else is said."""
         if not self.over:
             self.over = True
+            self.producer = None  # as TCP does
             self.protocol.connectionLost(Failure(reason or ConnectionDone()))
+            del self.protocol  # as TCP does
 
     def cut(self) -> None:
         """A reset."""

@@ -23,6 +23,7 @@ class Wire(StringTransport):
     """The server's end of a connection, which ends when it is told to."""
 
     protocol: Any
+    ears: Ears
 
     def loseConnection(self) -> None:
         """As of `ITransport`."""
@@ -52,6 +53,7 @@ def connect(
 ) -> tuple[Secured, ssl.SSLObject]:
     """A handshake, as far as it goes: the server's side and the client's."""
     server, wire = Ears(), Wire()
+    wire.ears = server
     wire.protocol = server
     server.makeConnection(wire)
     secured = make(server)
@@ -113,7 +115,7 @@ class TieTests(SynchronousTestCase):
                 context = trusting(highest)
                 secured, thief = connect(self.data(receiving), context)
                 self.assertIsNot(secured.phase, Phase.OPEN)
-                self.assertIsInstance(secured.protocol.reason, NotResumed)
+                self.assertIsInstance(secured.tcp.ears.reason, NotResumed)
                 again, _ = connect(self.data(receiving), context, session_of(thief))
                 self.assertFalse(again.resumed)
                 self.assertIsNot(again.phase, Phase.OPEN)
@@ -126,7 +128,7 @@ class TieTests(SynchronousTestCase):
             mine, self.session = self.session, Tls(TlsFiles(certificate=str(certificate())), Clock()).session()
             _, other = connect(mine.protect, context)
             secured, _ = connect(self.data(True), context, other.session)
-            self.assertIsInstance(secured.protocol.reason, NotResumed)
+            self.assertIsInstance(secured.tcp.ears.reason, NotResumed)
 
     def test_offered(self) -> None:
         """Where it is only offered, a session of its own is served."""

@@ -250,6 +250,7 @@ class Client:
     def vanish(self) -> None:
         """The TCP connection is gone."""
         self.wire.lost = True
+        self.wire.producer = None  # as TCP does
         self.transport.connectionLost(Failure(ConnectionLost()))
 
     # -- key exchange ----------------------------------------------------------------------------------------

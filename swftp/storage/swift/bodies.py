@@ -55,10 +55,11 @@ class Watchdog:
             self._call = self._clock.callLater(self._period, self._tick)
 
     def stop(self) -> None:
-        """Watch no more."""
+        """Watch no more; whoever watched is let go, who has us."""
         if self._call is not None:
             self._call.cancel()
             self._call = None
+        self._expired = self._excused = bool
 
 
 @implementer(IBodyProducer)

@@ -79,9 +79,6 @@ class SwiftStorage:
         )
         self._replacing = Replacing(self._objects, self._segments)
         self._replaced = self._replacing.segments_of
-        self._renaming = Renaming(
-            self._objects, self._trees, self._replacing, self.stat, lambda path, old: self._stored(path, old, set())
-        )
         self._background = Background()
 
     # What is there
@@ -273,7 +270,10 @@ class SwiftStorage:
             raise errors.PermissionDenied()
         if self.options.hide_segments and source.container.endswith(self.options.segments_suffix):
             raise errors.PermissionDenied("large files are made of this")
-        return await self._renaming.rename(source, target, exclusive, known)
+        renaming = Renaming(  # not kept: it would hold us, as we it
+            self._objects, self._trees, self._replacing, self.stat, lambda path, old: self._stored(path, old, set())
+        )
+        return await renaming.rename(source, target, exclusive, known)
 
     async def remove(self, path: Path, seen: Entry | None = UNSEEN) -> None:
         """See `IStorage.remove`: one request where a plain file was seen, else two."""
