@@ -22,6 +22,7 @@ from swftp.storage.zerostor.driver import ZeroStorage
 from swftp.storage.zerostor.mender import Mender
 from swftp.storage.zerostor.meta import Metadata, MetadataOptions
 from swftp.storage.zerostor.meta.engine import make_engine
+from swftp.storage.zerostor.meta.journal import JournalOptions
 from swftp.storage.zerostor.scrubber import Scrubber
 from swftp.storage.zerostor.shards import Capacity, Health, Held, IShard, Value
 from swftp.storage.zerostor.shared import Options, Zerostor
@@ -35,6 +36,8 @@ CHUNK = 16
 GRACE = 3600.0
 LEASE = 60.0
 CONNECTIONS = 4
+JOURNAL = JournalOptions(lease=LEASE, batch=2, row=4)
+"""So that numbers are reserved, and rows begun, often."""
 Step = str
 """What a gateway is about to do, or has just done, to the database or a shard."""
 
@@ -138,8 +141,12 @@ class Reached:
 
     async def put(self, key: bytes, value: Value) -> None:
         """See `IShard`."""
-        await self._change("put", lambda: self._shard.put(key, value))
-        self._world.written[self._number, key] = self._world.wall()
+
+        async def put() -> None:
+            self._world.written[self._number, key] = self._world.wall()
+            await self._shard.put(key, value)
+
+        await self._change("put", put)
 
     async def get(self, key: bytes) -> bytes:
         """See `IShard`."""
@@ -251,7 +258,7 @@ class Gateway:
         self._watch()
         clock, wall = world.clock, world.wall
         workers = Workers(world.slow, self.life)
-        options = MetadataOptions(grace=GRACE, connections=CONNECTIONS)
+        options = MetadataOptions(grace=GRACE, connections=CONNECTIONS, journal=JOURNAL)
         self.metadata = Metadata(
             self.engine, workers, clock, options, wall=wall, random=Random(0), hasher=CHEAP, name="test"
         )
