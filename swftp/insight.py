@@ -75,6 +75,7 @@ class Insight(MultiService):
         if tells is not None:
             self.registry.register(tells)
         self.sessions, self.status = self._overview.sessions, self._overview.status
+        self.now = self._overview.now
         for part in (*tellers(config, parts.reactor, self, self._overview.classic), *self._events):
             part.setServiceParent(self)  # type: ignore[no-untyped-call]
 
@@ -113,7 +114,19 @@ class Insight(MultiService):
         """Where it listens, once it does."""
         return [part.address for part in self if isinstance(part, Listening)]
 
+    def counted(self) -> dict[str, Any]:
+        """What is counted, for whoever adds up many processes: what is as it is, what grows, and the same of 2014."""
+        last = self._overview.history.last
+        return {
+            "levels": dict(last.levels) if last is not None else {},
+            "totals": dict(last.totals) if last is not None else {},
+            "classic": {protocol: self._overview.classic(protocol)[0] for protocol in ("sftp", "ftp")},
+        }
+
     # -- swftp.web.Answers -------------------------------------------------------------------------------------
+
+    async def look(self) -> None:
+        """See `swftp.web.Answers`; it is looked at when it is asked for."""
 
     def healthy(self) -> str:
         """See `swftp.web.Answers`."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json as json_format
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -56,8 +56,17 @@ def start(form: str, level: str, stream: TextIO) -> Callable[[str], None]:
 
     Returns what sets another level.
     """
+    return begin(_writer(form, stream), level)
+
+
+def begin(write: ILogObserver, level: str) -> Callable[[str], None]:
+    """
+    Log by *write* from now on, from *level* on.
+
+    Returns what sets another level.
+    """
     predicate = _predicate(LogLevel.lookupByName(level))
-    writer = FilteringLogObserver(_writer(form, stream), [predicate])
+    writer = FilteringLogObserver(write, [predicate])
     globalLogBeginner.beginLoggingTo([writer], redirectStandardIO=False, discardBuffer=False)
 
     def set_level(other: str) -> None:
@@ -126,6 +135,30 @@ def as_json(event: LogEvent) -> str:
     return json_format.dumps(line)
 
 
+def portable(event: LogEvent) -> dict[str, Any]:
+    """*event* as JSON can carry it to another process; `restored` makes an event of it again."""
+    trace = _traceback(event)
+    return {
+        "time": event.get("log_time", 0.0),
+        "level": event.get("log_level", LogLevel.info).name,
+        "namespace": event.get("log_namespace", "-"),
+        "message": f"{_message(event)} | {trace}" if trace else _message(event),
+        "fields": {name: plain(value) for name, value in event.items() if not INTERNAL.match(name)},
+    }
+
+
+def restored(line: Mapping[str, Any]) -> LogEvent:
+    """See `portable`."""
+    return {
+        **line["fields"],
+        "log_time": line["time"],
+        "log_level": LogLevel.lookupByName(line["level"]),
+        "log_namespace": line["namespace"],
+        "log_format": line["message"].replace("{", "{{").replace("}", "}}"),
+        "log_whole": True,
+    }
+
+
 FORMATS: dict[str, Callable[[LogEvent], str]] = {"text": as_text, "json": as_json}
 
 
@@ -153,6 +186,8 @@ def _time(event: LogEvent) -> str:
 
 def _message(event: LogEvent) -> str:
     words = eventAsText(event, includeTraceback=False, includeTimestamp=False, includeSystem=False)
+    if event.get("log_whole"):
+        return words  # was made fit, in another process
     return clean(words, 4 * FIELD_LIMIT)
 
 

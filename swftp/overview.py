@@ -177,8 +177,11 @@ class Overview:
 
         :param since: number of the last point of the history that is known already.
         """
-        last, budget = self.history.last, self._logins.budget
-        points = list(self.history.since(since))
+        return {**self.now(), **shown_history(self.history, since)}
+
+    def now(self) -> dict[str, Any]:
+        """All of it but the history."""
+        budget = self._logins.budget
         return {
             "version": __version__,
             "now": self._logins.wall(),
@@ -189,10 +192,6 @@ class Overview:
             "penalised": len(self._throttle),
             "logins": len(self._logins.accounts),
             "sessions": self.sessions(),
-            "levels": dict(last.levels) if last is not None else {},
-            "totals": dict(last.totals) if last is not None else {},
-            "number": points[-1].number if points else since,
-            "points": [{"time": point.time, **point.levels, **_gains(point.gains)} for point in points],
         }
 
     def collect(self) -> Iterable[Metric]:
@@ -227,6 +226,17 @@ class Overview:
         }
         for name, (value, about) in levels.items():
             yield GaugeMetricFamily(name, about, value)
+
+
+def shown_history(history: History, since: int) -> dict[str, Any]:
+    """What the status page shows of *history*, see `Overview.status`."""
+    last, points = history.last, list(history.since(since))
+    return {
+        "levels": dict(last.levels) if last is not None else {},
+        "totals": dict(last.totals) if last is not None else {},
+        "number": points[-1].number if points else since,
+        "points": [{"time": point.time, **point.levels, **_gains(point.gains)} for point in points],
+    }
 
 
 def _gains(gains: Any) -> dict[str, float]:

@@ -6,7 +6,7 @@ A login is known by every spelling of its name: nobody gets more by writing ``al
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -46,7 +46,11 @@ class Rule:
 
 
 class Rules:
-    """Those of all logins, and what they share of bandwidth."""
+    """
+    Those of all logins, and what they share of bandwidth.
+
+    :ivar share: what part of the rate of a user is for the sessions of this process.
+    """
 
     def __init__(
         self, logins: Sequence[tuple[str, Mapping[str, Any]]], clock: IReactorTime, throttle: Throttle
@@ -57,6 +61,7 @@ class Rules:
         """
         self._scrutinies: WeakKeyDictionary[Scrutiny, tuple[str, ...]] = WeakKeyDictionary()
         self.change(logins)
+        self.share: Callable[[str], float] = lambda user: 1.0
         self._clock = clock
         self._throttle = throttle
         self._meters: WeakValueDictionary[tuple[str, str, int], Meter] = WeakValueDictionary()
@@ -98,8 +103,14 @@ class Rules:
             return None
         meter = self._meters.get((user, way, rate))
         if meter is None:
-            meter = self._meters[user, way, rate] = Meter(self._clock, rate)
+            meter = self._meters[user, way, rate] = Meter(self._clock, rate * self.share(user))
         return meter
+
+    def apportion(self, user: str) -> None:
+        """The `share` of *user* has changed."""
+        for (owner, _, rate), meter in self._meters.items():
+            if owner == user:
+                meter.rate = rate * self.share(user)
 
     def check(self, login: Login) -> None:
         """

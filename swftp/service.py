@@ -1,8 +1,5 @@
 """
-The service: it listens, and it stops as it should.  The only user of the reactor.
-
-How it stops is a promise: nobody new is let in, transfers that run may end within ``drain_timeout``, and what has not
-ended then is given up without a trace in the store.
+The service: configuration -> a gateway, of one process or of many, that runs.  The only user of the reactor.
 """
 
 from __future__ import annotations
@@ -12,192 +9,40 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from twisted.application.service import IService, MultiService
+from twisted.application.service import IService
 from twisted.conch.ssh.keys import Key
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet import reactor as the_reactor
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
-from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
-from twisted.internet.task import deferLater, react
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.task import react
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
-from swftp import __version__, backends, hostkeys, wiring
-from swftp.config import Config, ConfigError
-from swftp.doors import Door
+from swftp import backends, wiring
+from swftp.config import Config
 from swftp.errors import StorageError
+from swftp.gateway import Gateway
 from swftp.generations import Generations, Source
 from swftp.insight import Insight
 from swftp.metrics import Metrics
-from swftp.notify import notify
 from swftp.operating.console import Console
 from swftp.places import endpoints
 from swftp.pulse import Pulse
 from swftp.services import Threads
-from swftp.ssh.malloc import keep_buffers
+from swftp.workers.parts import part_of, workers_of
+from swftp.workers.supervisor import Supervisor
+from swftp.workers.worker import Made, Make
 
 HASH_THREADS = 4
 """Checksums computed at one time."""
-LOOK = 0.25
-"""Seconds between looks at what still runs while we stop."""
-SPARE = 15.0
-"""Seconds beyond what stopping should take until systemd may lose patience."""
 ENDING = (signal.SIGTERM, signal.SIGINT)
 """Signals that, once we stop, the reactor would only complain about: we hurry."""
-HURRIED_CLEANUP = 1.0
-CLEANUP = 10.0
-"""Seconds that given-up transfers have to remove from the store what they left there."""
-
 log = Logger()
-
-
-class Gateway(MultiService):
-    """One process's servers."""
-
-    def __init__(
-        self,
-        places: Iterable[tuple[Door, IStreamServerEndpoint]],
-        accounts: Collection[object],
-        keys: Sequence[Key],
-        reactor: Any,
-        drain_timeout: float,
-        on_signal: Callable[[Callable[[], None]], None] = lambda act: None,
-        on_hangup: Callable[[Callable[[], None]], None] = lambda act: None,
-        renew: Callable[[], float] | None = None,
-    ) -> None:
-        """
-        :param places: servers, and where each listens.
-        :param accounts: logins that may still use the store.
-        :param keys: host keys, to say whose they are.
-        :param drain_timeout: seconds.
-        :param on_signal: has a function called on the next signal to end; *on_hangup*: on each to reload.
-        :param renew: reads the configuration again; gives the new *drain_timeout*, or raises ConfigError.
-        """
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._places = list(places)
-        self._doors = list({id(door): door for door, _ in self._places}.values())
-        self._accounts = accounts
-        self._keys = keys
-        self._reactor = reactor
-        self._drain_timeout = drain_timeout
-        self._on_signal = on_signal
-        self._on_hangup = on_hangup
-        self._renew = renew
-        self._ports: list[tuple[Door, IListeningPort]] = []
-        self._hurried = False
-
-    @property
-    def doors(self) -> Sequence[Door]:
-        """Its servers."""
-        return self._doors
-
-    @property
-    def listens(self) -> bool:
-        """Whether people are let in."""
-        return bool(self._ports)
-
-    @property
-    def addresses(self) -> list[Any]:
-        """Where it listens, once it does."""
-        return [port.getHost() for _, port in self._ports]
-
-    def privilegedStartService(self) -> None:
-        """
-        Listen: a port below 1024 needs the privileges that twistd sheds afterwards.
-
-        :raises CannotListenError: somebody else does.
-        """
-        super().privilegedStartService()  # type: ignore[no-untyped-call]
-        failures: list[Failure] = []
-        for door, endpoint in self._places:
-            made = endpoint.listen(door)  # type: ignore[arg-type]
-            made.addCallbacks(partial(self._listens, door), failures.append)
-        for failure in failures:
-            failure.raiseException()
-
-    def _listens(self, door: Door, port: IListeningPort) -> None:
-        self._ports.append((door, port))
-
-    def startService(self) -> None:
-        """Say where we are, and to systemd that we are there."""
-        keep_buffers()
-        super().startService()  # type: ignore[no-untyped-call]
-        for key in self._keys:
-            log.info("host key {fingerprint}", event="host_key", fingerprint=hostkeys.fingerprint(key))
-        for door, listening in self._ports:
-            address: Any = listening.getHost()
-            words = "SwFTP {version} listens on {host} port {port} ({protocol})"
-            host, port = getattr(address, "host", str(address)), getattr(address, "port", 0)
-            name = door.protocol_name
-            log.info(words, event="listening", version=__version__, host=host, port=port, protocol=name)
-        if self._renew is not None:
-            self._on_hangup(self.reload)
-        notify("READY=1")
-
-    def reload(self) -> None:
-        """Read the configuration again; one that cannot be used changes nothing, and the log says why."""
-        if self._renew is None or not self.running:
-            return
-        notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
-        try:
-            self._drain_timeout = self._renew()
-        except ConfigError as error:
-            for problem in error.problems:
-                log.error("not reloaded: {problem}", event="reload_failed", problem=problem)
-        except Exception:
-            log.failure("not reloaded", event="reload_failed")
-        else:
-            log.info("reloaded", event="reloaded")
-        notify("READY=1")
-
-    def stopService(self) -> Deferred[None]:
-        """Fires when everything has ended."""
-        return Deferred.fromCoroutine(self._stop())
-
-    def hurry(self) -> None:
-        """Do not wait for transfers any longer."""
-        self._hurried = True
-
-    def status(self) -> str:
-        """How we are, in a line."""
-        count = sum(len(door.connections) for door in self._doors)
-        return f"{count} connections" if self.running else f"draining: {count} connections left"
-
-    async def _stop(self) -> None:
-        self.running = 0
-        patience = self._drain_timeout + CLEANUP + SPARE
-        notify(f"STOPPING=1\nEXTEND_TIMEOUT_USEC={patience * 1e6:.0f}")
-        self._on_signal(self.hurry)
-        await DeferredList([maybeDeferred(port.stopListening) for _, port in self._ports])
-        self._ports = []
-        await self._until(lambda: self._hurried or not self._draining(), self._drain_timeout)
-        left = [connection for door in self._doors for connection in door.connections]
-        if left:
-            log.warn("giving up {count} connections", event="given_up", count=len(left))
-        for connection in left:
-            connection.abort()
-        await self._until(lambda: not self._accounts, HURRIED_CLEANUP if self._hurried else CLEANUP)
-        stopped = super().stopService()  # type: ignore[no-untyped-call]
-        if stopped is not None:
-            await stopped
-        log.info("stopped", event="stopped")
-
-    def _draining(self) -> bool:
-        """Hang up on everybody who has nothing open; whether somebody has, or something is still being done."""
-        for door in self._doors:
-            door.dismiss()
-        return bool(self._accounts)
-
-    async def _until(self, done: Callable[[], bool], seconds: float) -> None:
-        """Wait until *done*, but not longer than *seconds*."""
-        until = self._reactor.seconds() + seconds
-        while not done() and self._reactor.seconds() < until:
-            await deferLater(self._reactor, LOOK)
 
 
 def make_service(
@@ -206,7 +51,7 @@ def make_service(
     reactor: Any = the_reactor,
     environ: Mapping[str, str] = os.environ,
     source: Source | None = None,
-) -> Gateway:
+) -> Gateway | Supervisor:
     """
     The service of *config*; nothing has started yet, but every key and file was looked at.
 
@@ -214,7 +59,11 @@ def make_service(
     :param source: where *config* is read from again on SIGHUP; None: it is not.
     :raises ConfigError: it cannot be used.
     """
-    return _assemble(config, warnings, reactor, environ, source, make_keys=True)
+    if workers_of(config) > 1:
+        return _supervised(config, warnings, reactor, environ, source)
+    made = _assemble(config, warnings, reactor, environ, source, make_keys=True)
+    _outside(config, made.gateway, made.insight, reactor, environ)
+    return made.gateway
 
 
 def check(config: Config, reactor: Any = the_reactor, environ: Mapping[str, str] = os.environ) -> None:
@@ -223,7 +72,52 @@ def check(config: Config, reactor: Any = the_reactor, environ: Mapping[str, str]
 
     :raises ConfigError: it cannot be used.
     """
-    _assemble(config, (), reactor, environ, None, make_keys=False)
+    count = workers_of(config)
+    parts = [part_of(config, number, count) for number in range(count)] if count > 1 else []
+    for each in (config, *parts[:1]):
+        _assemble(each, (), reactor, environ, None, make_keys=False)
+
+
+def worker_of(reactor: Any, environ: Mapping[str, str] = os.environ) -> Make:
+    """How a worker is made."""
+
+    def make(config: Config, sockets: Sequence[tuple[str, IStreamServerEndpoint]], source: Source) -> Made:
+        return _assemble(config, (), reactor, environ, source, make_keys=False, sockets=sockets)
+
+    return make
+
+
+def _supervised(
+    config: Config, warnings: Iterable[str], reactor: Any, environ: Mapping[str, str], source: Source | None
+) -> Supervisor:
+    """
+    As `make_service`, of many processes.
+
+    :raises ConfigError: it cannot be used.
+    """
+    count = workers_of(config)
+
+    def try_out(config: Config, *, make_keys: bool = False) -> Sequence[Key]:
+        parts = [part_of(config, number, count) for number in range(count)]
+        made = _assemble(parts[0], (), reactor, environ, None, make_keys=make_keys)
+        return list(made.generations.keys)
+
+    for warning in warnings:
+        log.warn("{warning}", event="configuration", warning=warning)
+    keys = try_out(config, make_keys=True)
+    hear = (partial(hear_signals, reactor, ENDING), partial(hear_signals, reactor, (signal.SIGHUP,)))
+    found = places(config, reactor)
+    supervisor = Supervisor(config, count, keys, found, reactor, environ, source, try_out, drain_timeout, *hear)
+    _outside(config, supervisor, supervisor.whole, reactor, environ)
+    return supervisor
+
+
+def _outside(config: Config, gateway: Any, insight: Any, reactor: Any, environ: Mapping[str, str]) -> None:
+    """What a gateway, of however many processes, has once: a socket for commands, and somebody who tells systemd."""
+    talking: dict[str, Any] = {"sessions": insight.sessions, "status": gateway.status, "drain": end}
+    console: Any = Console(reactor, wiring.state_dir(config, environ), **talking, look=insight.look)
+    for part in (Pulse(reactor, gateway.status, environ), console):
+        part.setServiceParent(gateway)
 
 
 def _assemble(
@@ -234,7 +128,8 @@ def _assemble(
     source: Source | None,
     *,
     make_keys: bool,
-) -> Gateway:
+    sockets: Sequence[tuple[str, IStreamServerEndpoint]] | None = None,
+) -> Made:
     for warning in warnings:
         log.warn("{warning}", event="configuration", warning=warning)
     hashing = Threads("md5", HASH_THREADS, reactor)
@@ -248,36 +143,38 @@ def _assemble(
             generations.renew(source)
         return drain_timeout(generations.config)
 
+    alone = sockets is None
     gateway = Gateway(
-        places(config, generations, reactor),
+        [(generations.entrances[name], place) for name, place in sockets or places(config, reactor)],
         logins.accounts,
-        generations.keys,
+        generations.keys if alone else (),  # the supervisor has shown them
         reactor,
         drain_timeout(config),
-        partial(hear_signals, reactor, ENDING),
-        partial(hear_signals, reactor, (signal.SIGHUP,)),
+        partial(hear_signals, reactor, ENDING if alone else ()),
+        partial(hear_signals, reactor, (signal.SIGHUP,) if alone else ()),
         renew if source is not None else None,
     )
     insight = Insight(config, parts, gateway, backend.probe, backend.tells)
-    for part in (hashing, Pulse(reactor, gateway.status, environ), insight, *backend.services):
+    for part in (hashing, insight, *backend.services):
         part.setServiceParent(gateway)  # type: ignore[no-untyped-call]
-    talking: dict[str, Any] = {"sessions": insight.sessions, "status": gateway.status, "drain": end}
-    console: Any = Console(reactor, wiring.state_dir(config, environ), **talking)
-    console.setServiceParent(gateway)
-    return gateway
+    return Made(gateway=gateway, insight=insight, parts=parts, generations=generations)
 
 
-def places(config: Config, generations: Generations, reactor: Any) -> list[tuple[Door, IStreamServerEndpoint]]:
+def places(config: Config, reactor: Any) -> list[tuple[str, IStreamServerEndpoint]]:
     """
-    Servers, and where each of them is to listen.
+    Names of servers, and where each of them is to listen.
 
     :raises ConfigError: an endpoint is none.
     """
-    found: list[tuple[Door, IStreamServerEndpoint]] = []
-    for name, entrance in generations.entrances.items():
-        options = (name, "listen") if name in config.protocols else ("ftp", "implicit_listen")
-        found.extend((entrance, place) for place in endpoints(config, *options, reactor))
-    return found
+    options = {name: [(name, name, "listen")] for name in config.protocols}
+    if "ftp" in options:
+        options["ftp"].append(("ftps", "ftp", "implicit_listen"))
+    return [
+        (name, place)
+        for each in options.values()
+        for name, section, option in each
+        for place in endpoints(config, section, option, reactor)
+    ]
 
 
 def using(
@@ -327,6 +224,12 @@ def hear_signals(reactor: Any, numbers: Iterable[signal.Signals], act: Callable[
         signal.signal(number, lambda *_: reactor.callFromThread(act))
 
 
+def ignore_signals() -> None:
+    """Those that are meant for our supervisor, as when a terminal sends them to all processes of a command."""
+    for number in (*ENDING, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def steady(reactor: Any = the_reactor) -> None:
     """
     Put the timers of *reactor* on a clock that nobody sets, before the first one is started.
@@ -337,10 +240,11 @@ def steady(reactor: Any = the_reactor) -> None:
     reactor.seconds = time.monotonic
 
 
-def run(make: Callable[[Any], IService]) -> None:
+def run(make: Callable[[Any], IService], *, deaf: bool = False) -> None:
     """
     Run the service that *make* makes of the reactor until a signal or the service itself stops the reactor.
 
+    :param deaf: signals to end or reload are meant for somebody else.
     :raises CannotListenError: the port is taken.
     """
     reactor: Any = the_reactor
@@ -349,4 +253,6 @@ def run(make: Callable[[Any], IService]) -> None:
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     service.privilegedStartService()  # type: ignore[no-untyped-call]
     service.startService()  # type: ignore[no-untyped-call]
+    if deaf:
+        reactor.callWhenRunning(ignore_signals)  # the reactor sets handlers of its own before
     reactor.run()

@@ -20,7 +20,22 @@ RANK = {
     **dict.fromkeys(("transfer", "storage", "metrics"), 2),
     **dict.fromkeys(("session", "auth"), 3),
     **dict.fromkeys(("ssh", "sftp", "ftp", "web"), 4),
-    **dict.fromkeys(("service", "wiring", "doors", "plugins", "stores", "sweeping", "options", "cli", "demo"), 5),
+    **dict.fromkeys(
+        (
+            "service",
+            "gateway",
+            "workers",
+            "wiring",
+            "doors",
+            "plugins",
+            "stores",
+            "sweeping",
+            "options",
+            "cli",
+            "demo",
+        ),
+        5,
+    ),
     **dict.fromkeys(
         (
             "backends",
@@ -38,7 +53,20 @@ RANK = {
     ),
     **dict.fromkeys(("audit", "events", "insight", "telling", "overview", "probing", "receivers"), 5),
     **dict.fromkeys(
-        ("housekeeping", "logs", "hostkeys", "rules", "proxied", "trust", "notify", "pulse", "operating"), 5
+        (
+            "gateway",
+            "workers",
+            "housekeeping",
+            "logs",
+            "hostkeys",
+            "rules",
+            "proxied",
+            "trust",
+            "notify",
+            "pulse",
+            "operating",
+        ),
+        5,
     ),
 }
 """Of the package or module right below ``swftp``."""

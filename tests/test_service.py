@@ -19,7 +19,7 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from swftp import backends, hostkeys, places, service, wiring
+from swftp import backends, gateway, hostkeys, places, service, wiring
 from swftp.auth.access import CredentialAccess
 from swftp.auth.limits import AdmissionLimits
 from swftp.auth.login import Login
@@ -411,11 +411,11 @@ class StopTests(GatewayCase):
         self.assertTrue(idle.tcp.disconnecting)
         idle.tcp.end()
         self.wait.end()
-        self.reactor.pump([service.LOOK] * 4)
+        self.reactor.pump([gateway.LOOK] * 4)
         self.assertEqual([code for code, _ in busy.hear()], [200, 421])
         busy.tcp.end()
         self.shared.accounts.clear()
-        self.reactor.pump([service.LOOK] * 4)
+        self.reactor.pump([gateway.LOOK] * 4)
         self.assertEqual(ended, [True])
 
     def test_ftp_clients_that_stay(self) -> None:
@@ -424,10 +424,10 @@ class StopTests(GatewayCase):
         self.shared.accounts.add(client)
         client.type("WAIT")
         ended = self.stop()
-        self.reactor.pump([service.LOOK] * int(self.drain_timeout / service.LOOK + 8))
+        self.reactor.pump([gateway.LOOK] * int(self.drain_timeout / gateway.LOOK + 8))
         self.assertTrue(client.tcp.aborted)
         self.shared.accounts.clear()
-        self.reactor.pump([service.LOOK] * 8)
+        self.reactor.pump([gateway.LOOK] * 8)
         self.assertEqual(ended, [True])
 
     def test_transfer_may_end(self) -> None:
@@ -439,7 +439,7 @@ class StopTests(GatewayCase):
         self.assertFalse(tcp.lost)
         self.assertEqual(ended, [])
         client.ask(P.CLOSE, handle)
-        self.reactor.pump([0.0, service.LOOK, service.LOOK, service.LOOK])
+        self.reactor.pump([0.0, gateway.LOOK, gateway.LOOK, gateway.LOOK])
         self.assertEqual(self.store["/box/a"], b"new")
         self.assertTrue(tcp.lost)
         self.assertEqual(ended, [True])
@@ -449,7 +449,7 @@ class StopTests(GatewayCase):
         tcp, client = self.log_in()
         self.upload(client)
         ended = self.stop()
-        self.reactor.pump([service.LOOK] * int(self.drain_timeout / service.LOOK + 8))
+        self.reactor.pump([gateway.LOOK] * int(self.drain_timeout / gateway.LOOK + 8))
         self.assertTrue(tcp.aborted)
         self.assertEqual(ended, [True])
         self.assertEqual(self.store["/box/a"], b"old")
@@ -461,7 +461,7 @@ class StopTests(GatewayCase):
         ended = self.stop()
         (act,) = self.signals
         act()
-        self.reactor.pump([service.LOOK] * 8)
+        self.reactor.pump([gateway.LOOK] * 8)
         self.assertTrue(tcp.aborted)
         self.assertEqual(ended, [True])
         self.assertEqual(self.store["/box/a"], b"old")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING
@@ -65,10 +65,15 @@ class Origin:
 
 
 class Admission:
-    """Counts connections; shared by all listeners that share limits."""
+    """
+    Counts connections; shared by all listeners that share limits.
+
+    :ivar tell: is called with a source, and by how many its connections and those not logged in have changed here.
+    """
 
     def __init__(self, limits: AdmissionLimits, chance: random.Random | None = None) -> None:
         self.change(limits)
+        self.tell: Callable[[str, int, int], object] = lambda source, connections, starting: None
         self._chance = chance or random.SystemRandom()
         self._starting = self._all = 0
         self._starting_from: Counter[str] = Counter()
@@ -83,11 +88,21 @@ class Admission:
         if self.refuses(peer):
             return None
         source = source_of(peer)
-        self._all += 1
-        self._starting += 1
-        self._from[source] += 1
-        self._starting_from[source] += 1
+        self._count(source, 1, 1)
         return Place(self, source, peer)
+
+    def elsewhere(self, source: str, connections: int, starting: int) -> None:
+        """By so many have the connections changed that other processes have from *source*: they count as ours do."""
+        self._all += connections
+        self._starting += starting
+        self._from[source] += connections
+        self._starting_from[source] += starting
+        self._forget(source)
+
+    def _count(self, source: str, connections: int, starting: int) -> None:
+        """By so many have ours."""
+        self.elsewhere(source, connections, starting)
+        self.tell(source, connections, starting)
 
     def refuses(self, peer: str) -> bool:
         """Whether there is no place for *peer* now, or chance is against it."""
@@ -119,14 +134,10 @@ class Admission:
         return self._chance.random() * 100 < rate
 
     def _settled(self, source: str) -> None:
-        self._starting -= 1
-        self._starting_from[source] -= 1
-        self._forget(source)
+        self._count(source, 0, -1)
 
     def _left(self, source: str) -> None:
-        self._all -= 1
-        self._from[source] -= 1
-        self._forget(source)
+        self._count(source, -1, 0)
 
     def _forget(self, source: str) -> None:
         for counter in (self._from, self._starting_from):

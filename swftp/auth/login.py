@@ -7,6 +7,7 @@ A session's place is given back before anything that could wait: whoever logs ou
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -47,7 +48,12 @@ class Login:
 
 
 class SessionCounter:
-    """Sessions of each user in this process, both protocols together."""
+    """
+    Sessions of each user, both protocols together: those of this process, and what it was told of others'.
+
+    :ivar tell: is called with a user, and by how many his sessions here have changed (of the first of those that
+        count together).
+    """
 
     def __init__(self, limit: int, others: SessionCounter | None = None) -> None:
         """
@@ -55,24 +61,39 @@ class SessionCounter:
         :param others: those of it count, too, as ours do there.
         """
         self._limit = limit
+        self._first: SessionCounter = self if others is None else others._first
         self._sessions: Counter[str] = Counter() if others is None else others._sessions
+        self._elsewhere: Counter[str] = Counter() if others is None else others._elsewhere
+        self.tell: Callable[[str, int], object] = lambda user, count: None
 
     def __len__(self) -> int:
+        """Sessions in this process."""
         return self._sessions.total()
+
+    def share(self, user: str) -> float:
+        """What part of the sessions of *user* is in this process; of a user who has none here, what it would be."""
+        own = max(self._sessions[user], 1)
+        return own / (own + self._elsewhere[user])
+
+    def elsewhere(self, user: str, count: int) -> None:
+        """By so many have the sessions of *user* in other processes changed."""
+        _add(self._elsewhere, user, count)
 
     def enter(self, user: str) -> Place:
         """
         :raises Busy: *user* has as many sessions as allowed.
         """
-        if self._limit and self._sessions[user] >= self._limit:
+        if self._limit and self._sessions[user] + self._elsewhere[user] >= self._limit:
             raise Busy("too many sessions of this user")
-        self._sessions[user] += 1
+        self._count(user, 1)
         return Place(self, user)
 
     def _leave(self, user: str) -> None:
-        self._sessions[user] -= 1
-        if not self._sessions[user]:
-            del self._sessions[user]
+        self._count(user, -1)
+
+    def _count(self, user: str, count: int) -> None:
+        _add(self._sessions, user, count)
+        self._first.tell(user, count)
 
 
 class Place:
@@ -87,3 +108,9 @@ class Place:
         counter, self._counter = self._counter, None
         if counter is not None:
             counter._leave(self._user)
+
+
+def _add(counter: Counter[str], key: str, count: int) -> None:
+    counter[key] += count
+    if not counter[key]:
+        del counter[key]

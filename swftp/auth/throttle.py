@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -84,11 +84,16 @@ class Penalty:
         return max(self.wrong - (now - self.since) / HELD_AGAINST, 0.0)
 
 
+Held = tuple[str, float, bool, float, float, float]
+"""A source, and its `Penalty`; times are in seconds from now."""
+
+
 class Throttle:
     """
     The penalties of all sources; one table for both protocols.
 
     :ivar clock: they pass on it.
+    :ivar tell: is called with each offence that was seen here, and whose it was.
     """
 
     def __init__(self, settings: ThrottleSettings, clock: IReactorTime) -> None:
@@ -98,6 +103,7 @@ class Throttle:
         self._settings = settings
         self.clock = clock
         self._exempt = networks(settings.exempt)
+        self.tell: Callable[[str, Offence], object] = lambda peer, offence: None
         self._penalties: dict[str, Penalty] = {}
         self._ends: list[tuple[float, str]] = []  # a heap; holds outdated ends, too
         self._asking: Counter[str] = Counter()
@@ -124,6 +130,25 @@ class Throttle:
 
     def failed(self, peer: str, offence: Offence) -> None:
         """*peer* did *offence*."""
+        self.tell(peer, offence)
+        self.failed_elsewhere(peer, offence)
+
+    def held(self) -> Iterator[Held]:
+        """What is held against whom."""
+        now = self.clock.seconds()
+        for source, penalty in self._penalties.items():
+            yield source, penalty.until - now, penalty.enforced, penalty.wrong, penalty.since - now, penalty.end - now
+
+    def hold(self, held: Iterable[Held]) -> None:
+        """Hold all that against them, as another table does."""
+        now = self.clock.seconds()
+        for source, until, enforced, wrong, since, end in held:
+            self._make_room()
+            self._penalties[source] = Penalty(now + until, enforced, wrong, now + since, now + end)
+            self._note(now + end, source)
+
+    def failed_elsewhere(self, peer: str, offence: Offence) -> None:
+        """*peer* did *offence* at another process."""
         source, now, settings = self._source(peer), self.clock.seconds(), self._settings
         if source is None or settings.most <= 0:
             return

@@ -317,6 +317,13 @@ class SshConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ProcessConfig:
+    """``[process]``: how many processes of this machine are one gateway."""
+
+    workers: int = setting(1, "processes that serve clients together; 0: one a core; 1: this one alone", most=256)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
     """All of ``swftp.conf``."""
 
@@ -332,6 +339,7 @@ class Config:
     log: LogConfig = field(default_factory=LogConfig)
     web: WebConfig = field(default_factory=WebConfig)
     events: EventsConfig = field(default_factory=EventsConfig)
+    process: ProcessConfig = field(default_factory=ProcessConfig)
     logins: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     """Of each ``[login NAME]``, in their order: NAME, and the options it sets."""
     protocols: tuple[str, ...] = ("sftp", "ftp")

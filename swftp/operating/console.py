@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from twisted.internet.protocol import Factory
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.protocols.basic import LineOnlyReceiver
+from twisted.python.failure import Failure
 
 NAME = "control."
 """Begins the name of a socket; the id of its process follows."""
@@ -40,15 +41,24 @@ class Talk(LineOnlyReceiver):
     def lineReceived(self, line: bytes) -> None:
         """A request."""
         if line == b"sessions":
-            self._say({"process": os.getpid(), "status": self.factory.status(), "sessions": self.factory.sessions()})
-        elif line == b"drain" and self._telling is None:
+            Deferred.fromCoroutine(self._tell()).addErrback(self._failed)
+            return
+        if line == b"drain" and self._telling is None:
             self._telling = LoopingCall(lambda: self._say({"status": self.factory.status()}))
             self._telling.clock = self.factory.reactor
             self.factory.drain()
             self._telling.start(1.0)
             return
-        else:
-            self._say({"error": "no such request"})
+        self._say({"error": "no such request"})
+        self.transport.loseConnection()
+
+    async def _tell(self) -> None:
+        await self.factory.look()
+        self._say({"process": os.getpid(), "status": self.factory.status(), "sessions": self.factory.sessions()})
+        self.transport.loseConnection()
+
+    def _failed(self, failure: Failure) -> None:
+        log.failure("cannot tell of sessions", failure, event="console")
         self.transport.loseConnection()
 
     def connectionLost(self, reason: Any = None) -> None:
@@ -74,15 +84,16 @@ class Console(Factory, Service):
         sessions: Callable[[], list[dict[str, Any]]],
         status: Callable[[], str],
         drain: Callable[[], None],
+        look: Callable[[], Awaitable[object]],
     ) -> None:
         """
-        :param sessions: who is logged in.
+        :param sessions: who is logged in, when *look* has looked.
         :param status: how the gateway is, in a line.
         :param drain: begins what SIGTERM does.
         """
         self.reactor = reactor
         self.path = directory / f"{NAME}{os.getpid()}"
-        self.sessions, self.status, self.drain = sessions, status, drain
+        self.sessions, self.status, self.drain, self.look = sessions, status, drain, look
         self._port: IListeningPort | None = None
 
     def startService(self) -> None:

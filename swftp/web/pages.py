@@ -29,6 +29,9 @@ class Answers(Protocol):
 
     registry: CollectorRegistry
 
+    async def look(self) -> None:
+        """What is asked for next is to be as it is now."""
+
     def status(self, since: int) -> Mapping[str, Any]:
         """For the status page; what came after point *since* of its history."""
 
@@ -49,14 +52,17 @@ def pages(answers: Answers) -> dict[bytes, Page]:
     """All of them."""
 
     async def metrics(request: Request) -> Answer:
+        await answers.look()
         # not OpenMetrics, whoever asks for that: there a gauge gw_connections and gw_connections_total cannot be
         return Answer(generate_latest(answers.registry), METRICS)
 
     async def status(request: Request) -> Answer:
+        await answers.look()
         since = (request.args or {}).get(b"since", [b"0"])[-1]
         return _json(answers.status(int(since) if since.isdigit() and len(since) < 16 else 0))
 
     async def sessions(request: Request) -> Answer:
+        await answers.look()
         return _json({"sessions": answers.sessions()})
 
     async def healthy(request: Request) -> Answer:

@@ -50,7 +50,11 @@ class ConsoleTests(SynchronousTestCase):
             sessions=lambda: [{"user": "me"}],
             status=lambda: self.status,
             drain=self.drain,
+            look=self.look,
         )
+
+    async def look(self) -> None:
+        """Everything is as it is."""
 
     def drain(self) -> None:
         """Count."""

@@ -22,6 +22,9 @@ class Known:
         self.since = -1
         self.trouble = self.absence = ""
 
+    async def look(self) -> None:
+        """See `Answers`."""
+
     def status(self, since: int) -> dict[str, Any]:
         """See `Answers`."""
         self.since = since
