@@ -14,9 +14,12 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
-GROWING = frozenset(("counter", "histogram"))
+GROWING = frozenset(("counter", "histogram", "summary"))
 LARGEST = frozenset(("gw_build_info", "gw_accepting", "gw_penalised_sources", "python_info", "process_max_fds"))
 """Gauges that are not sums: what all say alike, and what is so if one says so."""
+OF_STORE = ("gw_shard_", "gw_zerostor_")
+"""How the names of gauges begin that all tell of one store."""
+OF_PROCESS = frozenset(("gw_zerostor_repairs_waiting",))
 EARLIEST = ("_created", "process_start_time_seconds")
 """How the names of samples end that are times."""
 
@@ -75,17 +78,18 @@ def merged(parts: Iterable[Iterable[Family]]) -> list[Metric]:
             found = values.setdefault(name, {})
             for sample, labels, value in samples:
                 key = sample, tuple(sorted(labels.items()))
-                found[key] = _together(name, sample, found[key], value) if key in found else value
+                found[key] = _together(name, kind, sample, found[key], value) if key in found else value
     for name, metric in metrics.items():
         for (sample, pairs), value in values[name].items():
             metric.add_sample(sample, dict(pairs), value)
     return list(metrics.values())
 
 
-def _together(family: str, sample: str, one: float, other: float) -> float:
+def _together(family: str, kind: str, sample: str, one: float, other: float) -> float:
     if sample.endswith(EARLIEST):
         return min(one, other)
-    return max(one, other) if family in LARGEST else one + other
+    alike = family in LARGEST or (kind == "gauge" and family.startswith(OF_STORE) and family not in OF_PROCESS)
+    return max(one, other) if alike else one + other
 
 
 def summed(parts: Iterable[Mapping[str, float]], largest: Iterable[str] = ()) -> dict[str, float]:

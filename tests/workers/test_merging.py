@@ -18,6 +18,7 @@ def process(count: float, level: float, *seconds: float) -> list[Family]:
     Counter("c", "counted", ["way"], registry=registry).labels("in").inc(count)
     Gauge("g", "a level", registry=registry).set(level)
     Gauge("gw_accepting", "whether", registry=registry).set(1)
+    Gauge("gw_shard_free_bytes", "of a store", registry=registry).set(7)
     histogram = Histogram("h", "seconds", buckets=(1.0, 2.0), registry=registry)
     for value in seconds:
         histogram.observe(value)
@@ -40,6 +41,7 @@ class MergingTests(SynchronousTestCase):
         self.assertEqual(value(metrics, "c_total", way="in"), 5)
         self.assertEqual(value(metrics, "g"), 6)
         self.assertEqual(value(metrics, "gw_accepting"), 1)
+        self.assertEqual(value(metrics, "gw_shard_free_bytes"), 7)
         self.assertEqual(value(metrics, "h_bucket", le="1.0"), 2)
         self.assertEqual(value(metrics, "h_count"), 3)
 
