@@ -329,6 +329,7 @@ class Trees:
                 return None  # the listing was late
             raise
         self.stored(Path((target[0], *target[1].split("/"))))
+        await self._segments.remember_names(segments, source, target)  # another rename may have overwritten the list
         return etag(answer)
 
     async def _place_marker(self, source: Path, target: Path, implied: bool) -> None:

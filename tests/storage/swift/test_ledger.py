@@ -43,6 +43,24 @@ class LookingTests(ScriptedCase):
         listed.check = lambda seen: self.assertEqual(seen.headers["x-newest"], "true")
         self.assertEqual(self.done(self.storage.sweep("c")), 0)
 
+    def test_two_renames_at_once(self) -> None:
+        """A name that another rename took off the list with its own is on it again before the old one goes."""
+        body = json.dumps([SEGMENT]).encode()
+        large = {**HEAD, **SLO, "Etag": md5(md5(b"x").encode())}
+        self.swift.expect("HEAD /c/a?symlink=get", headers=large, length=1)
+        self.swift.expect("HEAD /c/b?symlink=get", 404)
+        self.swift.expect("GET /c?format=json&limit=1&prefix=b/", body=b"[]")
+        self.swift.expect("GET /c/a?multipart-manifest=get", headers=SLO, body=body)
+        put = NAMES.replace("GET", "PUT")
+        self.swift.expect(NAMES, 404)
+        self.swift.expect(put, 201)
+        self.swift.expect("PUT /c/b?multipart-manifest=get&symlink=get", 201, headers=large)
+        self.swift.expect(NAMES, body=b'["/c/a", "/c/c"]')
+        written = self.swift.expect(put, 201)
+        written.check = lambda seen: self.assertEqual(json.loads(seen.body), ["/c/a", "/c/b", "/c/c"])
+        self.swift.expect("DELETE /c/a", 204)
+        self.done(self.storage.rename(resolve("/c/a"), resolve("/c/b")))
+
     def test_no_time(self) -> None:
         """An upload whose age the store does not tell is not an old one."""
         for time in (None, "yesterday"):
