@@ -12,11 +12,15 @@ from twisted.logger import Logger
 from swftp import errors
 from swftp.entries import UNLIKELY, Entry, Kind, Pair
 from swftp.paths import Path
-from swftp.storage.swift.objects import Objects
+from swftp.storage.swift.describe import version_of
+from swftp.storage.swift.objects import Names, Objects
 from swftp.storage.swift.replacing import Old, Replacing
 from swftp.storage.swift.trees import Trees
 
 log = Logger()
+
+LONG = 2.0
+"""Seconds that a copy may take without its source being looked at again before it is deleted."""
 
 
 class Renaming:
@@ -88,16 +92,23 @@ class Renaming:
         slo = entry.detail.get("large") == "slo"
         version = entry.version if slo or entry.digest else None
         names = (source.container, source.object), (target.container, target.object)
+        until = self._objects.client.clock.seconds() + LONG
         copied = await self._trees.copy_name(*names, size=entry.size, slo=slo, version=version, only=only)
         if copied is None:
             raise errors.NotFound()
         try:
-            await self._objects.delete(names[0])
+            if version is None or self._objects.client.clock.seconds() < until or await self._is(names[0], version):
+                await self._objects.delete(names[0])
+                self._trees.removed(source)
         except errors.StorageError:
             log.warn("{source} was copied to {target}, and stays", source=str(source), target=str(target))
             raise
-        self._trees.removed(source)
         self._stored(target, old)
+
+    async def _is(self, names: Names, version: str) -> bool:
+        """Whether *version* is what the object *names* holds by now: another, stored meanwhile, is not to be lost."""
+        headers = await self._objects.head(names, follow=False)
+        return headers is not None and version_of(headers) == version
 
 
 def _plain(entry: Entry | None) -> bool:

@@ -202,6 +202,23 @@ class MoveTests(TreeCase):
         self.swift.expect(f"PUT /c/b{COPY}", 201, headers={"Etag": md5(b"new")})
         self.fails(errors.Changed, self.storage.rename(resolve("/c/a"), resolve("/c/b")))
 
+    def test_file_made_anew(self) -> None:
+        """What somebody stored at the old name while the store copied for long is another file, and stays."""
+        for found, headers, gone in (
+            (200, {**PLAIN, "Etag": md5(b"new")}, False),
+            (404, {}, False),
+            (200, PLAIN, True),
+        ):
+            self.swift.expect("HEAD /c/a?symlink=get", headers=PLAIN, length=4)
+            self.swift.expect("HEAD /c/b?symlink=get", 404)
+            self.listing("b/", limit=1)
+            copy = self.swift.expect(f"PUT /c/b{COPY}", 201, headers=STORED)
+            copy.check = lambda seen: setattr(self.clock, "rightNow", self.clock.rightNow + 30)
+            self.swift.expect("HEAD /c/a?symlink=get", found, headers=headers, length=4)
+            if gone:
+                self.swift.expect("DELETE /c/a", 204)
+            self.assertEqual(self.done(self.storage.rename(resolve("/c/a"), resolve("/c/b"))).size, 4)
+
 
 class RemoveTests(TreeCase):
     """Removing directories while listings lag."""
