@@ -308,7 +308,13 @@ def ftp_settings(config: Config) -> FtpSettings:
             raise config.problem("ftp", name, "needs certificate")
     if options.client_certificate == "required" and not options.client_ca:
         raise config.problem("ftp", "client_certificate", "needs client_ca")
-    return chosen(options, FtpSettings, passive_ports=ports(options.passive_ports))
+    shown_in_tls = options.client_certificate == "required"  # whoever says no AUTH is asked for none
+    return chosen(
+        options,
+        FtpSettings,
+        passive_ports=ports(options.passive_ports),
+        require_tls_login=options.require_tls_login or shown_in_tls,
+    )
 
 
 def ftp_tls(config: Config, clock: IReactorTime) -> Tls | None:

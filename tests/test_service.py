@@ -30,6 +30,7 @@ from swftp.config import (
     AuthConfig,
     Config,
     ConfigError,
+    FtpConfig,
     LimitsConfig,
     SftpConfig,
     StorageConfig,
@@ -565,6 +566,13 @@ class AssemblyTests(SynchronousTestCase):
         environ = {"OS_AUTH_URL": "https://keystone.test/v3", "OS_PROJECT_NAME": "p"}
         settings = wiring.auth_settings(self.config(), environ)
         self.assertEqual((settings.auth_url, settings.project_name), ("https://keystone.test/v3", "p"))
+
+    def test_required_certificate(self) -> None:
+        """Where a certificate has to be shown, nobody logs in without TLS, which is where it is shown."""
+        for wanted in ("optional", "required"):
+            options = FtpConfig(certificate="/c", client_ca="/a", client_certificate=wanted)
+            made = wiring.ftp_settings(self.config(ftp=options))
+            self.assertIs(made.require_tls_login, wanted == "required")
 
     def test_options_reach_the_store(self) -> None:
         """Options of `[storage]` are what the driver works with."""

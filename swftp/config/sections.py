@@ -130,7 +130,7 @@ class FtpConfig:
     private_key: str = setting("", "PEM file of its key; default: in the file of the certificate", read=located)
     client_ca: str = setting("", "PEM file of the authorities whose certificates clients may show")
     client_certificate: str = setting(
-        "optional", "whether a client has to show one", choices=("optional", "required")
+        "optional", "whether a client has to show one, and so to say AUTH TLS", choices=("optional", "required")
     )
     client_name: str = setting(
         "cn",
