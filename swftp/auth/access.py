@@ -139,7 +139,9 @@ class CredentialAccess:
         error = failure.value
         known = error if isinstance(error, Denied | Down) else Down("the identity service could not be asked")
         make = self._refusal = partial(type(known), known.reason)
-        pause = RENEWAL_PAUSE if isinstance(error, Denied) else OUTAGE_PAUSE
+        pause = OUTAGE_PAUSE
+        if isinstance(error, Denied):
+            pause, self.verified = RENEWAL_PAUSE, NEVER  # whoever comes now is asked about again
         self._pause_until = self._clock.seconds() + pause
         if self._holders:  # else it is a login, which has its own line
             log.warn("no new token: {reason}", event="renewal_failed", reason=known.reason)

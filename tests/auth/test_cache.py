@@ -52,6 +52,18 @@ class CacheTests(SynchronousTestCase):
         self.failureResultOf(late, Denied)
         self.assertEqual(self.successResultOf(Deferred.fromCoroutine(first.get())).token, "token")
 
+    def test_refused_renewal(self):
+        """What the service refused when a token was renewed it is asked again at the next login, however soon."""
+        first = self.login()
+        self.grant(life=500)
+        access = self.successResultOf(first)
+        self.clock.advance(450)
+        self.successResultOf(Deferred.fromCoroutine(access.get()))  # good yet, and renewed behind our back
+        self.asked.answer(Denied("no"))
+        late = self.login()
+        self.asked.answer(Denied("no"))
+        self.failureResultOf(late, Denied)
+
     def test_ended_token(self):
         """A token that has ended lets nobody in unasked."""
         waiting = self.login()
