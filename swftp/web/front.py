@@ -93,11 +93,11 @@ class Front(Resource):
         if self._anybody or (page is not None and page.public):
             return None
         if self._token:
-            if hmac.compare_digest(shown_token(request.getHeader("authorization") or ""), self._token):
+            if hmac.compare_digest(shown_token(_header(request, b"authorization")), self._token):
                 return None
             request.setHeader("WWW-Authenticate", 'Basic realm="SwFTP", charset="UTF-8"')
             return Answer(b"a token is needed\n", status=401)
-        if is_local(request.getHeader("host") or ""):
+        if is_local(_header(request, b"host")):
             return None
         return Answer(b"ask by the name localhost\n", status=421)
 
@@ -118,6 +118,12 @@ class Front(Resource):
             return
         log.failure("{path} failed", failure, path=request.path.decode("ascii", "replace"))
         self._send(request, Answer(b"internal error\n", status=500))
+
+
+def _header(request: Any, name: bytes) -> str:
+    """As text, whatever bytes it holds: asked for as text, Twisted fails on what is no UTF-8."""
+    value: bytes = request.getHeader(name) or b""
+    return value.decode("utf-8", "replace")
 
 
 def shown_token(header: str) -> bytes:

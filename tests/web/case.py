@@ -67,7 +67,9 @@ def ask(front: Front, path: str, method: str = "GET", host: str = "localhost:808
     protocol = site(front, Clock()).buildProtocol(IPv4Address("TCP", "127.0.0.1", 1))
     wire: Any = StringTransport()
     protocol.makeConnection(wire)
-    protocol.dataReceived(f"{method} {path} HTTP/1.0\r\nHost: {host}\r\n{more}\r\n".encode())
+    protocol.dataReceived(
+        f"{method} {path} HTTP/1.0\r\nHost: {host}\r\n{more}\r\n".encode("utf-8", "surrogateescape")
+    )
     return Reply(wire.value())
 
 

@@ -98,6 +98,10 @@ class AccessTests(SynchronousTestCase):
         self.assertTrue(all(map(is_local, ("127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost"))))
         self.assertFalse(any(map(is_local, ("0.0.0.0", "::", "", "127.0.0.1.nip.io", "10.0.0.1", "example.org"))))
 
+    def test_no_text(self) -> None:
+        """A host that is no UTF-8 is nobody's name, and no error of ours."""
+        self.assertEqual(ask(front(Known()), "/", host="\udcff").status, 421)
+
     def test_token(self) -> None:
         """With one, it has to be shown: as Bearer, or as the password of any user."""
         guarded = front(Known(), TOKEN)
@@ -120,6 +124,8 @@ class AccessTests(SynchronousTestCase):
             "Basic !",
             "Basic =",
             f"Token {TOKEN}",
+            "Bearer \udcff",
+            "Basic \udcff",
         )
         for header in headers:
             for path in ("/", "/metrics", "/sessions", "/status.json", "/stats.json", "/nothing"):
