@@ -181,7 +181,16 @@ def _sources(text: str) -> tuple[str, ...]:
             )
         if "/" in bare:
             ip_network(bare)
-    return patterns
+    return tuple(map(_shortest, patterns))
+
+
+def _shortest(pattern: str) -> str:
+    """*pattern*, of a whole address in the one spelling that is compared: an IPv6 address has many."""
+    bare = pattern.removeprefix("!")
+    if "/" in bare or "*" in bare or "?" in bare:
+        return pattern
+    address = ip_address(bare)
+    return pattern[: len(pattern) - len(bare)] + str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def _comes_from(peer: str, patterns: tuple[str, ...]) -> bool:
