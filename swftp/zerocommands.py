@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, replace
+from types import MappingProxyType
 
 from swftp import zeroinput
 from swftp.errors import NotFound, StorageError
+from swftp.operating.progress import Bar
 from swftp.storage.zerostor.chunks import State
 from swftp.storage.zerostor.meta.values import Account, Login
 from swftp.storage.zerostor.opening import Opened
 from swftp.storage.zerostor.scrubber import Report
+from swftp.storage.zerostor.values import Told
 from swftp.zeroinput import say
 
 Options = argparse.Namespace
@@ -134,13 +140,38 @@ async def fsck(opened: Opened, options: Options) -> int:
     findings = await opened.metadata.check()
     for rule, what in findings:
         say(f"not so\t{rule}: {what}")
-    status = _told(await opened.scrubber.scrub(mend=False))
+    with _shown(await opened.metadata.dumping.statistics()) as told:
+        report = await opened.scrubber.scrub(mend=False, told=told)
+    status = _told(report)
     return zeroinput.FAILED if findings else status
 
 
 async def scrub(opened: Opened, options: Options) -> int:
     """Look at everything, mend what is damaged, remove what nobody names."""
-    return _told(await opened.scrubber.scrub(mend=True, age=options.hours * 3600))
+    with _shown(await opened.metadata.dumping.statistics()) as told:
+        report = await opened.scrubber.scrub(mend=True, age=options.hours * 3600, told=told)
+    return _told(report)
+
+
+@contextmanager
+def _shown(totals: Mapping[str, int] = MappingProxyType({})) -> Iterator[Told]:
+    """
+    What shows on a terminal how far the work within has come.
+
+    :param totals: how many there are of what is told of, as far as that is known.
+    """
+    bar = Bar(sys.stderr)
+
+    def told(what: str, count: int) -> None:
+        if what in totals:
+            bar.show(count, totals[what], what)
+        else:
+            bar.say(f"{count} {what}")
+
+    try:
+        yield told
+    finally:
+        bar.clear()
 
 
 def _told(report: Report) -> int:
@@ -152,12 +183,15 @@ def _told(report: Report) -> int:
 async def repair(opened: Opened, options: Options) -> None:
     """Bury, sweep, mend and move all that is to be, now."""
     sweeper = opened.sweeper
-    say(f"counted anew\t{await opened.metadata.mend_usage()}")
-    say(f"buried\t{await sweeper.bury()}")
-    say(f"deleted\t{await sweeper.empty()}")
-    say(f"mended\t{await sweeper.mend_degraded()}")
     leaving = {number for number, info in opened.shards.items() if info.state in (State.DRAIN, State.GONE)}
-    say(f"moved\t{await sweeper.move(leaving) if leaving else 0}")
+    say(f"counted anew\t{await opened.metadata.mend_usage()}")
+    for word, work in (("buried", sweeper.bury), ("deleted", sweeper.empty), ("mended", sweeper.mend_degraded)):
+        with _shown(await opened.metadata.dumping.statistics()) as sweeper.told:
+            count = await work()
+        say(f"{word}\t{count}")
+    with _shown(await opened.metadata.dumping.statistics()) as sweeper.told:
+        count = await sweeper.move(leaving) if leaving else 0
+    say(f"moved\t{count}")
 
 
 async def rekey(opened: Opened, options: Options) -> None:
@@ -167,9 +201,13 @@ async def rekey(opened: Opened, options: Options) -> None:
 
 async def export(opened: Opened, options: Options) -> None:
     """Write all of the database."""
-    say(f"{await opened.metadata.dumping.write(options.file)} rows written to {options.file}")
+    with _shown() as told:
+        count = await opened.metadata.dumping.write(options.file, told)
+    say(f"{count} rows written to {options.file}")
 
 
 async def load(opened: Opened, options: Options) -> None:
     """Fill an empty database."""
-    say(f"{await opened.metadata.dumping.read(options.file)} rows read from {options.file}")
+    with _shown() as told:
+        count = await opened.metadata.dumping.read(options.file, told)
+    say(f"{count} rows read from {options.file}")

@@ -16,7 +16,7 @@ from swftp.storage.zerostor.chunks import Chunks, ShardInfo, State
 from swftp.storage.zerostor.mender import Mender
 from swftp.storage.zerostor.meta.sweeping import Sweep
 from swftp.storage.zerostor.shards import Health, Held
-from swftp.storage.zerostor.values import MISSING, PACKED_BYTES, Chunk, ObjectId
+from swftp.storage.zerostor.values import MISSING, PACKED_BYTES, Chunk, ObjectId, Told, untold
 
 PAGE = 200
 """Chunks in one go."""
@@ -77,20 +77,22 @@ class Scrubber:
         self._shards = shards
         self._wall = wall
 
-    async def scrub(self, *, mend: bool, age: float = OLD, rest: Rest = at_once) -> Report:
+    async def scrub(self, *, mend: bool, age: float = OLD, rest: Rest = at_once, told: Told = untold) -> Report:
         """
         Look at everything.
 
+        :param told: of chunks, then of fragments that were looked at.
         :param mend: also make whole what is not, and remove what nobody names and is older than *age* seconds.
         """
         report = Report()
-        await self._look_at_chunks(report, mend, rest)
+        await self._look_at_chunks(report, mend, rest, told)
         for number, info in list(self._shards.items()):
             if info.state is not State.GONE:
                 await self._look_at_shard(report, number, info, age if mend else None, rest)
+                told("fragments", report.fragments)
         return report
 
-    async def _look_at_chunks(self, report: Report, mend: bool, rest: Rest) -> None:
+    async def _look_at_chunks(self, report: Report, mend: bool, rest: Rest, told: Told) -> None:
         after = None
         while found := await self._sweep.chunks(after, PAGE):
             for chunk in found:
@@ -102,6 +104,7 @@ class Scrubber:
                     report.mended += mend and await self._mender.mend(chunk)
                 await rest()
             after = found[-1].obj
+            told("chunks", report.chunks)
 
     async def _look_at_shard(
         self, report: Report, number: int, info: ShardInfo, age: float | None, rest: Rest

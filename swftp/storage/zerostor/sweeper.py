@@ -12,7 +12,7 @@ from swftp.storage.zerostor.chunks import Chunks
 from swftp.storage.zerostor.mender import Mender
 from swftp.storage.zerostor.meta.sweeping import Sweep
 from swftp.storage.zerostor.meta.values import Garbage
-from swftp.storage.zerostor.values import Chunk, ObjectId
+from swftp.storage.zerostor.values import Chunk, ObjectId, Told, untold
 
 LATER = 300.0
 """Seconds until garbage on a shard that does not answer is looked at again."""
@@ -23,7 +23,13 @@ log = Logger()
 
 
 class Sweeper:
-    """Of one process.  What it calls raises `Unavailable` where the database is not there: then there is no sweep."""
+    """
+    Of one process.  What it calls raises `Unavailable` where the database is not there: then there is no sweep.
+
+    :ivar told: of what it has done, now and then.
+    """
+
+    told: Told = staticmethod(untold)
 
     def __init__(self, sweep: Sweep, chunks: Chunks, mender: Mender) -> None:
         self._sweep = sweep
@@ -52,6 +58,7 @@ class Sweeper:
         count = 0
         while gone := await self._sweep.bury():
             count += gone
+            self.told("rows", count)
         return count
 
     async def empty(self) -> int:
@@ -65,6 +72,7 @@ class Sweeper:
             await self._sweep.emptied(done)
             await self._sweep.postpone(later, LATER)
             count += sum(garbage.count for garbage in done)
+            self.told("garbage", count)
         return count
 
     async def _delete(self, garbage: Garbage) -> bool:
@@ -83,17 +91,21 @@ class Sweeper:
 
         While a shard is down, and there is no other, nothing is read that could not be put anywhere.
         """
-        count, after = 0, None
+        count, seen, after = 0, 0, None
         while found := await self._sweep.degraded(after, PAGE):
             count += sum([await self._mender.mend(chunk) for chunk in found if self._chunks.spare(chunk)])
             after = found[-1].obj
+            seen += len(found)
+            self.told("degraded chunks", seen)
         return count
 
     async def move(self, leaving: set[int]) -> int:
         """Move fragments away from the shards *leaving*; chunks that were."""
-        count, after = 0, None
+        count, seen, after = 0, 0, None
         while found := await self._sweep.chunks(after, PAGE):
             there: list[Chunk] = [chunk for chunk in found if leaving.intersection(chunk.shards)]
             count += sum([await self._mender.mend(chunk) for chunk in there])
             after = found[-1].obj
+            seen += len(found)
+            self.told("chunks", seen)
         return count

@@ -8,6 +8,7 @@ from the database describes the same bytes for as long as anything refers to it.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -112,3 +113,11 @@ class Old:
 
 Piece = New | Old
 """What a new content is made of, in order."""
+
+
+Told = Callable[[str, int], object]
+"""Who wants to know how far long work has come: gets what was done, and how many of it so far."""
+
+
+def untold(what: str, count: int) -> None:
+    """Nobody does."""

@@ -10,6 +10,7 @@ from swftp import cli, errors, zerocommands, zeroinput
 from swftp.entries import Attributes
 from swftp.paths import resolve
 from tests.auth.test_accounts import KEY, line
+from tests.operating.test_progress import Terminal
 from tests.storage.bytes import Source, fetched, raises
 from tests.storage.zerostor.places import ZeroCase, new_database
 
@@ -77,6 +78,47 @@ class UserTests(CommandCase):
         """Of a name that nobody has, that is said."""
         for words in (("passwd", "x", "--no-password"), ("quota", "x", "1M"), ("key", "x"), ("remove", "x")):
             await raises(errors.NotFound, self.command("user", *words))
+
+
+class ProgressTests(CommandCase):
+    """How far long work has come."""
+
+    async def drawn(self, *words: str, terminal: bool = True) -> str:
+        """What a command draws on standard error."""
+        stream = Terminal() if terminal else io.StringIO()
+        with redirect_stderr(stream):
+            await self.command(*words)
+        return stream.getvalue()
+
+    async def test_on_a_terminal(self) -> None:
+        """Commands that look at everything draw how much of it they have seen, and leave the line empty."""
+        await self.storage().store(resolve("/f"), Source(bytes(250_000)), Attributes())
+        for words, shown in (
+            (("fsck",), "3/3 chunks"),
+            (("scrub",), "9 fragments"),
+            (("export", str(self.folder / "out")), ""),
+        ):
+            drawn = await self.drawn(*words)
+            self.assertIn(shown, drawn)
+            self.assertTrue(drawn.endswith("\r\x1b[K"), words)
+        await self.command("shard", "state", "1", "drain")
+        await self.opened.refresh()
+        self.assertIn("3/3 chunks", await self.drawn("repair"))
+
+    async def test_in_a_file(self) -> None:
+        """What does not go to a terminal is not drawn on."""
+        for words in (("fsck",), ("scrub",), ("repair",), ("export", str(self.folder / "out"))):
+            self.assertEqual(await self.drawn(*words, terminal=False), "")
+
+    async def test_rows(self) -> None:
+        """Exporting and importing tell of rows, some at a time."""
+        for number in range(600):
+            await self.opened.metadata.users.add_account(f"a{number}")
+        told: list[tuple[str, int]] = []
+        path = self.folder / "out"
+        count = await self.opened.metadata.dumping.write(path, lambda what, n: told.append((what, n)))
+        self.assertEqual(told[0], ("rows", 500))
+        self.assertLessEqual(told[-1][1], count)
 
 
 class InputTests(CommandCase):

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, LargeBinary, Select, Table, Uuid, func, inser
 from swftp.errors import AlreadyExists, InvalidRequest
 from swftp.storage.zerostor.meta import migrate, schema
 from swftp.storage.zerostor.meta.database import Database
+from swftp.storage.zerostor.values import Told, untold
 
 TABLES = tuple(
     table for table in schema.metadata.sorted_tables if table not in (schema.gateway, schema.upload, schema.ticket)
@@ -41,23 +42,25 @@ class Dumping:
         """How much there is of what."""
         return await self._database.snapshot(_statistics)
 
-    async def write(self, path: Path) -> int:
+    async def write(self, path: Path, told: Told = untold) -> int:
         """
         Write all rows, as they are at one moment, to *path*, which only its owner may read; how many.
 
+        :param told: is called in a thread.
         :raises OSError: it cannot be written.
         """
 
         def work(connection: Connection) -> int:
             with open(path, "w", encoding="utf-8", opener=_private) as file:
-                return _write(connection, file)
+                return _write(connection, file, told)
 
         return await self._database.snapshot(work)
 
-    async def read(self, path: Path) -> int:
+    async def read(self, path: Path, told: Told = untold) -> int:
         """
         Fill the database, which is empty, with the rows in *path*; how many.
 
+        :param told: is called in a thread.
         :raises AlreadyExists: it is not empty.
         :raises InvalidRequest: the file is of another version, or of something else.
         :raises OSError: it cannot be read.
@@ -65,7 +68,7 @@ class Dumping:
 
         def work(connection: Connection) -> int:
             with path.open(encoding="utf-8") as file:
-                return _read(connection, file)
+                return _read(connection, file, told)
 
         return await self._database.write(work)
 
@@ -101,13 +104,15 @@ def _statistics(connection: Connection) -> dict[str, int]:
     return {name: int(connection.scalar(statement)) for name, statement in sums.items()}
 
 
-def _write(connection: Connection, file: TextIO) -> int:
+def _write(connection: Connection, file: TextIO, told: Told) -> int:
     count = 0
     file.write(json.dumps({REVISION: migrate.newest()}) + "\n")
     for table in TABLES:
         for row in _files(connection) if table is schema.file else _rows(connection, select(table)):
             file.write(json.dumps({"table": table.name, **_plain(table, row)}, ensure_ascii=False) + "\n")
             count += 1
+            if count % BATCH == 0:
+                told("rows", count)
     return count
 
 
@@ -165,7 +170,7 @@ def _value(table: Table, values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _read(connection: Connection, file: TextIO) -> int:
+def _read(connection: Connection, file: TextIO, told: Told) -> int:
     tables = {table.name: table for table in TABLES}
     if any(
         connection.scalar(select(func.count()).select_from(table)) for table in TABLES if table is not schema.shard
@@ -186,6 +191,7 @@ def _read(connection: Connection, file: TextIO) -> int:
                     rows = [{k: v for k, v in values.items() if k != "table"} for values in some[start:end]]
                     connection.execute(insert(table), [_value(table, values) for values in rows])
                     start = end
+            told("rows", count)
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidRequest(f"not a file that was exported: {error}") from error
     return count
