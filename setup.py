@@ -68,6 +68,7 @@ setup(
             "setuptools>=77",  # the package is built and installed as its users get it
             "psycopg[binary]>=3.2",
             "sqlalchemy-cockroachdb>=2.0.4",
+            "dockerfile",  # BuildKit's own parser, for the container image that no test builds
         ],
         # a real identity service for the functional tests
         "keystone": ["keystone>=30", "keystonemiddleware", "waitress"],
