@@ -331,14 +331,20 @@ class IAccess(Interface):
 class Access:
     """A token and where it is good."""
 
-    __slots__ = ("expires", "token", "url")
+    __slots__ = ("expires", "names", "token", "url", "user")
 
-    def __init__(self, token: str, url: str, expires: float | None) -> None:
+    def __init__(
+        self, token: str, url: str, expires: float | None, names: tuple[str, ...] = (), user: str = ""
+    ) -> None:
         self.token = token
         self.url = url
         """Storage URL of the account, without trailing slash."""
         self.expires = expires
         """Seconds of the reactor's clock; None: unknown."""
+        self.names = names
+        """Whose it is, as the identity service spells that, with and without domain and project."""
+        self.user = user
+        """The same for all logins of one user into one project; "": the service does not say."""
 
     def __repr__(self) -> str:
         return "<Access>"

@@ -51,6 +51,9 @@ class CredentialAccess:
         self._flight: Flight[Access] = Flight()
         self.verified = NEVER
         """When the identity service last said yes: seconds of the clock."""
+        self.names: tuple[str, ...] = ()
+        self.user = ""
+        """See `Access`."""
 
     def __repr__(self) -> str:
         return f"<CredentialAccess holders={self._holders}>"
@@ -126,6 +129,7 @@ class CredentialAccess:
     def _granted(self, access: Access) -> Access:
         now = self._clock.seconds()
         self._access, self._refusal, self.verified = access, None, now
+        self.names, self.user = access.names, access.user
         self._pause_until = now + RENEWAL_PAUSE if self._store_refused else NEVER
         self._store_refused = False
         if access.expires is None:

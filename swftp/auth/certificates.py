@@ -88,8 +88,8 @@ class CertificateChecker:
             raise Down(f"stored credential {name!r}: {error.reason}") from None
         return Login(
             name=name,
-            user=credential.identity.key,
-            spellings=credential.identity.spellings,
+            user=access.user or credential.identity.key,
+            spellings=(*credential.identity.spellings, *access.names),
             access=access,
             method=METHOD,
             peer=offered.peer,

@@ -117,8 +117,8 @@ class PasswordChecker:
         else:
             return Login(
                 name=name,
-                user=identity.key,
-                spellings=identity.spellings,
+                user=access.user or identity.key,
+                spellings=(*identity.spellings, *access.names),
                 access=access,
                 root=self._root,
                 peer=peer,

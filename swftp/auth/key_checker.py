@@ -121,8 +121,8 @@ class PublicKeyChecker:
             raise Down(f"stored credential {key.credential!r}: {error.reason}") from None
         return Login(
             name=key.login,
-            user=credential.identity.key,
-            spellings=credential.identity.spellings,
+            user=access.user or credential.identity.key,
+            spellings=(*credential.identity.spellings, *access.names),
             access=access,
             root=self._root.join(key.root),
             method=METHOD,

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import requests
 from keystoneauth1 import exceptions, loading
+from keystoneauth1.access import AccessInfo
 from keystoneauth1.session import Session
 from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.cookies import RequestsCookieJar
@@ -62,6 +63,9 @@ class Answer:
     url: str
     life: float | None
     """Seconds; None: unknown."""
+    names: tuple[str, ...] = ()
+    user: str = ""
+    """See `swftp.interfaces.Access`."""
 
     def ends(self, asked: float) -> float | None:
         """When the token that was asked for at *asked* ends; a life of nothing is a second, not a busy loop."""
@@ -150,7 +154,8 @@ class IdentityService:
             raise Down(TOO_LATE)
 
         def made(answer: Answer) -> Access:
-            return Access(answer.token, storage_url(answer.url, self.settings), answer.ends(asked))
+            url = storage_url(answer.url, self.settings)
+            return Access(answer.token, url, answer.ends(asked), answer.names, answer.user)
 
         self._waiting += 1
         reply = self._in_thread(ask)
@@ -214,7 +219,7 @@ class IdentityService:
                 region_name=self.settings.region_name or None,
                 skip_discovery=True,
             )
-            answer = Answer(access.auth_token, url, life_of(access))
+            answer = Answer(access.auth_token, url, life_of(access), *whose(access))
         except Exception as error:
             refusal: Denied | Down = translated(error, credential.identity.plugin)
         else:
@@ -271,6 +276,20 @@ def life_of(access: Any) -> float | None:
     except (KeyError, AttributeError):
         issued = time.time()
     return float(access.expires.timestamp() - issued)
+
+
+def whose(access: Any) -> tuple[tuple[str, ...], str]:
+    """The names of the user of a keystoneauth1 *access*, and what is the same for all of its logins."""
+    if not isinstance(access, AccessInfo):
+        return (), ""  # v1 says nothing of it
+    said: dict[str, str] = {}
+    for part in ("username", "user_id", "user_domain_name", "user_domain_id", "project_name", "project_id"):
+        try:
+            said[part] = getattr(access, part) or ""
+        except KeyError:  # a token without project
+            said[part] = ""
+    user = said.pop("user_id")
+    return Identity("", tuple(said.items())).spellings, f"{user}\0{said['project_id']}" if user else ""
 
 
 def translated(error: Exception, plugin: str) -> Denied | Down:

@@ -40,7 +40,9 @@ class KeystoneContract(IdentityContract):
     def test_application_credential(self):
         """An application credential gets a token of its own project, a wrong secret does not."""
         identifier, secret = self.credential
-        self.successResultOf(self.authenticate(login=f"appcred:{identifier}", secret=secret))
+        access = self.successResultOf(self.authenticate(login=f"appcred:{identifier}", secret=secret))
+        self.assertIn(self.login.partition("/")[0], access.names)
+        self.assertEqual(access.user, self.successResultOf(self.authenticate()).user)
         self.failureResultOf(self.authenticate(login=f"appcred:{identifier}", secret="wrong"), Denied)
         self.failureResultOf(self.authenticate(login="appcred:0a1b", secret=secret), Denied)
 

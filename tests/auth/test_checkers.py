@@ -56,6 +56,17 @@ class PasswordCheckerTests(SynchronousTestCase):
         access = self.successResultOf(Deferred.fromCoroutine(login.access.get()))
         self.assertEqual(access.token, "token-1")
 
+    def test_names_of_the_service(self):
+        """A user is who Keystone says it is, however it is spelled: databases find ``tester`` as ``Tester ``, too."""
+        self.use(V3_URL)
+        self.fake.users["T\u00e9ster "] = SECRET
+        plain = self.successResultOf(self.login(b"tester"))
+        for name in ("tester@Default", "T\u00e9ster ", "appcred:cred-id"):
+            other = self.successResultOf(self.login(name.encode()))
+            self.assertIn("tester", other.spellings, name)
+            self.assertIn("tester@Default", other.spellings, name)
+            self.assertEqual(other.user, plain.user, name)
+
     def test_without_address(self):
         """Twisted's own credentials, which know no address, will do."""
         self.successResultOf(self.checker.requestAvatarId(UsernamePassword(b"test:tester", SECRET.encode())))
