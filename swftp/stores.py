@@ -26,6 +26,7 @@ from swftp.metrics import Metrics
 from swftp.paths import ROOT, Path
 from swftp.rules import Rule, Rules
 from swftp.session import Changes, Client, Known, SessionLimits, Watched, WatchedRestricted
+from swftp.session.ordering import Order
 from swftp.sftp.factories import open_command, open_subsystem
 from swftp.sftp.server import Limits as ChannelLimits
 from swftp.ssh.interfaces import ISessions
@@ -105,6 +106,7 @@ class Account:
         self._begun, self.since = shared.clock.seconds(), shared.wall()
         self.sessions: WeakSet[Watched] = WeakSet()
         self.moved = {"in": 0, "out": 0}
+        self._order = Order()
         self._visit = shared.housekeeping.visit(storage)
 
     def session(self) -> Watched:
@@ -122,6 +124,7 @@ class Account:
             limits=shared.sessions,
             changes=shared.changes,
             known=self._memory(),
+            order=self._order,
             root=self._root,
             client=Client(
                 user=login.name,

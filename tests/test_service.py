@@ -185,6 +185,29 @@ class GatewayCase(SynchronousTestCase):
         return string(opened.data)
 
 
+class ChannelTests(GatewayCase):
+    """Several channels of one connection."""
+
+    def test_order(self) -> None:
+        """
+        What one channel asks of a path waits for what another channel of the connection asked before.
+
+        parallel-ssh does not wait for the answer to CLOSE, and looks at the file through its next channel.
+        """
+        _, client = self.log_in()
+        other = FakeClient(self.account.subsystem(b"sftp"))
+        handle = self.upload(client)
+        client.ask(P.WRITE, handle, u64(3), string(b"er"))
+        client.hear()
+        self.store.latency = 1.0
+        client.ask(P.CLOSE, handle)
+        other.ask(P.STAT, A)
+        for _ in range(5):
+            self.reactor.advance(1.0)
+        self.assertEqual(client.hear()[0].kind, P.STATUS)
+        self.assertEqual(other.hear()[0].data[:8], u64(len(b"newer")))
+
+
 class MemoryTests(GatewayCase):
     """What sessions remember for each other."""
 

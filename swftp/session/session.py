@@ -41,7 +41,6 @@ class Session:
     One login.
 
     :ivar client: whose, for the log; *user* and *peer* are of it.
-    :ivar offload: see there.
     """
 
     def __init__(
@@ -55,23 +54,23 @@ class Session:
         limits: SessionLimits | None = None,
         changes: Changes | None = None,
         known: Known | None = None,
+        order: Order | None = None,
         root: Path = ROOT,
         client: Client = NOBODY,
     ) -> None:
         """
-        :param budget: memory of all transfers of the process.
-        :param clock: for what lasts; *wall*: seconds since the epoch.
+        :param budget: memory of all transfers of the process; *clock*: for what lasts; *wall*: seconds since 1970.
         :param offload: runs what would hold up the reactor; see `swftp.transfer.hashing.Offload`.
-        :param changes: those of all sessions of the process; *known*: what those of this credential remember of them.
-        :param root: what the client sees as ``/``.
+        :param changes: those of all sessions of the process; *known*: what those of this credential remember of them;
+            *order*: of the calls that come on one wire; *root*: what the client sees as ``/``.
         """
         self.client, self.user, self.peer = client, client.user, client.peer
         self.clock, self.wall, self.offload = clock, wall, offload
         self._storage, self._root = storage, root
         self._limits = limits or SessionLimits()
         self._known = (known or Known(clock, changes or Changes())).joined(self)
-        self._order, self._background = Order(), Background()
-        self._files = OpenFiles(self._limits.open_files)
+        self._order = Order() if order is None else order
+        self._files, self._background = OpenFiles(self._limits.open_files), Background()
         self._engine = Engine(
             storage=storage,
             composes=IComposes(storage, None),

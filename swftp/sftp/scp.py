@@ -105,14 +105,14 @@ class ScpIO:
         self.bell.ring()
 
     def end(self) -> None:
-        """No more will come."""
+        """The client says that no more will come."""
         self._ended = True
         self.bell.ring()
 
     def lost(self) -> None:
         """Nothing will be heard any more, either."""
         self._lost = True
-        self.end()
+        self.bell.ring()
 
     async def some(self, limit: int) -> memoryview:
         """
@@ -133,7 +133,7 @@ class ScpIO:
     async def at_end(self) -> bool:
         """Whether the client has said all it had to say."""
         self.listening = True
-        while not self._input and not self._ended:
+        while not self._input and not self._ended and not self._lost:
             self.bell.mute()
             await self.bell.wait()
         self.listening = False
@@ -183,6 +183,18 @@ class ScpIO:
         if kind == b"\1":
             return message
         raise errors.Interrupted(message)
+
+    async def sent_well(self) -> str | None:
+        """
+        Hear whether the file before this was sent well; None if it was, else what the client says.
+
+        libssh2 (curl, PHP) says nothing, but EOF, which OpenSSH's scp takes, too: all that was announced is here.
+
+        :raises Interrupted: the client is gone.
+        """
+        if await self.at_end() and self._ended:
+            return None
+        return await self.acknowledged()
 
     async def complain(self, message: str) -> None:
         """Tell the client of an error it survives."""

@@ -150,7 +150,7 @@ class _Sink:
         try:
             await self._io.put(b"\0")
             problem = await self._content(writer, announced.size)
-            said = await self._io.acknowledged()
+            said = await self._io.sent_well()
             if problem is None and said is None:
                 problem = await _committed(writer)
         finally:

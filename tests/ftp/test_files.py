@@ -32,7 +32,7 @@ class NavigationTests(FilesCase):
     def test_walk(self) -> None:
         """Into a directory and out again; the root is its own parent."""
         self.assertEqual(
-            self.codes("MKD /box/d", "CWD /box", "CWD d", "CDUP", "CDUP", "CDUP"), [257, 250, 250, 200, 200, 200]
+            self.codes("MKD /box/d", "CWD /box", "CWD d", "CDUP", "CDUP", "CDUP"), [257, 250, 250, 250, 250, 250]
         )
         self.assertEqual(self.ask("PWD"), [(257, ['"/" is where you are.'])])
 

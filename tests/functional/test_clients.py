@@ -133,6 +133,20 @@ class PuTTYTests(ProgramCase):
             self.assertSame(back)
 
 
+class CurlTests(ProgramCase):
+    """libssh2, which ends an scp upload with its last byte."""
+
+    def test_scp(self) -> None:
+        """Up and down."""
+        big, back = self.tree / "big", self.here / "back"
+        login = f"{USER.replace(':', '%3a')}:{PASSWORD}"
+        url = f"scp://{login}@127.0.0.1:{self.gateway.port}{self.path('big')}"
+        self.run_program([need("curl"), "-sSk", "-T", str(big), url])
+        self.assertStored("big", big.read_bytes())
+        self.run_program([need("curl"), "-sSk", "-o", str(back), url])
+        self.assertEqual(back.read_bytes(), big.read_bytes())
+
+
 class LftpTests(LftpCase):
     """lftp, which has its own SFTP."""
 

@@ -169,15 +169,32 @@ class SinkTests(ScpTestCase):
         self.assertEqual(self.storage["/box/b"], b"b")
 
     def test_interrupted(self) -> None:
-        """EOF or loss in the middle, or before the last word: the old content stays."""
-        for said in (b"", b"ab", b"abc"):  # the last lacks the word that all was well
-            for end in ("ended", "lost"):
-                scp = self.sink(b"scp -t /box/a")
-                scp.say(b"C0644 3 a\n" + said)
-                getattr(scp.server, end)()
-                scp.settle()
-                self.assertEqual(self.storage["/box/a"], CONTENT)
-                self.assertEqual(scp.channel.finished, 1)
+        """EOF in the middle, or loss before the last word: the old content stays."""
+        cases = [(b"", "ended"), (b"ab", "ended"), (b"", "lost"), (b"ab", "lost"), (b"abc", "lost")]
+        for said, end in cases:
+            scp = self.sink(b"scp -t /box/a")
+            scp.say(b"C0644 3 a\n" + said)
+            getattr(scp.server, end)()
+            scp.settle()
+            self.assertEqual(self.storage["/box/a"], CONTENT, (said, end))
+            self.assertEqual(scp.channel.finished, 1)
+
+    def test_end_instead_of_last_word(self) -> None:
+        """EOF behind all that was announced stores it, though the channel closes at once: libssh2 says no more."""
+        for name, content in (("n", b"abc"), ("empty", b"")):
+            scp = self.sink(b"scp -t /box/" + name.encode())
+            scp.say(b"C0644 %d %s\n%s" % (len(content), name.encode(), content))
+            self.assertNotIn(f"/box/{name}", self.storage)
+            self.assertEqual(scp.end(), 0)
+            scp.leave()
+            self.assertEqual(self.storage[f"/box/{name}"], content)
+        scp = self.sink(b"scp -t /box/c")
+        assert scp.server is not None
+        scp.server.received([memoryview(b"C0644 3 c\nabc")])
+        scp.server.ended()
+        scp.server.lost()
+        scp.settle()
+        self.assertEqual(self.storage["/box/c"], b"abc")
 
     def test_store_refuses(self) -> None:
         """An error at the end is told, and the next file is taken."""

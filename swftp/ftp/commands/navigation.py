@@ -21,15 +21,15 @@ async def print_directory(context: Context, argument: bytes) -> Reply:
 
 async def change_directory(context: Context, argument: bytes) -> Reply:
     """CWD."""
-    return await _go(context, context.path(argument), 250)
+    return await _go(context, context.path(argument))
 
 
 async def change_up(context: Context, argument: bytes) -> Reply:
-    """CDUP: from the root it leads to the root."""
-    return await _go(context, context.cwd.parent, 200)
+    """CDUP: from the root it leads to the root.  "Reply codes shall be identical to those of CWD" (RFC 959 4.1.1)."""
+    return await _go(context, context.cwd.parent)
 
 
-async def _go(context: Context, path: Path, code: int) -> Reply:
+async def _go(context: Context, path: Path) -> Reply:
     """
     :raises NotDirectory: *path* is none.
     """
@@ -37,4 +37,4 @@ async def _go(context: Context, path: Path, code: int) -> Reply:
         raise errors.NotDirectory()
     context.session  # noqa: B018  (somebody has to be logged in)
     context.cwd = path
-    return reply(code, f"{quoted(path)} is where you are.")
+    return reply(250, f"{quoted(path)} is where you are.")
