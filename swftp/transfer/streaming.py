@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from swftp import errors
 from swftp.entries import Entry
 from swftp.transfer.extents import Remote, zeros
+from swftp.transfer.phase import Phase
 from swftp.transfer.sources import StreamSource
 
 if TYPE_CHECKING:
@@ -54,6 +55,16 @@ class Stream:
         return stream
 
     @classmethod
+    def relieve(cls, upload: Upload, least: int) -> int:
+        """Begin early, for others wait for memory, if *least* bytes can leave then; returns how many will."""
+        begun = upload.phase is not Phase.RECEIVING or upload.stream is not None
+        if begun or upload.base is not None or upload.front.folded < least:
+            return 0
+        stream = upload.stream = cls.begin(upload)
+        stream.feed()
+        return stream.position
+
+    @classmethod
     def begin(cls, upload: Upload) -> Stream:
         """Open the request; nothing is handed to it yet."""
         stream = cls(upload)
@@ -76,7 +87,7 @@ class Stream:
     def feed(self) -> None:
         """Hand over what has become contiguous."""
         front = self._upload.front
-        while front.folded > self.position:
+        while front.folded > self.position and self._upload.alive:
             self._hand_over(front.folded)
 
     def _hand_over(self, end: int) -> None:
@@ -85,6 +96,7 @@ class Stream:
         cost, blocks = table.cost, table.blocks(start, end)
         table.put(0, (Remote(SENT, 0, end),))
         cost -= table.cost
+        self._upload.share.depart(cost)
         self._upload.front.move(end)
         for block in blocks:
             self._source.put(block, cost)

@@ -224,9 +224,10 @@ class Upload:
 
     def shrink(self, least: int) -> int:
         """See `swftp.transfer.budget.Member`: stage the longest run there is."""
-        if self.phase is not Phase.RECEIVING or self.stager is None:
-            return 0
-        if self.stager.busy >= self.engine.limits.in_flight or self.table.memory < self._barren.get(least, least):
+        if self.stager is None:
+            return Stream.relieve(self, least)
+        busy = self.phase is not Phase.RECEIVING or self.stager.busy >= self.engine.limits.in_flight
+        if busy or self.table.memory < self._barren.get(least, least):
             return 0
         longest = max((run for run in self.table.runs() if run.in_memory), key=lambda run: run.length, default=None)
         if longest is None or longest.length < least:
@@ -242,7 +243,8 @@ class Upload:
 
     def tick(self, now: float) -> None:
         """See `swftp.transfer.budget.Member`."""
-        if now - self.idle_since >= self.engine.limits.stall and self.table.memory >= LEAST_PART:
+        idle = self.stager is not None and now - self.idle_since >= self.engine.limits.stall
+        if idle and self.table.memory >= LEAST_PART:
             self.shrink(LEAST_PART)
 
     def starve(self) -> None:
@@ -264,7 +266,7 @@ class Upload:
 
     def streamed(self, count: int) -> None:
         """*count* bytes left memory for the stream."""
-        self.share.give(count)
+        self.share.give(count, departed=True)
         self.brake.ease(flows(self.stream))
 
     def refused(self, error: errors.StorageError) -> None:

@@ -11,6 +11,7 @@ from swftp import errors
 from swftp.entries import Attributes
 from swftp.interfaces import IByteSource
 from swftp.paths import Path, resolve
+from swftp.transfer.budget import STUCK
 from swftp.transfer.extents import ITEM_COST
 from swftp.transfer.front import owned
 from swftp.transfer.phase import Phase
@@ -576,6 +577,27 @@ class PlainStoreTests(TransferCase):
         for at in range(0, 160 * KIB, 32 * KIB):
             self.write_through(upload, at, pattern(32 * KIB, at))
         return upload
+
+    def test_many_at_once(self) -> None:
+        """Files that fill their session's memory together are sent before they are as large as one may be."""
+        means = self.engine(PlainStorage(self.storage), segment_size=2 * MIB, group=6 * MIB)
+        files = [self.upload(means, resolve(f"/box/{n}")) for n in range(5)]
+        start = self.clock.seconds()
+        for at in range(0, 4 * MIB, 64 * KIB):
+            waits = [file.write(at, [pattern(64 * KIB, at)], 64 * KIB) for file in files]
+            self.settle(lambda w=waits: all(wait is None or wait.called for wait in w))  # type: ignore[misc]
+        for file in files:
+            self.run_through(file.close())
+            self.assertEqual(self.storage[str(file.path)][-64 * KIB :], pattern(64 * KIB, 4 * MIB - 64 * KIB))
+        self.assertLess(self.clock.seconds() - start, STUCK)
+
+    def test_a_pause_begins_nothing(self) -> None:
+        """A client that sends nothing for long has his file kept: a request that is begun cannot wait for him."""
+        upload = self.upload(self.engine(PlainStorage(self.storage), segment_size=4 * MIB))
+        self.write_through(upload, 0, pattern(2 * MIB))
+        self.clock.pump([1.0] * 60)
+        self.assertEqual((upload.stream, self.requests), (None, []))
+        upload.lost()
 
     def test_rewrite_of_what_was_sent(self) -> None:
         """What is on its way cannot be changed: that write, and the file, fail."""
