@@ -20,6 +20,7 @@ from twisted.protocols.haproxy._v1parser import V1Parser
 from twisted.protocols.haproxy._v2parser import V2Parser
 from twisted.python.failure import Failure
 
+from swftp import sockets
 from swftp.auth.limits import Origin
 
 TIMEOUT = 5.0
@@ -77,6 +78,18 @@ def _source(parse: Callable[[bytes], Any], header: bytes) -> str | None:
         raise Unbelievable("header is malformed") from error
 
 
+def lacking(data: bytes) -> int:
+    """How many bytes may follow *data*, the beginning of a header, of which none can be behind the header."""
+    known = len(V2Parser.PREFIX)
+    if len(data) < known:
+        return known - len(data)
+    if not data.startswith(V2Parser.PREFIX):
+        return 1  # of version 1, which ends with its line
+    if len(data) < V2_HEAD:
+        return V2_HEAD - len(data)
+    return max(1, V2_HEAD + int.from_bytes(data[14:16], "big") - len(data))
+
+
 class Proxies:
     """The load balancers of one server."""
 
@@ -96,6 +109,22 @@ class Proxies:
             return build(addr)
         return Head(build, addr, self._clock)
 
+    def admit(self, admit: Callable[[str], IProtocol | None], peer: str) -> IProtocol | None:
+        """
+        The same for a data connection of FTP, of which *admit* decides by the client's address.
+
+        Nothing is read that is behind the header: what the client sends waits in the socket for its transfer.
+        """
+        kind = IPv6Address if ":" in peer else IPv4Address
+        trusted = self._trusted
+        if trusted is None or not trusted.admits(peer):
+            return admit(peer)
+
+        def build(addr: IAddress | None) -> IProtocol | None:
+            return admit(str(getattr(addr, "host", "")))
+
+        return Head(build, kind("TCP", peer, 0), self._clock, exact=True)
+
 
 class Head(Protocol):
     """One connection of a load balancer, until its header is there."""
@@ -103,11 +132,18 @@ class Head(Protocol):
     transport: Any
 
     def __init__(
-        self, build: Callable[[IAddress | None], IProtocol | None], addr: IAddress | None, clock: IReactorTime
+        self,
+        build: Callable[[IAddress | None], IProtocol | None],
+        addr: IAddress | None,
+        clock: IReactorTime,
+        *,
+        exact: bool = False,
     ) -> None:
         """
         :param addr: of the load balancer.
+        :param exact: read nothing that is behind the header.
         """
+        self._exact = exact
         self._build = build
         self._addr = addr
         self._clock = clock
@@ -116,6 +152,7 @@ class Head(Protocol):
 
     def connectionMade(self) -> None:
         """The header is to come; nothing is said before."""
+        self._read_on()
         self._late = self._clock.callLater(TIMEOUT, self._give_up)
 
     def dataReceived(self, data: bytes) -> None:
@@ -128,6 +165,12 @@ class Head(Protocol):
             return
         if taken is not None:
             self._hand_over(*taken)
+        else:
+            self._read_on()
+
+    def _read_on(self) -> None:
+        if self._exact:
+            sockets.read_at_once(self.transport, lacking(self._data))
 
     def _hand_over(self, source: str | None, size: int) -> None:
         transport, rest = self.transport, self._data[size:]

@@ -270,8 +270,8 @@ def ftp_doors(config: Config, parts: Common) -> tuple[FtpDoor, FtpDoor]:
     settings, tls = ftp_settings(config), ftp_tls(config, parts.reactor)
     if not settings.require_tls_login and not config.ftp.host.startswith("127."):
         log.warn("FTP passwords may come in the clear: see require_tls_login in [ftp]", event="configuration")
-    make_data = data_maker(settings, parts.reactor)
     proxies = Proxies(config.ftp.proxy_networks, parts.reactor)
+    make_data = data_maker(settings, parts.reactor, proxies.admit if config.ftp.proxy_data else None)
 
     def door(implicit: bool) -> FtpDoor:
         return FtpDoor(

@@ -7,7 +7,7 @@ import struct
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IAddress
+from twisted.internet.interfaces import IAddress, IProtocol
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -15,7 +15,7 @@ from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from swftp.proxied import TIMEOUT, V2_LIMIT, Proxies, Unbelievable, take
+from swftp.proxied import TIMEOUT, V2_LIMIT, Proxies, Unbelievable, lacking, take
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 
@@ -76,6 +76,15 @@ class HeaderTests(SynchronousTestCase):
             for end in range(len(header)):
                 self.assertIsNone(take(header[:end]), header[:end])
 
+    def test_exact(self) -> None:
+        """A header can be read so that nothing behind it is, in few pieces where it says how long it is."""
+        for header in GOOD:
+            stream, data, pieces = header + b"data" * 10, b"", 0
+            while take(data) is None:
+                data, pieces = stream[: len(data) + lacking(data)], pieces + 1
+            self.assertEqual(data, header)
+            self.assertLess(pieces, 4 if header.startswith(SIGNATURE) else 107)
+
     def test_bad(self) -> None:
         """What is none is refused, and nothing else happens."""
         for header in BAD:
@@ -125,6 +134,28 @@ class ProxiesTests(SynchronousTestCase):
         protocol = transport.protocol = self.proxies.build(build, address)
         protocol.makeConnection(transport)
         return protocol, transport
+
+    def data(self, peer: str) -> tuple[IProtocol | None, list[str]]:
+        """What is made of a data connection of FTP from *peer*, and whom it is said to be from."""
+        found: list[str] = []
+
+        def admit(address: str) -> Server:
+            found.append(address)
+            return Server()
+
+        return self.proxies.admit(admit, peer), found
+
+    def test_data(self) -> None:
+        """A data connection of a load balancer is that of the client in its header; any other that of who made it."""
+        made, found = self.data("10.0.0.5")
+        transport = StringTransport(peerAddress=IPv4Address("TCP", "10.0.0.5", 4000))
+        assert made is not None
+        made.makeConnection(transport)
+        self.assertEqual(found, [])
+        made.dataReceived(v2())
+        self.assertEqual(found, ["203.0.113.9"])
+        self.assertEqual(self.data("192.0.2.1")[1], ["192.0.2.1"])
+        self.assertEqual(self.data("2001:db8::1")[1], ["2001:db8::1"])
 
     def test_header(self) -> None:
         """The server sees the client, and every byte behind the header; it is not built before."""

@@ -55,6 +55,7 @@ LISTENING = {
     "listen",
     "implicit_listen",
     "proxy_networks",
+    "proxy_data",
     "sessions_per_user",
     "root",
     "drain_timeout",

@@ -78,6 +78,9 @@ class FtpConfig:
         "networks of load balancers, whose connections begin with a PROXY header (version 1 or 2)",
         read=network_list,
     )
+    proxy_data: bool = setting(
+        False, "data connections that come from proxy_networks begin with such a header, too: check_peer may stay"
+    )
     sessions_per_user: int = setting(10, "connections one user may have at once, SFTP included; 0 is no limit")
     state_dir: str = setting("", "where the control socket is; default: as of [sftp]")
     session_timeout: float = setting(

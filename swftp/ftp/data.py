@@ -9,18 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall, IHandshakeListener
+from twisted.internet.interfaces import IAddress, IDelayedCall, IHandshakeListener, IProtocol
 from twisted.internet.protocol import ClientFactory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from swftp import errors, sockets
-from swftp.ftp.ports import NoPort, Ports
+from swftp.ftp.ports import Admit, NoPort, Ports
 from swftp.ftp.public import PublicAddresses
 from swftp.ftp.reply import Refused
 from swftp.ftp.settings import Settings
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 log = Logger()
 
+Introduced = Callable[[Admit, str], IProtocol | None]
+"""Gets who decides by the address of a client, and the address of who has connected, who may speak for a client."""
 RECEIVE = 1 << 20
 """Bytes asked of a data connection at once."""
 LOW_PORT = 1024
@@ -130,11 +133,14 @@ class DataChannel:
         reactor: Any,
         ports: Ports,
         public: PublicAddresses,
+        introduced: Introduced | None = None,
     ) -> None:
         """
         :param peer: the client's address; *host*: ours, to which it is connected.
         :param ports: shared by all of the process, as is *public*.
+        :param introduced: finds out whom a connection is from; None: from whom it comes.
         """
+        self._introduced = introduced
         self._peer = plain(peer)
         self._host = host
         self._settings = settings
@@ -158,7 +164,9 @@ class DataChannel:
         """
         self._drop()
         try:
-            self._listener = self._ports.listen(self._host, self.admit)
+            introduced = self._introduced
+            admit = self.admit if introduced is None else partial(introduced, self.admit)
+            self._listener = self._ports.listen(self._host, admit)
         except NoPort as error:
             log.warn("{peer}: {error}", event="ftp_no_port", peer=self._peer, error=str(error))
             raise Refused(425, "No port is free for a data connection, try again later.") from error
@@ -312,13 +320,17 @@ def plain(address: str) -> str:
     return str(mapped or parsed)
 
 
-def data_maker(settings: Settings, reactor: Any) -> Callable[[str, str], DataChannel]:
-    """What makes a `DataChannel` of the client's address and ours."""
+def data_maker(
+    settings: Settings, reactor: Any, introduced: Introduced | None = None
+) -> Callable[[str, str], DataChannel]:
+    """What makes a `DataChannel` of the client's address and ours; *introduced*: see there."""
     ports = Ports(reactor, settings.passive_ports)
     public = PublicAddresses(settings, reactor)
 
     def make(peer: str, host: str) -> DataChannel:
-        return DataChannel(peer, host, settings=settings, reactor=reactor, ports=ports, public=public)
+        return DataChannel(
+            peer, host, settings=settings, reactor=reactor, ports=ports, public=public, introduced=introduced
+        )
 
     return make
 

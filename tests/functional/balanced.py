@@ -122,8 +122,8 @@ class Balanced:
             "10.0.0.2:5022": f"{two.host}:{two.port}",
             "10.0.0.1:5021": f"{one.host}:{one.ftp_port}",
             "10.0.0.2:5021": f"{two.host}:{two.ftp_port}",
-            "server one 10.0.0.1\n": f"server one {one.host}\n",
-            "server two 10.0.0.2\n": f"server two {two.host}\n",
+            "server one 10.0.0.1 send": f"server one {one.host} send",
+            "server two 10.0.0.2 send": f"server two {two.host} send",
             "inter 2s": "inter 200ms",
         }
 

@@ -45,8 +45,7 @@ class BalancedTests(BothCase):
         "ftp.failure_delay": 0.1,
         "ftp.require_tls_login": "yes",
         "ftp.require_tls_data": "yes",
-        "ftp.check_peer": "no",
-        "ftp.tls_reuse": "required",
+        "ftp.proxy_data": "yes",
         "transfer.segment_size": MIB,
     }
     data = content(5 * MIB)
@@ -137,6 +136,16 @@ class BalancedTests(BothCase):
             argv = [*curl(), *flags, url(self.gateway.ftp_port, self.path("f")[1:])]
             self.assertEqual(subprocess.run(argv, capture_output=True, timeout=60, check=True).stdout, text.encode())
         self.assertNotIn(BALANCER, self.gateway.log())
+
+    def test_stranger(self) -> None:
+        """A data connection is its client's own, though all come from the load balancer."""
+        files = self.ftp()
+        _, port = files.makepasv()
+        with socket.create_connection((FRONT, port), 20, source_address=(GUESSER, 0)) as stranger:
+            self.assertEqual(receive(stranger), b"")
+        with socket.create_connection((FRONT, port), 20):
+            self.assertEqual(files.sendcmd("NOOP")[:3], "200")
+        self.assertIn(f"data connection from {GUESSER}", self.gateway.log())
 
     def test_guessing(self) -> None:
         """Who guesses is refused by both protocols, at the gateway that it comes to; nobody else is."""
