@@ -6,6 +6,7 @@ An unknown name takes as long as a wrong password, and neither tells which it wa
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 from uuid import UUID
@@ -203,14 +204,18 @@ class AccountKeyChecker:
         except StorageError as error:
             raise Down(f"the database of logins: {error}") from error
         if person is not None and not person.disabled:
-            for key in _keys(person):
+            for key in _keys(person, offered.blob):
                 if key.blob == offered.blob and key.admits(peer, self._wall()):
                     return person, key
         raise LoginRefused
 
 
-def _keys(person: Person) -> Iterator[AuthorizedKey]:
+def _keys(person: Person, blob: bytes) -> Iterator[AuthorizedKey]:
+    """Those of *person* that may be *blob*; all others cost no more time than an unknown name does."""
+    text = b64encode(blob).decode("ascii")
     for line in person.keys:
+        if text not in line:
+            continue
         try:
             yield parse_options(line, person.name)
         except ValueError as error:

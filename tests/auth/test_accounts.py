@@ -20,6 +20,7 @@ from swftp.auth.refusals import LoginRefused, LoginThrottled, LoginUnavailable
 from swftp.auth.throttle import Throttle, ThrottleSettings
 from swftp.errors import Unavailable
 from swftp.paths import resolve
+from tests.auth.fakes import Journal
 
 PEER = "192.0.2.7"
 KEY = Key(ed25519.Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
@@ -164,6 +165,15 @@ class KeyTests(AccountCase):
         self.refused(self.ask(b"anna", KEY), LoginRefused)
         login = self.successResultOf(self.ask(b"anna", KEY, peer="198.51.100.9"))
         self.assertEqual(login.root, resolve("/home/anna/in"))
+
+    def test_strangers(self) -> None:
+        """Lines of other keys than the one offered are not read: that would take longer than an unknown name."""
+        journal = Journal(self)
+        self.users.people["anna"].keys = ("nonsense", "more=nonsense " + line(KEY))
+        self.refused(self.ask(b"anna", OTHER, signed=False), LoginRefused)
+        self.assertEqual(journal.lines("key"), [])
+        self.refused(self.ask(b"anna", KEY, signed=False), LoginRefused)
+        self.assertEqual(len(journal.lines("key")), 1)
 
     def test_down(self) -> None:
         """A database that does not answer is not the client's fault."""
