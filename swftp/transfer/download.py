@@ -153,9 +153,12 @@ class Download:
                 self._ahead = self._reader(entry)
         except errors.StorageError as error:
             self.error = self._final = error
+        except BaseException:
+            self.error = self._final = errors.Unavailable("internal error")
+            raise
         finally:
             self._renewing = False
-        self.ready()
+            self.ready()
 
     def close(self) -> None:
         """Stop fetching, forget everything."""

@@ -88,9 +88,12 @@ class Rereader:
             await load(self._upload)
         except errors.StorageError as error:
             self._error = error
+        except BaseException:
+            self._error = errors.Unavailable("internal error")
+            raise
         finally:
             self._loading = False
-        self._upload.ready()
+            self._upload.ready()
 
     def _reader(self, origin: object) -> ReadAhead:
         reader = self._readers.pop(origin, None)

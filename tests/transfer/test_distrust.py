@@ -10,6 +10,7 @@ from swftp import errors
 from swftp.entries import Entry
 from swftp.paths import Path
 from swftp.storage.memory_bytes import MemoryPart
+from swftp.transfer.download import Download
 from swftp.transfer.upload import Upload
 from tests.transfer.case import FILE, KIB, MIB, TransferCase, pattern
 
@@ -74,6 +75,35 @@ class AnswerTests(TransferCase):
         self.storage["/box/file"] = b"another"
         self.run_into(errors.Changed, upload.close())
         self.assertEqual(self.storage["/box/file"], b"another")
+
+
+class OwnFaultTests(TransferCase):
+    """What nobody thought of: whoever waits for an answer gets one."""
+
+    def test_reading_while_writing(self) -> None:
+        """A base that cannot be loaded, for a reason of ours."""
+        rings: list[None] = []
+        upload = self.upload(base=self.stands(b"old"), ready=lambda: rings.append(None))
+        self.refusals["fetch"] = [ZeroDivisionError()]
+        self.assertIsNone(upload.read(0, 3))
+        self.assertEqual(len(rings), 1)
+        self.assertRaises(errors.Unavailable, upload.read, 0, 3)
+        self.failures.pop().trap(ZeroDivisionError)
+        upload.lost()
+
+    def test_looking_again(self) -> None:
+        """A file that was replaced, and cannot be looked at."""
+        rings: list[None] = []
+        entry = replace(self.stands(b"old"), version="another")
+
+        async def look() -> Entry:
+            raise ZeroDivisionError()
+
+        file = Download(self.engine(), FILE, entry, look=look, ready=lambda: rings.append(None), certain=False)
+        self.assertRaises(errors.Unavailable, file.read, 0, 3)
+        self.assertEqual(len(rings), 1)
+        self.failures.pop().trap(ZeroDivisionError)
+        file.close()
 
 
 class AccountTests(TransferCase):
