@@ -214,6 +214,11 @@ class Writer(_File):
             finally:
                 self._finish(error, trace.transaction)
 
+    def copied(self) -> None:
+        """What it was to be the store has made of another file: nothing that was written is needed."""
+        self._finish(None)
+        self.upload.lost()
+
     def lost(self) -> None:
         """Abort, unless `close` was called: the object stays what it was."""
         self.upload.lost()

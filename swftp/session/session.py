@@ -324,6 +324,7 @@ class Session:
                 if stored.size != seen.size or None is not stored.digest != seen.digest is not None:
                     raise errors.Changed("source changed while it was copied")
                 await self._storage.update(target, replace(told, mtime=told.mtime or self.wall()))
+                writer.copied()
             finally:
                 writer.lost()
                 self._known.changed(target)

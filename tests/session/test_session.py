@@ -486,6 +486,17 @@ class InFlightTests(SessionCase):
         self.assertEqual(self.storage["/box/file"], b"Other")
         self.assertNotIn("/box/other", self.storage)
 
+    def test_closed_as_copy(self) -> None:
+        """A file of which the store has made a copy ended well; one that could not be copied did not."""
+        seen = self.do(self.session.stat(OTHER))
+        writer = self.writer()
+        self.do(self.session.close_as_copy(writer, OTHER, seen))
+        self.assertEqual((writer.outcome, self.storage["/box/file"]), ("ok", b"other"))
+        self.storage["/box/other"] = b"changed"
+        writer = self.writer()
+        self.refused(errors.Changed, self.session.close_as_copy(writer, OTHER, seen))
+        self.assertEqual((writer.over, writer.outcome == "ok"), (True, False))
+
     def test_truncate_is_one_step(self) -> None:
         """What is asked for behind a truncation by path finds it done."""
         looked = resolve("/box/looked")
