@@ -10,6 +10,7 @@ import argparse
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,7 @@ def _init(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     """Carry out a command on the opened store."""
     settings = _settings(options)
+    settings = replace(settings, metadata=replace(settings.metadata, exclusive=False))  # nobody to wait for
     from swftp import zerocommands
     from swftp.services import Threads
     from swftp.storage.zerostor.chunks import UnusableMasterKey, masterkey

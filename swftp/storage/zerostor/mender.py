@@ -16,7 +16,7 @@ from swftp.errors import Corrupt, StorageError
 from swftp.storage.zerostor.chunks import moved
 from swftp.storage.zerostor.meta.sweeping import Sweep
 from swftp.storage.zerostor.shards import Health
-from swftp.storage.zerostor.values import Chunk, ObjectId
+from swftp.storage.zerostor.values import MISSING, Chunk, ObjectId
 
 if TYPE_CHECKING:
     from swftp.storage.zerostor.chunks import Chunks
@@ -65,6 +65,7 @@ class Mender:
             mended = await self.chunks.repair(chunk)
             if mended.chunk != chunk:
                 await self._record(chunk, mended.chunk)
+                await self._look_again(mended.chunk)
         except Corrupt as error:
             log.error("{chunk} is lost: {reason}", event="lost", chunk=chunk.obj.packed().hex(), reason=str(error))
             return False
@@ -73,6 +74,15 @@ class Mender:
             return False
         self.mended += mended.made > 0
         return mended.made > 0
+
+    async def _look_again(self, chunk: Chunk) -> None:
+        """
+        What lay astray where a fragment belongs now may have been taken for it, and been removed by a scrub before
+        the row said so.  One that comes later sees the row.
+        """
+        healths = await self.chunks.check(chunk)
+        if any(health is Health.MISSING and chunk.shards[n] != MISSING for n, health in enumerate(healths)):
+            self.noticed(chunk, {})
 
     async def _record(self, old: Chunk, new: Chunk) -> None:
         """

@@ -116,15 +116,26 @@ class Scrubber:
                 report.fragments += len(held)
                 strange = await self._strange(number, held)
                 report.strangers += len(strange)
-                for one in strange if age is not None else ():
-                    if one.mtime < self._wall() - (age or 0):
-                        report.removed += await info.shard.delete(one.key)
+                old = [one for one in strange if age is not None and one.mtime < self._wall() - age]
+                for one in old:
+                    report.removed += await info.shard.delete(one.key)
+                await self._look_again(number, old)
                 await rest()
                 if cursor is None:
                     return
         except StorageError as error:
             report.silent += (number,)
             log.warn("shard {shard} is not scrubbed: {reason}", event="scrub", shard=number, reason=str(error))
+
+    async def _look_again(self, shard: int, removed: Sequence[Held]) -> None:
+        """Of what was *removed* from *shard*, a mender may just have made what counts: then it is made again."""
+        if not removed:
+            return
+        named = await self._sweep.named(list({ObjectId.from_packed(one.key[:PACKED_BYTES]) for one in removed}))
+        for one in removed:
+            chunk = named.get(ObjectId.from_packed(one.key[:PACKED_BYTES]))
+            if chunk is not None and shard in chunk.shards and not _astray(one, shard, chunk):
+                self._mender.noticed(chunk, {one.key[-1]: Health.MISSING})
 
     async def _strange(self, shard: int, held: Sequence[Held]) -> list[Held]:
         """Those of *held* that no chunk has there, and no journal or garbage answers for."""

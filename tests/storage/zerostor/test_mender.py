@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from swftp.storage.zerostor.chunks import State
 from swftp.storage.zerostor.chunks.mending import Mended
-from swftp.storage.zerostor.values import Chunk, New
+from swftp.storage.zerostor.scrubber import Report, at_once
+from swftp.storage.zerostor.values import Chunk, New, ObjectId
 from tests.storage.zerostor.places import ZeroCase
 
 DATA = bytes(range(256)) * 200
@@ -49,6 +51,44 @@ class MenderTests(ZeroCase):
         self.assertEqual(self.on_shards(), await self.in_database())
         self.assertEqual(len(self.on_shards()), 3)
         self.assertEqual(await self.opened.chunks.get(await self.only(), self.account), DATA)
+
+    async def test_scrubbed_meanwhile(self) -> None:
+        """A fragment that a scrub took for astray right before the row named it is made again."""
+        chunk = await self.stored()
+        self.file_of(chunk, 1).unlink()
+        await self.drain(chunk.shards[1])
+        sweep, mender = self.opened.metadata.sweep, self.opened.mender
+        really = sweep.set_placement
+
+        async def late(old: Chunk, new: Chunk) -> bool:
+            self.file_of(new, 1).unlink()
+            return await really(old, new)
+
+        sweep.set_placement = late  # type: ignore[method-assign]
+        await mender.mend(chunk)
+        sweep.set_placement = really  # type: ignore[method-assign]
+        self.assertEqual(await mender.mend_noticed(), 1)
+        await self.is_whole()
+
+    async def test_scrub_looks_again(self) -> None:
+        """What a scrub removed although the row named it by then is made again."""
+        chunk = await self.stored()
+        info = self.opened.shards[chunk.shards[2]]
+        elsewhere = next(n for n in range(1, 5) if n not in chunk.shards)
+        outdated = replace(chunk, shards=(*chunk.shards[:2], elsewhere))
+        self.ahead = 100 * 3600.0
+        sweep = self.opened.metadata.sweep
+        really, answers = sweep.named, [{chunk.obj: outdated}]
+
+        async def before(objs: Sequence[ObjectId]) -> dict[ObjectId, Chunk]:
+            return answers.pop() if answers else await really(objs)
+
+        sweep.named = before  # type: ignore[method-assign]
+        report = Report()
+        await self.opened.scrubber._look_at_shard(report, info.id, info, 0.0, at_once)
+        self.assertEqual(report.removed, 1)
+        self.assertEqual(await self.opened.mender.mend_noticed(), 1)
+        await self.is_whole()
 
     async def test_lost(self) -> None:
         """A fragment that is lost is made again, and the mender says so."""

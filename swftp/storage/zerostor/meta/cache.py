@@ -53,12 +53,13 @@ class Reading:
 class Cache:
     """
     :param limit: nodes kept, those of listings counted again.
-    :param exclusive: whether this process is the only one that changes names now: then what is known stays true.
+    :param alone_since: since when this process has been the only one that changes names, and still is; what it has
+        learned since then stays true.  Infinity: it is not.
     :param seconds: of a clock that only goes forward.
     """
 
-    def __init__(self, limit: int, exclusive: Callable[[], bool], seconds: Callable[[], float]) -> None:
-        self._exclusive = exclusive
+    def __init__(self, limit: int, alone_since: Callable[[], float], seconds: Callable[[], float]) -> None:
+        self._alone_since = alone_since
         self._seconds = seconds
         self._nodes: LRUCache[Key, _Known] = LRUCache(limit)
         self._pages: LRUCache[UUID, _Pages] = LRUCache(limit, getsizeof=_Pages.weight)
@@ -84,7 +85,7 @@ class Cache:
         return pages.found.get(key)
 
     def _believes(self, at: float) -> bool:
-        return self._exclusive() or self._seconds() - at < SHARED_LIFE
+        return at >= self._alone_since() or self._seconds() - at < SHARED_LIFE
 
     @contextmanager
     def reading(self) -> Iterator[Reading]:

@@ -77,7 +77,13 @@ class _Attempts(Generic[T]):
                 return self.result
             connection = connection.execution_options(**{WRITES: True})
             connection.begin()
-            self.result = self.work(connection)
+            try:
+                self.result = self.work(connection)
+            except StorageError:
+                connection.rollback()
+                if self.doubtful and self._happened(connection):  # just now: what was in our way was ourselves
+                    return self.result
+                raise
             try:
                 connection.commit()
             except SQLAlchemyError as error:

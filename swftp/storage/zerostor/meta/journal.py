@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -66,8 +67,7 @@ class Journal:
         """How many of a journal row are just being entered."""
         self._claimed: Counter[ObjectId] = Counter()
         self.gateway = uuid4()
-        self.alone = False
-        """Whether no other gateway was alive when the lease was last renewed."""
+        self._alone_since, self._alone_until = inf, 0.0
 
     async def start(self) -> None:
         """Take a lease."""
@@ -80,7 +80,28 @@ class Journal:
             return self._is_alone(connection, gateway)
 
         present = select(schema.gateway.c.id).where(schema.gateway.c.id == gateway)
-        self.alone = await self._database.write(register, lambda c: c.scalar(present) is not None)
+        begun = self._database.clock.seconds()
+        self._believe(await self._database.write(register, lambda c: c.scalar(present) is not None), begun)
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other gateway was alive when the lease was last renewed, not longer than `belief` ago."""
+        return self._database.clock.seconds() < self._alone_until
+
+    @property
+    def alone_since(self) -> float:
+        """Since when it has been; infinity: it is not."""
+        return self._alone_since if self.alone else inf
+
+    @property
+    def belief(self) -> float:
+        """Seconds for which a renewal that found nobody else is believed: who comes waits so long, or is noticed."""
+        return self._options.lease / 2
+
+    def _believe(self, alone: bool, begun: float) -> None:
+        if not self.alone:
+            self._alone_since = self._database.clock.seconds()
+        self._alone_until = begun + self.belief if alone else 0.0
 
     async def allocate(self, count: int) -> list[ObjectId]:
         """
@@ -195,11 +216,11 @@ class Journal:
         await self._tidy([upload for upload in self._finished() if upload != self._upload])
 
     async def _renew(self) -> None:
-        gateway, uploads = self.gateway, list(self._open)
+        gateway, uploads, begun = self.gateway, list(self._open), self._database.clock.seconds()
         try:
-            self.alone = await self._database.write(lambda c: self._renewal(c, gateway, uploads), never)
+            self._believe(await self._database.write(lambda c: self._renewal(c, gateway, uploads), never), begun)
         except Fenced:
-            self.alone = False
+            self._believe(False, begun)
             await self._begin_anew()
 
     def _renewal(self, connection: Connection, gateway: UUID, uploads: Collection[bytes]) -> bool:

@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from random import Random, SystemRandom
 from uuid import UUID
 from weakref import WeakValueDictionary
@@ -13,6 +14,8 @@ from weakref import WeakValueDictionary
 from argon2 import PasswordHasher
 from sqlalchemy import Connection, Engine, delete, insert, select
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
 
 from swftp.interfaces import UNWATCHED, StoreWatch
 from swftp.storage.zerostor.meta import checking, migrate, schema
@@ -28,6 +31,8 @@ from swftp.storage.zerostor.meta.sweeping import Sweep
 from swftp.storage.zerostor.meta.threads import Threads, Workers
 from swftp.storage.zerostor.meta.users import Users
 from swftp.storage.zerostor.meta.values import Shard
+
+log = Logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +75,10 @@ class Metadata:
         self._database = database
         self._namespaces: WeakValueDictionary[UUID, Namespace] = WeakValueDictionary()
         self.journal = Journal(database, name or socket.gethostname(), options.journal)
-        self._cache = Cache(options.cache, lambda: options.exclusive and self.journal.alone, clock.seconds)
+        self._clock, self._exclusive = clock, options.exclusive
+        self._cache = Cache(
+            options.cache, lambda: self.journal.alone_since if options.exclusive else inf, clock.seconds
+        )
         self.sweep = Sweep(database, options.grace, options.journal.linger)
         self.keys = Keys(database)
         self.dumping = Dumping(database)
@@ -80,11 +88,16 @@ class Metadata:
         """
         Take a lease; `Journal.renew` is to be called from now on.
 
+        Where another gateway may believe that it is alone, wait until it does not: nothing changes behind its back.
+
         :raises Unavailable: the database is not there.
         :raises Unsupported: its schema is not that of this version.
         """
         await self._database.read(migrate.check)
         await self.journal.start()
+        if self._exclusive and not self.journal.alone:
+            log.info("others are alive: waiting until they have noticed this gateway", event="not_alone")
+            await deferLater(self._clock, self.journal.belief)
 
     async def stop(self) -> None:
         """Give the lease back, if the database is there, and end the threads."""

@@ -188,7 +188,7 @@ def held_in(folder: Path) -> list[Held]:
         for entry in entries:
             with suppress(FileNotFoundError, ValueError):
                 about = entry.stat()
-                found.append(Held(bytes.fromhex(entry.name), max(0, about.st_size - HEADER.size), about.st_mtime))
+                found.append(Held(bytes.fromhex(entry.name), about.st_mtime))
     return found
 
 

@@ -56,8 +56,6 @@ class Held:
     """One key of a shard."""
 
     key: bytes
-    size: int
-    """Bytes of the value."""
     mtime: float
     """When it was written, or later, in seconds since 1970 on the shard's clock."""
 

@@ -133,11 +133,11 @@ class RedisShard:
     async def _held(self, keys: Sequence[bytes]) -> list[Held]:
         """Those of *keys* that are still there, and strings: others are not ours."""
         idle = [self._link.asked(b"OBJECT", b"IDLETIME", key) for key in keys]
-        sizes = [self._link.asked(b"STRLEN", key) for key in keys]  # is a use, and so comes later
-        replies = list(await gatherResults([*idle, *sizes], consumeErrors=True))
+        types = [self._link.asked(b"TYPE", key) for key in keys]  # STRLEN would be a use, and keep it young for ever
+        replies = list(await gatherResults([*idle, *types], consumeErrors=True))
         now = seconds(sound(await self._link.ask(b"TIME")))
         found = zip(keys, replies, replies[len(keys) :], strict=False)
-        return [Held(key, size, now - unused) for key, unused, size in found if is_int(size) and is_int(unused)]
+        return [Held(key, now - unused) for key, unused, kind in found if kind == b"string" and is_int(unused)]
 
     async def ping(self) -> None:
         """See `IShard`."""

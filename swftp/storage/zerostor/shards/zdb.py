@@ -145,9 +145,7 @@ class ZdbShard:
             raise InvalidRequest("no cursor of this shard")
         try:
             after, found = sound(reply)
-            return tuple(Held(as_bytes(key), as_int(size), float(as_int(at))) for key, size, at in found), as_bytes(
-                after
-            )
+            return tuple(Held(as_bytes(key), float(as_int(at))) for key, _, at in found), as_bytes(after)
         except (TypeError, ValueError) as error:
             raise unfit() from error
 

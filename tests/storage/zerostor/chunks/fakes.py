@@ -109,7 +109,7 @@ class MemoryShard:
         if cursor is not None:
             raise InvalidRequest
         now = self._clock.seconds()
-        return tuple(Held(key, len(value), now) for key, value in self.values.items()), None
+        return tuple(Held(key, now) for key in self.values), None
 
     async def ping(self) -> None:
         """See `IShard`."""

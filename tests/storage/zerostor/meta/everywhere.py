@@ -22,6 +22,7 @@ SUITES: tuple[type[unittest.SynchronousTestCase], ...] = (
     suite_journal.JournalSuite,
     suite_journal.SweepSuite,
     suite_faults.FaultsSuite,
+    suite_faults.LateSuite,
     suite_users.UsersSuite,
     suite_users.KeysSuite,
     suite_whole.SchemaSuite,

@@ -18,6 +18,26 @@ TURNS = 7
 Seen = list[tuple[str, str, int, str | None]]
 
 
+class LateSuite(MetaCase):
+    """A COMMIT that takes effect when nobody expects it any more."""
+
+    def test_in_its_own_way(self) -> None:
+        """One that lands after it was looked for, and then is in the way of the second try, is success."""
+        faults = Faults(self.metadata._database.engine)
+        landed, tries = [False, True], []
+
+        def work(connection: Any) -> str:
+            connection.exec_driver_sql("SELECT 1")
+            tries.append(1)
+            if len(tries) > 1:
+                raise errors.AlreadyExists
+            return "stored"
+
+        faults.at_commit("before")
+        write = self.metadata._database.write(work, lambda connection: landed.pop(0))
+        self.assertEqual((self.run_(write), len(tries), landed), ("stored", 2, []))
+
+
 class FaultsSuite(MetaCase):
     """Each change, with a fault at each of its statements and on either side of COMMIT."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 from uuid import uuid4
 
@@ -54,7 +55,7 @@ class CacheTests(SynchronousTestCase):
         """Shared at first."""
         self.clock = Clock()
         self.exclusive = False
-        self.cache = Cache(10, lambda: self.exclusive, self.clock.seconds)
+        self.cache = Cache(10, lambda: 0.0 if self.exclusive else inf, self.clock.seconds)
 
     def learn(self, *names: str) -> None:
         """Something stands at *names*."""
@@ -163,14 +164,42 @@ class ExclusiveTests(MetaCase):
         self.faults.gone = None
         super().judge()
 
+    def another(self) -> Metadata:
+        """One more gateway that would like to be alone; it is not open yet."""
+        engine = make_engine(self.database_url, CONNECTIONS)
+        self.addCleanup(engine.dispose)
+        options = MetadataOptions(exclusive=True)
+        return Metadata(engine, AtOnce(), self.clock, options, wall=self.wall, hasher=CHEAP)
+
+    def test_second(self) -> None:
+        """A second gateway is not open before the first one believes what it has in memory no longer."""
+        self.put("f")
+        self.look("f")
+        other = self.another()
+        self.run_(other.start())
+        self.run_(other.namespace(self.account).remove(["f"]))
+        self.refused(errors.NotFound, self.names.lookup(["f"]))
+
+    def test_alone_again(self) -> None:
+        """What was known before another gateway came is not believed after it has gone."""
+        self.put("f")
+        self.look("f")
+        other = self.another()
+        self.run_(other.start())
+        self.run_(other.namespace(self.account).remove(["f"]))
+        self.run_(other.journal.stop())
+        self.run_(self.metadata.journal.renew())
+        self.assertTrue(self.metadata.journal.alone)
+        self.refused(errors.NotFound, self.names.lookup(["f"]))
+
     def test_without_the_database(self) -> None:
-        """What is known is answered also while the database is away: names, absences, pages; changes are not."""
+        """What is known is answered also while the database is away for a while; changes are not."""
         self.mkdir("d")
         made = self.put("d/f")
         self.look("d/f")
         self.refused(errors.NotFound, self.names.lookup(["d", "x"]))
         self.listed("d")
-        self.clock.advance(1000)
+        self.clock.advance(self.metadata.journal.belief - 1)
         self.faults.gone = "statement"
         self.assertEqual((self.look("d/f"), self.listed("d")), (made, ["f"]))
         self.refused(errors.NotFound, self.names.lookup(["d", "x"]))

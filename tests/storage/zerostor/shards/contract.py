@@ -166,7 +166,7 @@ class ShardContract:
         self.assertEqual(set(found[len(values) :]), {Health.OK})
 
     async def test_scan(self) -> None:
-        """A scan from end to end shows every key with its size, and no key that was deleted before."""
+        """A scan from end to end shows every key, and no key that was deleted before."""
         values = {self.key(): bytes(index) for index in range(50)}
         gone = self.key()
         await self.shard.put(gone, b"gone")
@@ -174,9 +174,7 @@ class ShardContract:
             await self.shard.put(key, value)
         await self.shard.delete(gone)
         held = await self.scanned()
-        self.assertEqual(
-            {key: held[key].size for key in values if key in held}, {k: len(v) for k, v in values.items()}
-        )
+        self.assertEqual(set(values) - set(held), set())
         self.assertNotIn(gone, held)
 
     async def test_scan_with_a_foreign_cursor(self) -> None:
