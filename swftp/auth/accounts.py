@@ -200,7 +200,10 @@ class AccountKeyChecker:
 
     async def _authorized(self, offered: Any, peer: str) -> tuple[Person, AuthorizedKey]:
         try:
-            person = await self._users.login(offered.username.decode("utf-8", "replace"))
+            name, _ = logins.decoded(offered.username, b"-")
+            person = await self._users.login(name)
+        except Denied:
+            raise LoginRefused from None
         except StorageError as error:
             raise Down(f"the database of logins: {error}") from error
         if person is not None and not person.disabled:

@@ -45,9 +45,10 @@ class Database:
         self.people: dict[str, Somebody] = {}
         self.down = False
         self.gate: Deferred[None] | None = None
-        self.asked = 0
+        self.asked = self.looked = 0
 
     async def login(self, name: str) -> Somebody | None:
+        self.looked += 1
         if self.down:
             raise Unavailable()
         return self.people.get(name)
@@ -165,6 +166,12 @@ class KeyTests(AccountCase):
         self.refused(self.ask(b"anna", KEY), LoginRefused)
         login = self.successResultOf(self.ask(b"anna", KEY, peer="198.51.100.9"))
         self.assertEqual(login.root, resolve("/home/anna/in"))
+
+    def test_garbage(self) -> None:
+        """What cannot be a name is not looked up: PostgreSQL takes no NUL for text, and would fail."""
+        for name in (b"", b"\xff", b"an\0na", b"a" * 1025):
+            self.refused(self.ask(name, KEY), LoginRefused)
+        self.assertEqual(self.users.looked, 0)
 
     def test_strangers(self) -> None:
         """Lines of other keys than the one offered are not read: that would take longer than an unknown name."""
