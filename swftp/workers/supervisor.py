@@ -93,6 +93,7 @@ class Supervisor(MultiService):
         self._throttle = Throttle(wiring.chosen(config.throttle, ThrottleSettings), reactor)
         self._ledger = Ledger(self._throttle)
         self._patience = patience(environ) or HANGS
+        self._notify = partial(notify, environ=environ)
         self._watching: Any = LoopingCall(self._watch)
         self._watching.clock = reactor
         self.whole = Whole(config, reactor, lambda: self._children)
@@ -155,7 +156,7 @@ class Supervisor(MultiService):
         log.info("worker {worker} serves", event="worker", worker=child.number, process=child.process)
         if not self._was_ready and all(other.phase is Phase.SERVING for other in self._children):
             self._was_ready = True
-            notify("READY=1")
+            self._notify("READY=1")
 
     def hear(self, child: Child, entries: Sequence[Entry]) -> None:
         """See `swftp.workers.child.Parent`."""
@@ -193,10 +194,10 @@ class Supervisor(MultiService):
     def reload(self) -> None:
         """Read the configuration again; one that cannot be used changes nothing, and the log says why."""
         if self._source is not None and self.running:
-            notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+            self._notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
             renewed = Deferred.fromCoroutine(self._reload(self._source))
             renewed.addErrback(self._not_reloaded)
-            renewed.addBoth(lambda _: notify("READY=1"))
+            renewed.addBoth(lambda _: self._notify("READY=1"))
 
     async def _reload(self, source: Source) -> None:
         """
@@ -248,7 +249,7 @@ class Supervisor(MultiService):
     async def _stop(self) -> None:
         self.running = 0
         left = self._drain_timeout(self._config) + CLEANUP + SPARE
-        notify(f"STOPPING=1\nEXTEND_TIMEOUT_USEC={left * 1e6:.0f}")
+        self._notify(f"STOPPING=1\nEXTEND_TIMEOUT_USEC={left * 1e6:.0f}")
         self._on_signal(self.hurry)
         if self._watching.running:
             self._watching.stop()
