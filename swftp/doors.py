@@ -195,9 +195,11 @@ class SshDoor(SshFactory):
 
 
 def is_busy(transport: Transport) -> bool:
-    """Whether the client at *transport* has a file open, or waits for something to be done."""
+    """Whether the client at *transport* has a file open, or waits for something to be done or to be said."""
     service = transport.service
-    return isinstance(service, Connection) and isinstance(service.avatar, SshAccount) and service.avatar.busy
+    if not isinstance(service, Connection) or not isinstance(service.avatar, SshAccount):
+        return False
+    return service.avatar.busy or service.speaks
 
 
 class FtpDoor(FtpFactory):

@@ -425,6 +425,20 @@ class StopTests(GatewayCase):
         self.reactor.advance(1)
         self.assertEqual(ended, [True])
 
+    def test_last_answer(self) -> None:
+        """An answer that waits for the end of its turn still goes out, before we hang up."""
+        tcp, _ = self.log_in()
+        connection: Any = tcp.transport.service
+        connection.ssh_CHANNEL_OPEN(string(b"session") + u32(7) + u32(1 << 20) + u32(1 << 15))
+        (channel,) = connection.channels.values()
+        connection.ssh_CHANNEL_REQUEST(u32(channel.id) + string(b"subsystem") + b"\1" + string(b"sftp"))
+        channel.put(b"the answer to CLOSE")
+        ended = self.stop()
+        self.reactor.pump([0.0, *[gateway.LOOK] * 8])
+        self.assertIn(b"the answer to CLOSE", tcp.value())
+        self.assertTrue(tcp.lost)
+        self.assertEqual(ended, [True])
+
     def test_idle_ftp_clients_are_told(self) -> None:
         """So are those of FTP, by 421; one for whom something is being done may wait for it."""
         idle, busy = self.dial(), self.dial()

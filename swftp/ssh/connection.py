@@ -67,6 +67,11 @@ class Connection(SSHConnection):
         """Whether some channel waits for us rather than for its client."""
         return any(channel.waiting for channel in self.channels.values())
 
+    @property
+    def speaks(self) -> bool:
+        """Whether something that was said to the client has not left yet."""
+        return any(channel.backlog for channel in self.channels.values())
+
     def wake(self) -> None:
         """Output may flow again."""
         for channel in list(self.channels.values()):
