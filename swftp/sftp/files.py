@@ -157,6 +157,8 @@ async def truncate_path(context: Context, path: Path, size: int, wanted: Attribu
     """Make the file at *path* *size* bytes long, and set what is *wanted*, in one step."""
     if size >= _SIZE_LIMIT:
         raise errors.TooLarge()
+    for handle in context.table.twins(path):  # this was put behind all that was asked of them
+        await handle.fill()
     await context.session.truncate(path, size, wanted)
 
 

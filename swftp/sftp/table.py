@@ -51,7 +51,7 @@ class HandleTable:
 
     def behind(self, names: Iterable[bytes], cwd: Path) -> list[Handle]:
         """The handles of files being written at *names* that have not got to all that was asked of them."""
-        late = [h for h in self._alive if isinstance(h, FileHandle) and h.writable and h.behind]
+        late = [h for h in self._alive if isinstance(h, FileHandle) and h.writable and (h.behind or h.twin)]
         if not late:
             return []
         paths = set[Path]()
@@ -59,6 +59,10 @@ class HandleTable:
             with suppress(errors.InvalidName):  # whoever looks at the name will say so
                 paths.add(parse(name, cwd))
         return [handle for handle in late if handle.path in paths]
+
+    def twins(self, path: Path) -> list[FileHandle]:
+        """The handles of files being written at *path* that are to hold what another does."""
+        return [h for h in self._alive if isinstance(h, FileHandle) and h.twin and h.path == path]
 
     def reserve(self, handle: Handle) -> None:
         """

@@ -83,6 +83,20 @@ class CopyDataTests(SFTPTestCase):
         self.settle()
         self.assertEqual(self.storage["/box/n"], self.storage["/box/a"])
 
+    def test_truncated_by_path(self) -> None:
+        """A copy that is truncated before its CLOSE, by handle or by name, is as long as it was told to be."""
+        self.storage["/box/a"] = bytes(range(256)) * 4096
+        for by_path in (False, True):
+            source, target = self.client.open(b"/box/a", READ), self.client.open(b"/box/n", NEW)
+            self.assertEqual(self.copy(source, 0, 0, target).code, Status.OK)
+            kind, whom = (Packet.SETSTAT, string(b"/box/n")) if by_path else (Packet.FSETSTAT, target)
+            asked = self.client.ask(kind, whom, u32(1), u64(1000))
+            self.settle()
+            self.assertEqual(self.client.reply(asked).code, Status.OK)
+            self.client.call(Packet.CLOSE, target)
+            self.settle()
+            self.assertEqual(self.storage["/box/n"], self.storage["/box/a"][:1000])
+
     def test_ranges(self) -> None:
         """From anywhere to anywhere."""
         source, target = self.client.open(b"/box/a", READ), self.client.open(b"/box/n", NEW)
