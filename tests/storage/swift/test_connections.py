@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from twisted.internet.testing import MemoryReactor
-from twisted.trial.unittest import SynchronousTestCase
-from twisted.web.client import URI, BrowserLikePolicyForHTTPS
+from hashlib import md5
+from pathlib import Path
+from typing import Any
 
-from swftp.storage.swift.connections import LEAST_RECEIVE, RECEIVE, TOGETHER, Downloads, _Endpoints
+from twisted.internet import reactor, ssl
+from twisted.internet.testing import MemoryReactor
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.web.client import URI, BrowserLikePolicyForHTTPS
+from twisted.web.iweb import IPolicyForHTTPS
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+from zope.interface import implementer
+
+from swftp import sockets
+from swftp.storage.swift.bodies import Bytes, Upload, collect
+from swftp.storage.swift.connections import LEAST_RECEIVE, RECEIVE, TOGETHER, Connections, Downloads, _Endpoints
+from tests.auth.test_transport import certificate
 
 
 class DownloadsTests(SynchronousTestCase):
@@ -40,3 +52,60 @@ class EndpointsTests(SynchronousTestCase):
         self.assertIs(made[0], made[1])
         self.assertIs(made[3], made[4])
         self.assertEqual(len(set(map(id, made))), 3)
+
+
+class _Echo(Resource):
+    """Answers with the MD5 of what it was sent."""
+
+    isLeaf = True
+
+    def render_PUT(self, request: Any) -> bytes:
+        """See `Resource`."""
+        return md5(request.content.read(), usedforsecurity=False).hexdigest().encode()
+
+
+@implementer(IPolicyForHTTPS)
+class _Trust:
+    """Of one certificate."""
+
+    def __init__(self, certificate: Path) -> None:
+        self._root: Any = ssl.Certificate.loadPEM(certificate.read_bytes())  # type: ignore[no-untyped-call]
+
+    def creatorForNetloc(self, hostname: bytes, port: int) -> Any:
+        """See `IPolicyForHTTPS`."""
+        return ssl.optionsForClientTLS(hostname.decode(), ssl.trustRootFromCertificates([self._root]))
+
+
+class RequestTests(TestCase):
+    """Requests over real sockets."""
+
+    def setUp(self) -> None:
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        self.certificate: tuple[Path, Path] = certificate(folder)  # type: ignore[no-untyped-call]
+
+    async def send(self, base: str, connections: Connections) -> None:
+        """Bodies around the size up to which they leave with the head, twice each on one connection."""
+        for size in (0, 1, sockets.TOGETHER, sockets.TOGETHER + 1, 3 << 20):
+            body = Bytes(bytes(size))
+            for _ in range(2):
+                response = await connections.bulk.request(b"PUT", f"{base}/x".encode(), None, Upload(body))
+                answer = await collect(response, 100, reactor, 10.0)  # type: ignore[arg-type]
+                self.assertEqual(answer.decode(), body.digest)
+
+    async def test_whole(self) -> None:
+        """A request arrives as it was, in the clear and over TLS, however its body is put together."""
+        public, private = self.certificate
+        any_reactor: Any = reactor
+        listen = {"interface": "127.0.0.1"}
+        tls = ssl.DefaultOpenSSLContextFactory(str(private), str(public))  # type: ignore[no-untyped-call]
+        clear = any_reactor.listenTCP(0, Site(_Echo()), **listen)  # type: ignore[no-untyped-call]
+        secure = any_reactor.listenSSL(0, Site(_Echo()), tls, **listen)  # type: ignore[no-untyped-call]
+        for port in (clear, secure):
+            self.addCleanup(port.stopListening)
+        connections = Connections(reactor, policy=_Trust(public))
+        try:
+            await self.send(f"http://127.0.0.1:{clear.getHost().port}", connections)
+            await self.send(f"https://127.0.0.1:{secure.getHost().port}", connections)
+        finally:
+            await connections.close()
