@@ -33,7 +33,7 @@ from swftp.metrics import Metrics
 from swftp.operating.console import Console
 from swftp.places import endpoints
 from swftp.pulse import Pulse
-from swftp.services import Threads
+from swftp.services import Threads, thrift
 from swftp.workers.parts import part_of, workers_of
 from swftp.workers.supervisor import Supervisor
 from swftp.workers.worker import Made, Make
@@ -155,7 +155,7 @@ def _assemble(
         renew if source is not None else None,
     )
     insight = Insight(config, parts, gateway, backend.probe, backend.tells)
-    for part in (hashing, insight, *backend.services):
+    for part in (hashing, insight, thrift(logins.budget, reactor), *backend.services):
         part.setServiceParent(gateway)  # type: ignore[no-untyped-call]
     return Made(gateway=gateway, insight=insight, parts=parts, generations=generations)
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from twisted.application.internet import TimerService
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
+from swftp.ssh.malloc import give_back
 from swftp.storage.swift import Connections
+from swftp.transfer.budget import Budget
+
+CALM = 30.0
+"""Seconds between looks whether memory can be given back."""
 
 
 class Threads(Service):
@@ -42,3 +50,15 @@ class Pooled(Service):
         """See `IService`."""
         super().stopService()  # type: ignore[no-untyped-call]
         return Deferred.fromCoroutine(self._connections.close())
+
+
+def thrift(budget: Budget, clock: IReactorTime, give: Callable[[], None] = give_back) -> TimerService:
+    """Gives memory back to the system while no transfer has use for it."""
+
+    def look() -> None:
+        if not budget.used:
+            give()
+
+    service = TimerService(CALM, look)  # type: ignore[no-untyped-call]
+    service.clock = clock
+    return service

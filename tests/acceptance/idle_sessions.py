@@ -7,6 +7,7 @@ Bars: <= 96 and 160 MiB over the empty server; none is lost; when they are gone,
 import logging
 import time
 
+from swftp.services import CALM
 from tests.acceptance import rig
 from tests.acceptance.ftp_idle import sessions
 from tests.acceptance.ftp_rig import FtpHouse
@@ -25,7 +26,7 @@ def held(gateway: Gateway, before: int) -> float:
 def gone(bars: rig.Bars, name: str, gateway: Gateway, before: int, descriptors: int) -> None:
     """What is left when all have left."""
     eventually(lambda: gateway.child.descriptors() <= descriptors, 30, 0.5)
-    time.sleep(2)
+    time.sleep(CALM + 2)
     bars.at_most(f"{name}: left of memory", held(gateway, before), 16, "MiB")
     bars.at_most(f"{name}: left of descriptors", gateway.child.descriptors() - descriptors, 0)
 
