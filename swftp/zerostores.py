@@ -23,6 +23,7 @@ from swftp.config import Config
 from swftp.errors import StorageError, Unavailable
 from swftp.interfaces import UNWATCHED, StoreWatch
 from swftp.services import Threads
+from swftp.storage.zerostor.admission import LOOK_EVERY
 from swftp.storage.zerostor.chunks import ChunkOptions, CodecOptions, Layout, State, UnusableMasterKey, masterkey
 from swftp.storage.zerostor.driver import ZeroStorage
 from swftp.storage.zerostor.meta import MetadataOptions
@@ -155,6 +156,7 @@ class ZeroService(Service):
         self._probing = opened.chunks.service()
         self._probing.startService()
         self._loop(self._every(self._given.lease / 3, opened.metadata.journal.renew, jitter=False))
+        self._loop(self._every(LOOK_EVERY, opened.admission.look, jitter=False))
         self._loop(self._every(self._given.sweep_every, self._sweep))
         self._loop(self._counts())
         if self._given.scrub_every:
@@ -246,7 +248,8 @@ class ZeroStores:
 
     async def open(self, access: AccountRight, session: str, scrutiny: Scrutiny = UNNOTICED) -> ZeroStorage:
         """The account that *access* is for."""
-        return ZeroStorage(self._service.opened.store, access.account, access.root)
+        opened = self._service.opened
+        return ZeroStorage(opened.store, access.account, access.root, opened.admission.enter(access.name).check)
 
 
 class ZeroUsers:

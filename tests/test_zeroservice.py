@@ -93,7 +93,7 @@ class ServiceTests(TestCase):
         self.service.startService()
         await raises(Unavailable, self.users.login("anna"))
         await raises(Unavailable, self.users.check_password("anna", "secret"))
-        await raises(Unavailable, ZeroStores(self.service).open(AccountRight(uuid4(), ROOT), "s"))
+        await raises(Unavailable, ZeroStores(self.service).open(AccountRight(uuid4(), ROOT, "anna"), "s"))
         settings = settings_of(self.config)
         list(setting_up.make_places(settings))
         await setting_up.register(settings, reactor)
@@ -105,7 +105,7 @@ class ServiceTests(TestCase):
                 await deferLater(reactor, 0.05)
         self.assertIsNone(await self.users.login("anna"))
         account = await opened.metadata.users.add_account("anna")
-        storage = await ZeroStores(self.service).open(AccountRight(account, ROOT), "s")
+        storage = await ZeroStores(self.service).open(AccountRight(account, ROOT, "anna"), "s")
         self.assertIs((await storage.stat(ROOT)).kind, Kind.DIRECTORY)
         self.assertEqual(len(opened.shards), 3)
 

@@ -72,13 +72,14 @@ class Users(Protocol):
 
 
 class AccountRight:
-    """To use the files of one account; one object for all logins that see the same."""
+    """To use the files of one account; one object for all logins of one name."""
 
-    def __init__(self, account: UUID, root: Path) -> None:
+    def __init__(self, account: UUID, root: Path, name: str) -> None:
         """
         :param root: links do not lead out of it.
+        :param name: of the login that has it.
         """
-        self.account, self.root = account, root
+        self.account, self.root, self.name = account, root, name
 
     def release(self) -> None:
         """There is no secret in it."""
@@ -88,7 +89,7 @@ class Rights:
     """Those that logins have now."""
 
     def __init__(self) -> None:
-        self._held: WeakValueDictionary[tuple[UUID, Path], AccountRight] = WeakValueDictionary()
+        self._held: WeakValueDictionary[tuple[UUID, Path, str], AccountRight] = WeakValueDictionary()
 
     def login(self, person: Person, method: str, peer: str, root: Path = ROOT) -> Login:
         """
@@ -97,7 +98,7 @@ class Rights:
         :param root: what of the login's own ``/`` is the client's.
         """
         base = resolve(person.root)
-        key = person.account, base
+        key = person.account, base, person.name
         right = self._held.get(key)
         if right is None:
             right = self._held[key] = AccountRight(*key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ftplib
 import hashlib
 import io
@@ -12,8 +13,9 @@ from pathlib import Path
 
 import paramiko
 
-from tests.functional import ftp
+from tests.functional import clients, ftp
 from tests.functional.case import MIB, content, need
+from tests.functional.processes import eventually
 from tests.functional.trees import differences, leaves, plant
 from tests.functional.zerostor import PASSWORD, USER, ZeroCase
 
@@ -116,11 +118,20 @@ class SftpTests(ZeroCase):
         client.close()
 
 
+def refused(session: clients.Login) -> bool:
+    """Whether it may not even look."""
+    try:
+        session.stat("/f")
+    except OSError as error:
+        return error.errno == errno.EACCES
+    return False
+
+
 class LoginTests(ZeroCase):
     """Who gets in."""
 
     def test_roots_and_disabled(self) -> None:
-        """A login sees its root and nothing above; one that is disabled, or removed, is let in no more."""
+        """A login sees its root and nothing above; one that is disabled is let in no more, nor goes on."""
         self.sftp.put_bytes(f"{self.home}/f", b"inside")
         given = "secret\n"
         self.place.command(
@@ -133,6 +144,7 @@ class LoginTests(ZeroCase):
         self.assertRaises(OSError, child.listdir, "/out")
         self.place.command("user", "disable", "child")
         self.assertRaises(paramiko.AuthenticationException, self.login, None, "child", "secret")
+        self.assertTrue(eventually(lambda: refused(child), 10.0, 0.2))
         self.place.command("user", "remove", "child")
         self.assertEqual(self.sftp.get_bytes(f"{self.home}/f"), b"inside")
 

@@ -7,7 +7,7 @@ whatever goes wrong leaves objects that nobody refers to, which are abandoned.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from swftp.interfaces import IByteSink, IByteSource, IComposes, IConfined, ILink
 from swftp.paths import ROOT, Path
 from swftp.storage.zerostor.describe import content_of, entry_of, nanoseconds
 from swftp.storage.zerostor.feeding import Feeding, Stretch
-from swftp.storage.zerostor.finding import Finding
+from swftp.storage.zerostor.finding import Finding, anybody
 from swftp.storage.zerostor.meta import values as meta
 from swftp.storage.zerostor.parts import Guard, Part, Phase, batches, of_ours, pieces
 from swftp.storage.zerostor.sending import Sending
@@ -39,10 +39,14 @@ class ZeroStorage:
     digests = False
     part_limit = 1 << 40
 
-    def __init__(self, shared: Zerostor, account: UUID, root: Path = ROOT) -> None:
+    def __init__(
+        self, shared: Zerostor, account: UUID, root: Path = ROOT, check: Callable[[], None] = anybody
+    ) -> None:
         """
         :param root: links that lead out of it are not followed.
+        :param check: raises where whoever has logged in may do nothing more.
         """
+        self._check = check
         self._shared = shared
         self._account = account
         self._names = shared.metadata.namespace(account)
@@ -51,7 +55,7 @@ class ZeroStorage:
 
     def confine(self, root: Path) -> None:
         """See `IConfined`."""
-        self._finding = Finding(self._names, root)
+        self._finding = Finding(self._names, root, self._check)
 
     # What is there
 
@@ -93,6 +97,7 @@ class ZeroStorage:
 
     async def _feed(self, sink: IByteSink, entry: Entry, stretches: AsyncIterator[Stretch]) -> None:
         async def get(chunk: Chunk) -> bytes:
+            self._check()
             return await self._shared.plain(chunk, self._account)
 
         await Feeding(sink, get, self._shared.ahead).run(entry, stretches)
@@ -163,6 +168,7 @@ class ZeroStorage:
         self, real: Path, parts: Sequence[Part], attributes: Attributes, exclusive: bool, md5: str | None
     ) -> Entry:
         """Make *parts* the content of *real*; what of them nobody uses is abandoned."""
+        self._check()
         whole = pieces(parts)
         replaces: meta.Replaces = meta.UNSEEN
         for part in parts:
@@ -303,6 +309,7 @@ class ZeroStorage:
 
     async def usage(self, path: Path) -> Usage:
         """See `IQuota.usage`: no more than the shards have room for can be stored, whatever the quota is."""
+        self._check()
         usage = await self._names.usage()
         room = usage.used_bytes + await self._shared.room()
         return replace(usage, quota_bytes=min(room, room if usage.quota_bytes is None else usage.quota_bytes))

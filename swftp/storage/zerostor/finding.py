@@ -6,6 +6,8 @@ A link leads nowhere but below the root of the login that follows it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from swftp import errors
 from swftp.entries import Kind
 from swftp.paths import Path, resolve
@@ -16,12 +18,17 @@ HOPS = 8
 """Symbolic links followed on the way to one name."""
 
 
+def anybody() -> None:
+    """Of logins that nobody asks about."""
+
+
 class Finding:
     """In one account, for one login."""
 
-    def __init__(self, names: Namespace, root: Path) -> None:
+    def __init__(self, names: Namespace, root: Path, check: Callable[[], None] = anybody) -> None:
         self._names = names
         self._root = root
+        self._check = check
 
     async def find(self, path: Path, follow: bool = True) -> tuple[Path, Node]:
         """
@@ -32,6 +39,7 @@ class Finding:
         :raises NotDirectory: a file stands in the way.
         :raises InvalidRequest: there are too many links.
         """
+        self._check()
         for _ in range(HOPS + 1):
             try:
                 node = await self._names.lookup(path.parts)
@@ -61,6 +69,7 @@ class Finding:
         :raises NotFound: it is not.
         :raises NotDirectory: it is something else.
         """
+        self._check()
         if path.is_root:
             return path
         parent, node = await self.find(path.parent)

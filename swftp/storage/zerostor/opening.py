@@ -16,6 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 from twisted.logger import Logger
 
 from swftp.interfaces import UNWATCHED, StoreWatch
+from swftp.storage.zerostor.admission import Admission
 from swftp.storage.zerostor.chunks import ChunkOptions, Chunks, Keyring, ShardInfo, State, masterkey
 from swftp.storage.zerostor.mender import Mender
 from swftp.storage.zerostor.meta import MetadataOptions, open_metadata
@@ -78,6 +79,7 @@ class Opened:
         self.shards: dict[int, ShardInfo] = {}
         self.metadata = open_metadata(settings.database, reactor, reactor, settings.metadata, wall=wall, watch=watch)
         self.mender = Mender(self.metadata.sweep)
+        self.admission = Admission(self.metadata.users.allowed)
         self.keyring = Keyring(keys, self.metadata.keys)
         self.chunks = Chunks(
             self.shards, settings.chunks, self.keyring, reactor, in_thread, self.mender.noticed, watch=watch

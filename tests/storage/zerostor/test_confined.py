@@ -39,7 +39,7 @@ class ConfinedTests(ZeroCase):
 
     def opened_for(self, login: str, rule: str, own: str) -> ZeroStorage:
         """The store of a login with these roots."""
-        right = AccountRight(self.account, resolve(login))
+        right = AccountRight(self.account, resolve(login), "anna")
         storage = ZeroStorage(self.opened.store, right.account, right.root)
         person = Login(name="anna", user="anna", access=right, root=resolve(login).join(resolve(own)))
         Account(person, storage, shared(), ROOT, Rule(root=resolve(rule)))

@@ -6,7 +6,7 @@ A password is kept as its argon2id hash; checking one takes as long for a name t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,6 +17,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from swftp.errors import AlreadyExists, NotEmpty, NotFound
 from swftp.storage.zerostor.meta import schema, tree
 from swftp.storage.zerostor.meta.database import Database
+from swftp.storage.zerostor.meta.discarding import BATCH
 from swftp.storage.zerostor.meta.values import Account, Login
 
 _ACCOUNT = schema.account
@@ -147,6 +148,14 @@ class Users:
         named = select(*_LOGIN_COLUMNS).where(_LOGIN.c.name == name)
         row = await self._database.read(lambda c: c.execute(named).first())
         return None if row is None else _login(row)
+
+    async def allowed(self, names: Collection[str]) -> set[str]:
+        """Those of *names* that are there and not disabled."""
+        given, found = list(names), set[str]()
+        for i in range(0, len(given), BATCH):
+            some = select(_LOGIN.c.name).where(_LOGIN.c.name.in_(given[i : i + BATCH]), ~_LOGIN.c.disabled)
+            found.update(await self._database.read(lambda c, some=some: c.scalars(some).all()))  # type: ignore[misc]
+        return found
 
     async def check_password(self, name: str, password: str) -> Login | None:
         """Who has that name, if it is the right password and the login is not disabled."""
