@@ -99,10 +99,16 @@ class CredentialAccess:
         return access
 
     async def renew(self, stale: Access) -> Access:
-        """As of `IAccess`; where the store refuses what was just renewed, nobody is asked for a minute."""
+        """
+        As of `IAccess`; where the store refuses what was just renewed, nobody is asked for a minute.
+
+        The token stays meanwhile: a store that refuses one request may take the next.
+        """
         current = self._access
         if current is not None and current.token != stale.token:
             return current
+        if not self._flight.busy and (refusal := self._cannot_ask()) is not None:
+            raise refusal
         self._access = None
         self._store_refused = True
         return await self._renewed()
