@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import SQLAlchemyError
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import Deferred, DeferredLock, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -45,6 +45,8 @@ class Patience:
     """While others are in the way."""
     outage: float = 30.0
     """While the database is not there."""
+    turn: float = 30.0
+    """While others of the same account have their turn."""
     first: float = 0.005
     """Between the first and the second try; then twice as long each time."""
     longest: float = 1.0
@@ -165,11 +167,29 @@ class Database:
             return self.workers.write(lambda: _guarded(lambda: attempts.carry_out(self.engine)))
 
         try:
-            return await self._persist("COMMIT", attempt if turns is None else lambda: turns.run(attempt))
+            return await self._persist("COMMIT", attempt if turns is None else lambda: self._in_turn(turns, attempt))
         except Unavailable as error:
             if attempts.doubtful:
                 raise StateUnknown() from error
             raise
+
+    async def _in_turn(self, turns: DeferredLock, attempt: Callable[[], Awaitable[T]]) -> T:
+        """
+        Hold *turns* for one try.
+
+        :raises Unavailable: those before it, of a database that hangs perhaps, take too long: nothing happened.
+        """
+        turn = turns.acquire()
+        if not turn.called:
+            turn.addTimeout(self._patience.turn, self.clock)
+        try:
+            await turn
+        except TimeoutError:
+            raise Unavailable("too many changes wait for the database, try again") from None
+        try:
+            return await attempt()
+        finally:
+            turns.release()
 
     def _with_ticket(self, work: Work[T], number: UUID) -> tuple[Work[T], Work[bool]]:
         def ticketed(connection: Connection) -> T:

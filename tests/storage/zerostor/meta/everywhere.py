@@ -23,6 +23,7 @@ SUITES: tuple[type[unittest.SynchronousTestCase], ...] = (
     suite_journal.SweepSuite,
     suite_faults.FaultsSuite,
     suite_faults.LateSuite,
+    suite_faults.HungSuite,
     suite_users.UsersSuite,
     suite_users.KeysSuite,
     suite_whole.SchemaSuite,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from swftp import errors
 from swftp.storage.zerostor.meta import Node
 from swftp.storage.zerostor.values import New, Old
@@ -36,6 +38,48 @@ class LateSuite(MetaCase):
         faults.at_commit("before")
         write = self.metadata._database.write(work, lambda connection: landed.pop(0))
         self.assertEqual((self.run_(write), len(tries), landed), ("stored", 2, []))
+
+
+class Hung:
+    """Workers whose database does not answer before it is told to."""
+
+    def __init__(self) -> None:
+        self.begun: list[tuple[Deferred[Any], Callable[[], Any]]] = []
+
+    def write(self, work: Callable[[], Any]) -> Deferred[Any]:
+        """See `Workers`."""
+        self.begun.append((Deferred(), work))
+        return self.begun[-1][0]
+
+    def answer(self) -> None:
+        """Carry out what was begun."""
+        begun, self.begun = self.begun, []
+        for answer, work in begun:
+            answer.callback(work())
+
+
+class HungSuite(MetaCase):
+    """A database that takes connections, and does not answer."""
+
+    def test_waiters(self) -> None:
+        """Who waits behind a change that hangs is told so in time; nothing of it happens later, others go on."""
+        database = self.metadata._database
+        really = database.workers
+        hung: Any = Hung()
+        database.workers = hung
+        results: list[Any] = []
+        for name in ("first", "second", "third"):
+            Deferred.fromCoroutine(self.names.make_directory([name])).addBoth(results.append)
+        self.clock.advance(29)
+        self.assertEqual(results, [])
+        self.clock.advance(2)
+        self.assertEqual([type(result.value) for result in results], [errors.Unavailable] * 2)
+        self.assertEqual(len(hung.begun), 1)
+        hung.answer()
+        self.assertEqual((len(results), results[2].name), (3, "first"))
+        database.workers = really
+        self.mkdir("fourth")
+        self.assertEqual(self.listed(), ["first", "fourth"])
 
 
 class FaultsSuite(MetaCase):
