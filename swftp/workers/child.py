@@ -17,6 +17,7 @@ from twisted.internet.protocol import Factory, ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from swftp.config import Config
 from swftp.workers.link import Link
 from swftp.workers.tally import Outgoing
 from swftp.workers.worker import LINK
@@ -70,6 +71,7 @@ class Child(ProcessProtocol):
     :ivar phase: where it is.
     :ivar heard: when it said something last, on the reactor's clock.
     :ivar counted: what it had counted then; *now*: how it was; *families*: its metrics.
+    :ivar config: what its configuration is a part of.
     :ivar silent: whether it did not answer the last question.
     """
 
@@ -79,6 +81,7 @@ class Child(ProcessProtocol):
         self.number, self.phase = number, Phase.STARTING
         self.heard = reactor.seconds()
         self.silent = False
+        self.config: Config | None = None
         self.counted: Mapping[str, Any] = {}
         self.now: Mapping[str, Any] = {}
         self.families: list[Any] = []

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 
 from twisted.application.service import MultiService
 from twisted.conch.ssh.keys import Key
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.defer import Deferred, DeferredList, TimeoutError, maybeDeferred
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IDelayedCall, IListeningPort, IStreamServerEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.task import LoopingCall, deferLater
@@ -144,7 +145,7 @@ class Supervisor(MultiService):
         self._backoffs[number].started()
         child.spawn([port.fileno() for _, port in self._ports])  # type: ignore[attr-defined]
         sockets = [(name, LINK + 1 + place) for place, (name, _) in enumerate(self._ports)]
-        config = packed(part_of(self._config, number, self._count))
+        child.config, config = self._config, packed(part_of(self._config, number, self._count))
         held = list(self._throttle.held())
         child.link.tell("begin", config=config, count=self._count, sockets=sockets, held=held)
         self._ledger.join(child, child.outgoing)
@@ -154,6 +155,8 @@ class Supervisor(MultiService):
     def ready(self, child: Child) -> None:
         """See `swftp.workers.child.Parent`."""
         log.info("worker {worker} serves", event="worker", worker=child.number, process=child.process)
+        if child.config is not self._config:  # there was another when it was started
+            Deferred.fromCoroutine(self._renewed_late(child)).addErrback(self._not_reloaded)
         if not self._was_ready and all(other.phase is Phase.SERVING for other in self._children):
             self._was_ready = True
             self._notify("READY=1")
@@ -216,11 +219,26 @@ class Supervisor(MultiService):
             log.warn("{option} has changed: that takes a restart", event="configuration", option=option)
         problems: list[str] = []
         for child in [child for child in self._children if child.phase is Phase.SERVING]:
-            part = packed(part_of(config, child.number, self._count))
-            problems += await child.link.ask("reload", RELOADS, config=part)
+            problems += await self._renew(child)
         if problems:
             raise ConfigError(dict.fromkeys(problems))
         log.info("reloaded", event="reloaded")
+
+    async def _renewed_late(self, child: Child) -> None:
+        """
+        :raises ConfigError: it cannot use it.
+        """
+        if problems := await self._renew(child):
+            raise ConfigError(problems)
+
+    async def _renew(self, child: Child) -> list[str]:
+        """Have *child* go by what is in force; what is wrong with that."""
+        child.config, part = self._config, packed(part_of(self._config, child.number, self._count))
+        try:
+            problems: list[str] = await child.link.ask("reload", RELOADS, config=part)
+        except (TimeoutError, ConnectionLost):  # it hangs or is dead: who comes after it has what is in force
+            return [f"worker {child.number} does not answer"]
+        return problems
 
     def _not_reloaded(self, failure: Failure) -> None:
         if not isinstance(failure.value, ConfigError):

@@ -23,7 +23,7 @@ from swftp.config import Config, ConfigError, FtpConfig, WebConfig
 from swftp.gateway import CLEANUP, LOOK, SPARE
 from swftp.generations import Source
 from swftp.workers.backoff import FIRST
-from swftp.workers.supervisor import HANGS, STARTS, Supervisor
+from swftp.workers.supervisor import HANGS, RELOADS, STARTS, Supervisor
 from swftp.workers.worker import unpacked
 from tests.auth.fakes import Journal
 
@@ -294,6 +294,14 @@ class ReloadTests(SupervisorCase):
         (said,) = self.journal.lines("reload_failed")
         self.assertEqual(said["problem"], "no such file")
 
+    def test_one_that_hangs(self) -> None:
+        """It keeps nobody from having it, and is named."""
+        self.hangups[0]()
+        self.reactor.advance(RELOADS)
+        self.two.answers(reload=[])
+        (said,) = self.journal.lines("reload_failed")
+        self.assertEqual(said["problem"], "worker 0 does not answer")
+
     def test_new_worker_has_it(self) -> None:
         """A worker that is started later begins with what is in force."""
         self.read = replace(self.config, ftp=FtpConfig(passive_ports="50000-50009", max_failures=3))
@@ -302,6 +310,19 @@ class ReloadTests(SupervisorCase):
         self.reactor.advance(FIRST)
         begin = self.reactor.processes[2].heard()[0]
         self.assertEqual(unpacked(begin["config"]).ftp.max_failures, 3)
+
+    def test_while_one_starts(self) -> None:
+        """A worker that was being started meanwhile gets it as soon as it serves."""
+        self.one.ends(killed=True)
+        self.reactor.advance(FIRST)
+        three = self.reactor.processes[2]
+        self.read = replace(self.config, ftp=FtpConfig(passive_ports="50000-50009", max_failures=3))
+        self.hangups[0]()
+        self.two.answers(reload=[])
+        three.heard()
+        three.says("ready")
+        (asked,) = three.heard()
+        self.assertEqual((asked["what"], unpacked(asked["config"]).ftp.max_failures), ("reload", 3))
 
 
 class EndTests(SupervisorCase):
