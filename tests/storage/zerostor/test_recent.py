@@ -64,5 +64,7 @@ class RecentTests(SynchronousTestCase):
         self.asked[0].errback(Unavailable())
         for reader in readers:
             self.failureResultOf(reader, Unavailable)
-        self.get()
+        again = self.get()
         self.assertEqual(len(self.asked), 2)
+        self.asked[1].callback(PLAIN)
+        self.assertEqual(self.successResultOf(again), PLAIN)
