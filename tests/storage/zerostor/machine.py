@@ -88,7 +88,7 @@ class Operation:
         if self.word == "read":
             return [model.reading(path)]
         simple: dict[str, Any] = {
-            "store": lambda m: m.store(path, data, rest[1]),
+            "store": lambda m: m.put(path, data, rest[1]),
             "remove": lambda m: m.remove(path, False),
             "mkdir": lambda m: m.mkdir(path),
             "rmdir": lambda m: m.remove(path, True),

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from swftp import errors
-
-Path = tuple[str, ...]
+from tests.storage.zerostor.tree import Path, Tree
 
 
 @dataclass(eq=False, frozen=True)
@@ -22,17 +21,12 @@ class File:
     data: bytes
 
 
-Entries = dict[Path, File | None]
-"""None: a directory."""
 Outcome = type[Exception] | bytes | None
 """What somebody was told: an error, or what was read, or that it is done."""
 
 
-class Model:
-    """Directories and files, without any of what makes them hard."""
-
-    def __init__(self, entries: Entries | None = None) -> None:
-        self.entries: Entries = {(): None} if entries is None else entries
+class Model(Tree[File]):
+    """One whose files have versions."""
 
     def copied(self) -> Model:
         """One that goes its own way."""
@@ -42,21 +36,6 @@ class Model:
         """What a client can see of it."""
         return {path: None if file is None else file.data for path, file in self.entries.items()}
 
-    def check_parent(self, path: Path) -> None:
-        """The directory that *path* would be in."""
-        for i in range(1, len(path)):
-            if path[:i] not in self.entries:
-                raise errors.NotFound
-            if self.entries[path[:i]] is not None:
-                raise errors.NotDirectory
-
-    def get(self, path: Path) -> File | None:
-        """What stands there."""
-        self.check_parent(path)
-        if path not in self.entries:
-            raise errors.NotFound
-        return self.entries[path]
-
     def file(self, path: Path) -> File:
         """The file there."""
         found = self.get(path)
@@ -64,26 +43,9 @@ class Model:
             raise errors.IsDirectory
         return found
 
-    def below(self, path: Path) -> list[Path]:
-        """All in it, at any depth."""
-        return [p for p in self.entries if p[: len(path)] == path and p != path]
-
-    def mkdir(self, path: Path) -> None:
-        """Make a directory."""
-        self.check_parent(path)
-        if path in self.entries:
-            raise errors.AlreadyExists
-        self.entries[path] = None
-
-    def store(self, path: Path, data: bytes, exclusive: bool = False) -> None:
+    def put(self, path: Path, data: bytes, exclusive: bool = False) -> None:
         """Make or replace a file."""
-        self.check_parent(path)
-        if path in self.entries:
-            if exclusive:
-                raise errors.AlreadyExists
-            if self.entries[path] is None:
-                raise errors.IsDirectory
-        self.entries[path] = File(data)
+        self.store(path, File(data), exclusive)
 
     def exchange(self, path: Path, old: File, data: bytes) -> None:
         """Replace the file *old*, and no other."""
@@ -94,38 +56,6 @@ class Model:
         if found is not old:
             raise errors.Changed
         self.entries[path] = File(data)
-
-    def remove(self, path: Path, directory: bool) -> None:
-        """Remove either."""
-        found = self.get(path)
-        if directory and found is not None:
-            raise errors.NotDirectory
-        if not directory and found is None:
-            raise errors.IsDirectory
-        if self.below(path):
-            raise errors.NotEmpty
-        del self.entries[path]
-
-    def rename(self, source: Path, target: Path, exclusive: bool) -> None:
-        """Give a tree another name."""
-        moved = self.get(source)
-        self.check_parent(target)
-        if source == target:
-            return
-        if target[: len(source)] == source:
-            raise errors.InvalidRequest
-        if target in self.entries:
-            old = self.entries[target]
-            if exclusive:
-                raise errors.AlreadyExists
-            if old is None and moved is not None:
-                raise errors.IsDirectory
-            if old is not None and moved is None:
-                raise errors.NotDirectory
-            if self.below(target):
-                raise errors.NotEmpty
-        for path in [source, *self.below(source)]:
-            self.entries[target + path[len(source) :]] = self.entries.pop(path)
 
 
 @dataclass
@@ -199,7 +129,7 @@ def copying(source: Path, target: Path) -> Sequence[Action]:
 
     def write(model: Model, memo: Memo) -> None:
         if source != target:
-            model.store(target, memo.file.data)
+            model.put(target, memo.file.data)
         memo.told = None
 
     return [reading(source), *only(lambda m: m.check_parent(target)), reading(source), write]

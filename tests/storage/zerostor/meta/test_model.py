@@ -11,12 +11,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from swftp import errors
 from swftp.storage.zerostor.values import Chunk, New, ObjectId, Old
 from tests.storage.zerostor.meta.case import MetaCase
+from tests.storage.zerostor.tree import Path, Tree
 
 NAMES = st.sampled_from(["a", "b", "\u00e4"])
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map(tuple)
 Bytes = tuple[tuple[bytes, int], ...]
 """A content, byte by byte: of which object, the how-manieth."""
-Path = tuple[str, ...]
 ERRORS = (
     errors.NotFound,
     errors.NotDirectory,
@@ -28,82 +28,6 @@ ERRORS = (
 )
 
 
-class Model:
-    """Directories and files, without any of what makes them hard."""
-
-    def __init__(self) -> None:
-        self.entries: dict[Path, Bytes | None] = {(): None}
-        """None: a directory."""
-
-    def check_parent(self, path: Path) -> None:
-        """The directory that *path* would be in."""
-        for i in range(1, len(path)):
-            if path[:i] not in self.entries:
-                raise errors.NotFound
-            if self.entries[path[:i]] is not None:
-                raise errors.NotDirectory
-
-    def get(self, path: Path) -> Bytes | None:
-        """What stands there."""
-        self.check_parent(path)
-        if path not in self.entries:
-            raise errors.NotFound
-        return self.entries[path]
-
-    def below(self, path: Path) -> list[Path]:
-        """All in it, at any depth."""
-        return [p for p in self.entries if p[: len(path)] == path and p != path]
-
-    def mkdir(self, path: Path) -> None:
-        """Make a directory."""
-        self.check_parent(path)
-        if path in self.entries:
-            raise errors.AlreadyExists
-        self.entries[path] = None
-
-    def store(self, path: Path, content: Bytes, exclusive: bool) -> None:
-        """Make or replace a file."""
-        self.check_parent(path)
-        if path in self.entries:
-            if exclusive:
-                raise errors.AlreadyExists
-            if self.entries[path] is None:
-                raise errors.IsDirectory
-        self.entries[path] = content
-
-    def remove(self, path: Path, directory: bool) -> None:
-        """Remove either."""
-        found = self.get(path)
-        if directory and found is not None:
-            raise errors.NotDirectory
-        if not directory and found is None:
-            raise errors.IsDirectory
-        if self.below(path):
-            raise errors.NotEmpty
-        del self.entries[path]
-
-    def rename(self, source: Path, target: Path, exclusive: bool) -> None:
-        """Give a tree another name."""
-        moved = self.get(source)
-        self.check_parent(target)
-        if source == target:
-            return
-        if target[: len(source)] == source:
-            raise errors.InvalidRequest
-        if target in self.entries:
-            old = self.entries[target]
-            if exclusive:
-                raise errors.AlreadyExists
-            if old is None and moved is not None:
-                raise errors.IsDirectory
-            if old is not None and moved is None:
-                raise errors.NotDirectory
-            if self.below(target):
-                raise errors.NotEmpty
-        for path in [source, *self.below(source)]:
-            self.entries[target + path[len(source) :]] = self.entries.pop(path)
-
-
 class Machine(RuleBasedStateMachine):
     """The model and two gateways of one database."""
 
@@ -113,7 +37,7 @@ class Machine(RuleBasedStateMachine):
         self.case = MetaCase("run")
         self.case.setUp()
         self.gateways = [self.case.metadata, self.case.open()]
-        self.model = Model()
+        self.model: Tree[Bytes] = Tree()
         self.made: set[bytes] = set()
         self.turn = 0
 
