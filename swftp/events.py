@@ -19,7 +19,6 @@ from twisted.logger import ILogObserver, LogEvent, Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from swftp import logs
 from swftp.receivers import NotTaken, Receiver
 
 FIELDS = ("user", "peer", "session", "protocol", "path", "target", "bytes", "seconds", "method", "transaction")
@@ -74,7 +73,7 @@ class Events(Service):
         if self.pending >= ROOM:
             self._dropped("too many wait")
             return
-        told = {field: logs.plain(event[field]) for field in FIELDS if event.get(field) not in (None, "")}
+        told = {field: _exact(event[field]) for field in FIELDS if event.get(field) not in (None, "")}
         self._waiting.append({"event": kind, "id": self._name(), "time": round(self._wall(), 3), **told})
         if len(self._telling) < self._at_once:
             telling = Deferred.fromCoroutine(self._tell_all())
@@ -126,3 +125,8 @@ class Events(Service):
         if left:
             self.lost += left
             log.warn("{count} events were not told", event="event_lost", count=left, lost=self.lost)
+
+
+def _exact(value: Any) -> Any:
+    """*value* for JSON, whole and unchanged, unlike in a log: a receiver opens the files that it is told of."""
+    return value if isinstance(value, bool | int | float) else str(value)

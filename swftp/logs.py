@@ -27,8 +27,8 @@ from zope.interface import provider
 
 from swftp.traces import DETAIL
 
-FIELD_LIMIT = 1024
-"""Characters of one field; a path is never longer, a message of somebody else's may be."""
+FIELD_LIMIT = 1536
+"""Characters of one field; a path is never longer (`swftp.paths`), a message of somebody else's may be."""
 TRACEBACK_LIMIT = 16384
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """What could end a line, move a terminal's cursor, or turn text around."""

@@ -109,6 +109,15 @@ class EventsTests(SynchronousTestCase):
         self.receiver.answer(204)
         self.assertEqual((self.events.lost, self.events.pending), (0, 0))
 
+    def test_exact_names(self) -> None:
+        """A receiver opens what it is told of: names are not cut, masked, or made fit for a line of the log."""
+        odd = "/box/a\tb \x1b[2J \u202e \x85 \u65e5 X-Auth-Token: AUTH_tk0123 \udcff"
+        for name in (odd, "/" + "c" * 256 + "/" + "\u65e5" * 1024):
+            self.upload(name)
+            self.assertEqual(self.receiver.bodies[-1]["path"], name)
+            self.assertTrue(self.receiver.raw[-1].isascii())
+            self.receiver.answer(204)
+
     def test_not_told(self) -> None:
         """What was not asked for, and what failed, is none."""
         self.events({"event": "download", "path": "/box/a"})

@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from swftp import logs
+from swftp.paths import CONTAINER_LIMIT, OBJECT_LIMIT
 from swftp.traces import Scrutiny, detail
 
 
@@ -91,6 +92,14 @@ class LineTests(SynchronousTestCase):
         log, stream = written("json")
         log.info("x", path="p" * 100_000)
         self.assertLess(len(stream.getvalue()), 2000)
+
+    def test_longest_path(self) -> None:
+        """No path is too long: what an audit says was read or changed is not some other name."""
+        path = "/" + "c" * CONTAINER_LIMIT + "/" + "o" * OBJECT_LIMIT
+        log, stream = written("json")
+        log.info("{path} to {target}", path=path, target=path)
+        line = json.loads(stream.getvalue())
+        self.assertEqual((line["path"], line["message"]), (path, f"{path} to {path}"))
 
     def test_malformed_event(self) -> None:
         """An event whose format does not fit its fields is written somehow."""

@@ -66,7 +66,7 @@ class LoginRealm:
         log.info(
             "login of {user!r} from {peer} by {method}",
             event="login",
-            user=shown(avatarId.name),
+            user=avatarId.name,
             peer=avatarId.peer,
             session=avatarId.session,
             protocol=avatarId.protocol,
