@@ -226,7 +226,9 @@ class StorageConfig:
         old="num_persistent_connections",
     )
     num_connections_per_session: int = setting(
-        10, "HTTP connections one session may use at once; 0 is no limit", old="num_connections_per_session"
+        10,
+        "HTTP connections one session may use at once beside those that wait for its client; 0 is no limit",
+        old="num_connections_per_session",
     )
     connection_timeout: float = setting(
         240.0, "how long an idle HTTP connection is kept", unit="seconds", old="connection_timeout"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import zip_longest
 from typing import ClassVar
 
 from tests.functional.case import MIB, GatewayCase, content, md5
@@ -177,6 +178,21 @@ class PlainTests(GatewayCase):
         self.assertStored("f", data)
         self.assertEqual((self.store.head(self.container, "f") or {})["etag"], md5(data))
         self.assertSegments(0)
+
+    def test_many_at_once(self) -> None:
+        """Who writes a dozen files by turns, waiting for each reply, gets them all."""
+        speaker = Speaker(self.gateway.port)
+        self.addCleanup(speaker.close)
+        files = {
+            speaker.open(self.path(f"f{i}"), Flag.WRITE | Flag.CREATE | Flag.TRUNCATE): content(2 * MIB + i)
+            for i in range(12)
+        }
+        turns = [speaker.write_all(handle, data, window=1) for handle, data in files.items()]
+        for _ in zip_longest(*turns):
+            pass
+        for i, (handle, data) in enumerate(files.items()):
+            speaker.ask(Packet.CLOSE, handle)
+            self.assertStored(f"f{i}", data)
 
     def test_lost(self) -> None:
         """A client that goes leaves the old content."""

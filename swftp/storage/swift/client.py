@@ -109,7 +109,9 @@ class Policy:
     look_timeout: float = 20.0
     """The same of requests that only look (HEAD): a host that died holds nobody up for long."""
     connections_per_session: int = 10
-    """Requests in flight of one login, of small ones and of uploads each; 0: no limit."""
+    """Requests in flight of one login, of small ones and of uploads each; 0: no limit.
+
+    Not of those that go at the pace of the client: downloads, and uploads whose source cannot be replayed."""
     extra_headers: Mapping[str, str] = field(default_factory=dict)
     """Sent with each request."""
     storage_scheme: str = ""
@@ -214,7 +216,8 @@ class SwiftClient:
         :raises Lost: there was no answer.
         :raises CancelledError: the caller waits no more; the connection is closed.
         """
-        turns = self._turns[request.bulk or request.patience >= SLOW]
+        # A stream waits for its client, who may in turn be waiting for another of his files: it holds no turn.
+        turns = self._turns[request.bulk or request.patience >= SLOW] if request.replayable else None
         if turns is not None:
             await turns.acquire()
         try:

@@ -425,6 +425,21 @@ class SlowStoreTests(ScriptedCase):
             upload.addErrback(lambda _: None)
             upload.cancel()
 
+    def test_streams_wait_for_no_other(self) -> None:
+        """A client may write any number of streams in turn: none waits for another's end, nor does a large copy."""
+        sources = [Waiting(b"", known=False, replayable=False) for _ in range(4)]
+        stored = []
+        for i, source in enumerate(sources):
+            self.swift.expect(f"PUT /c/{i}", 201, headers={"Etag": md5(b"data")})
+            stored.append(self.begin(self.storage.store(resolve(f"/c/{i}"), source, NOTHING, replaces=None)))
+        self.swift.expect(None, 201, headers={"Etag": md5(b"data")})
+        self.assertEqual(self.done(self.storage._trees.copy_name(("c", "f"), ("c", "g"), size=10**9)), md5(b"data"))
+        for source, upload in reversed(list(zip(sources, stored, strict=True))):
+            source.consumer.write(b"data")
+            source.done.callback(None)
+            self.passing(upload)
+            self.assertEqual(self.successResultOf(upload).size, 4)
+
     def test_copies_do_not_stop_listings(self) -> None:
         """Nor do copies of large files, which take the store as long."""
         for _ in range(2):
