@@ -7,6 +7,7 @@ Whether anybody listens is not our business: nothing waits for it, and nothing f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from twisted.application.service import Service
@@ -40,7 +41,7 @@ class Statsd(Service):
     def startService(self) -> None:
         """See `IService`."""
         super().startService()  # type: ignore[no-untyped-call]
-        self._reactor.listenUDP(0, self._protocol)
+        self._reactor.listenUDP(0, self._protocol, interface="::" if ":" in self._host else "")
         self._reactor.resolve(self._host).addCallbacks(self._found, lambda _: None)
         self._loop.start(self._every, now=False)
 
@@ -62,7 +63,8 @@ class Statsd(Service):
             return
         transport: Any = self._protocol.transport
         for datagram in datagrams(self._lines()):
-            transport.write(datagram, self._to)
+            with suppress(OSError):  # no network, or no room in the socket: an error would end all further telling
+                transport.write(datagram, self._to)
 
     def _lines(self) -> Iterator[str]:
         totals, levels = self._numbers()

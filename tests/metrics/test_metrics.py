@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 from prometheus_client import generate_latest
@@ -162,6 +163,17 @@ class Udp:
         """As of `IUDPTransport`."""
 
 
+class Away(Udp):
+    """One of a machine without a network."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+
+    def write(self, data: bytes, to: tuple[str, int]) -> None:
+        """As of `IUDPTransport`."""
+        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+
 class StatsdTests(SynchronousTestCase):
     """What StatsD is told."""
 
@@ -171,7 +183,7 @@ class StatsdTests(SynchronousTestCase):
         self.service = Statsd(
             self.reactor, ("127.0.0.1", 8125), 10.0, "swftp.sftp", lambda: (self.counted, {"num_clients": 2.0})
         )
-        self.reactor.listenUDP = lambda port, protocol: None  # type: ignore[attr-defined]
+        self.reactor.listenUDP = lambda port, protocol, interface: None  # type: ignore[attr-defined]
         self.reactor.resolve = lambda name: succeed(name)  # type: ignore[attr-defined]
         self.service.startService()
         self.sent: list[tuple[bytes, tuple[str, int]]] = []
@@ -188,6 +200,16 @@ class StatsdTests(SynchronousTestCase):
         self.counted["command.stat"] = 7.0
         self.reactor.advance(10)
         self.assertEqual(self.sent[-1][0], b"swftp.sftp.command.stat:7|c\nswftp.sftp.num_clients:2|g")
+
+    def test_network_is_away(self) -> None:
+        """What cannot be sent is lost, and nothing else: the next telling goes out as ever."""
+        transport = self.service._protocol.transport
+        self.service._protocol.transport = Away()
+        self.reactor.advance(10)
+        self.service._protocol.transport = transport
+        self.counted["command.stat"] = 7.0
+        self.reactor.advance(10)
+        self.assertIn(b"command.stat:7|c", self.sent[-1][0])
 
     def test_end(self) -> None:
         """What is left is told at the end."""
