@@ -118,7 +118,7 @@ class AccessCache:
         for key, access in list(self._known.items()):
             if not access.held and (access.verified <= oldest or not access.usable):
                 del self._known[key]
-        for key, access in list(self._known.items())[: len(self._known) - KNOWN_LIMIT]:
+        for key, access in list(self._known.items())[: max(len(self._known) - KNOWN_LIMIT, 0)]:
             if not access.held:
                 del self._known[key]
         for key in [key for key, until in self._refused_until.items() if until <= now]:

@@ -3,7 +3,7 @@
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from swftp.auth.cache import KNOWN_LIMIT, REFUSED_LIMIT, WAITING_LIMIT, AccessCache
+from swftp.auth.cache import KNOWN_LIMIT, REFUSED_LIMIT, SWEEP_EVERY, WAITING_LIMIT, AccessCache
 from swftp.auth.logins import parse
 from swftp.auth.refusals import Denied, Down
 from swftp.auth.settings import AuthSettings
@@ -195,6 +195,16 @@ class CacheTests(SynchronousTestCase):
         self.assertEqual(len(self.cache._known), 2)
         self.assertIn(held, self.cache._known.values())
         self.assertEqual(self.cache._refused_until, {})
+
+    def test_far_from_full(self):
+        """As long as there is room, what is good yet is remembered, however much there is of it."""
+        access = self.logged_in()
+        access.release()
+        known = {b"%d" % n for n in range(KNOWN_LIMIT * 3 // 4)}
+        self.cache._known.update(dict.fromkeys(known, access))
+        self.clock.advance(SWEEP_EVERY)
+        self.logged_in(name="test:last")
+        self.assertEqual(len(known - self.cache._known.keys()), 0)
 
     def test_bounded(self):
         """Neither the good nor the bad are remembered without bound."""
