@@ -7,6 +7,8 @@ Everything else stays out of it, and no level keeps anything out.  A file that i
 from __future__ import annotations
 
 import logging
+import os
+from io import TextIOWrapper
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
 
@@ -26,6 +28,18 @@ REFUSALS = frozenset(
 AUDITED = LOGINS | FILES | CHANGES | REFUSALS
 
 
+class _File(WatchedFileHandler):
+    """Whenever it is made, it is made for us alone."""
+
+    def _open(self) -> TextIOWrapper:
+        """See `logging.FileHandler`."""
+        return open(self.baseFilename, "a", encoding=self.encoding, opener=_private)
+
+
+def _private(name: str, flags: int) -> int:
+    return os.open(name, flags, 0o600)
+
+
 @implementer(ILogObserver)
 class Audit:
     """One file."""
@@ -34,8 +48,7 @@ class Audit:
         """
         :raises OSError: it cannot be written to.
         """
-        path.touch(0o600)
-        self._handler = WatchedFileHandler(path, encoding="utf-8")
+        self._handler = _File(path, encoding="utf-8")
 
     def __call__(self, event: LogEvent) -> None:
         """See `ILogObserver`."""

@@ -57,12 +57,13 @@ class AuditTests(InsightCase):
         self.assertEqual(self.path.stat().st_mode & 0o777, 0o600)
 
     def test_moved_away(self) -> None:
-        """A file that was rotated is made anew."""
+        """A file that was rotated is made anew, for nobody else to read either."""
         session = self.account.session()
         self.do(session.make_directory(resolve("/box/one")))
         self.path.rename(self.path.with_suffix(".1"))
         self.do(session.make_directory(resolve("/box/two")))
         self.assertEqual([line["path"] for line in self.lines()], ["/box/two"])
+        self.assertEqual(self.path.stat().st_mode & 0o777, 0o600)
 
     def test_cannot_be_written(self) -> None:
         """That is found before anybody is let in."""
