@@ -76,6 +76,8 @@ class Housekeeping:
 
     async def sweep(self, storage: ISweeps) -> None:
         """Look through the account, as far as it is due."""
+        now = self.clock.seconds()
+        self._progress = {of: one for of, one in self._progress.items() if one.busy or one.after or one.due > now}
         account = await storage.account()
         for container in await storage.swept_containers():
             progress = self._progress.setdefault((account, container), _Progress())

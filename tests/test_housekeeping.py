@@ -19,12 +19,13 @@ class Account:
     """A store with two containers, of three old uploads each."""
 
     def __init__(self) -> None:
+        self.url = "https://store.test/v1/AUTH_a"
         self.swept: list[str] = []
         self.error: Exception | None = None
         self.held: Deferred[None] | None = None
 
     async def account(self) -> str:
-        return "https://store.test/v1/AUTH_a"
+        return self.url
 
     async def swept_containers(self) -> list[str]:
         if self.error is not None:
@@ -102,6 +103,16 @@ class HousekeepingTests(SynchronousTestCase):
         self.clock.advance(DAY)
         self.pass_by(10)
         self.assertEqual(len(self.storage.swept), 18)
+
+    def test_nobody_is_remembered_for_ever(self) -> None:
+        """Of accounts that were swept long ago nothing is kept, however many there have been."""
+        for number in range(5):
+            self.storage.url = f"https://store.test/v1/AUTH_{number}"
+            visit = self.visit()
+            self.pass_by(DELAY + 10)
+            visit.stop()
+            self.clock.advance(DAY)
+        self.assertLessEqual(len(self.keeping._progress), 2)
 
     def test_one_at_a_time(self) -> None:
         """Two logins to one account do not look at the same container together."""
