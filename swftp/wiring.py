@@ -299,6 +299,7 @@ def ftp_settings(config: Config) -> FtpSettings:
     needs = {
         "require_tls_login": options.require_tls_login,
         "require_tls_data": options.require_tls_data,
+        "tls_reuse": options.tls_reuse == "required",
         "implicit_listen": bool(options.implicit_listen),
         "private_key": bool(options.private_key),
         "client_ca": bool(options.client_ca),

@@ -75,6 +75,7 @@ class CommandTests(SynchronousTestCase):
             "[ftp]\nimplicit_listen = tcp:990\n": ":2: [ftp] implicit_listen: needs certificate",
             "[ftp]\nrequire_tls_login = yes\n": ":2: [ftp] require_tls_login: needs certificate",
             "[ftp]\nrequire_tls_data = yes\n": ":2: [ftp] require_tls_data: needs certificate",
+            "[ftp]\ntls_reuse = required\n": ":2: [ftp] tls_reuse: needs certificate",
             "[ftp]\nprivate_key = /x\n": ":2: [ftp] private_key: needs certificate",
             "[ftp]\nclient_ca = /x\n": ":2: [ftp] client_ca: needs certificate",
             "[ftp]\nclient_certificate = required\n": ":2: [ftp] client_certificate: needs client_ca",

@@ -99,6 +99,27 @@ class LoadTests(FileCase):
         self.assertEqual(names, ["pub_key", "chiphers", "macs", "compressions"])
         self.assertIn("swftp.conf:15: ", warnings[1])
 
+    def test_whose_data_connections(self) -> None:
+        """What ties none, or not all, of them to their client is warned of; with TLS for all of it, nothing is."""
+        reuse, data, login = "tls_reuse = required", "require_tls_data = yes", "require_tls_login = yes"
+        cases: dict[tuple[str, ...], str] = {
+            (): "",
+            (data,): "",
+            (reuse,): "tls_reuse",
+            (reuse, data): "",
+            (reuse, login): "",
+            ("check_peer = no",): "check_peer",
+            ("check_peer = no", data): "check_peer",
+            ("check_peer = no", reuse): "check_peer",
+            ("check_peer = no", reuse, data): "",
+            ("check_peer = no", reuse, "client_certificate = required"): "",
+        }
+        for lines, wanted in cases.items():
+            path = str(self.write("\n".join(("[ftp]", *lines))))
+            _, warnings = load(path)
+            self.assertEqual([line.split("[ftp] ")[1].split(":")[0] for line in warnings], [wanted] if wanted else [])
+            self.assertEqual(load(path, protocols=("sftp",))[1], [])
+
     def test_no_option_is_both_obsolete_and_alive(self) -> None:
         """An obsolete name is no option of today."""
         for section, option in OBSOLETE:

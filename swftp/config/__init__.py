@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
+from swftp.config.advice import advice
 from swftp.config.fields import setting
 from swftp.config.files import COMMAND_LINE, EX_CONFIG, SEARCH, ConfigError, Given, build, search
 from swftp.config.insight import EventsConfig, LogConfig, WebConfig
@@ -60,7 +61,7 @@ def load(
     protocols: Sequence[str] | None = PROTOCOLS,
 ) -> tuple[Config, list[str]]:
     """
-    The configuration, and warnings about options of 2014 that do nothing now.
+    The configuration, and warnings about what does nothing, or less than it seems to.
 
     :param named: the only file to read; None: every file of *searched* that exists.
     :param overrides: what the command line says; it wins over files.
@@ -74,4 +75,7 @@ def load(
         protocols = [name for name in PROTOCOLS if name in there] or PROTOCOLS
     foreign = set(PROTOCOLS) - set(protocols)
     make = partial(Config, protocols=tuple(protocols))
-    return build(make, SECTIONS, [*written, *overrides], obsolete=OBSOLETE, foreign=foreign, families=FAMILIES)
+    config, warnings = build(
+        make, SECTIONS, [*written, *overrides], obsolete=OBSOLETE, foreign=foreign, families=FAMILIES
+    )
+    return config, [*warnings, *advice(config)]

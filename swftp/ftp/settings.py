@@ -61,3 +61,12 @@ class Settings:
     """``convert`` or ``refuse``: what TYPE A does."""
     mode_z: bool = False
     """Whether MODE Z (deflate) is offered."""
+
+    def protects(self, secured: bool) -> bool:
+        """
+        Whether data connections have to be protected.
+
+        :param secured: the control connection is: where its session has to be resumed, what is in the clear is not
+            tied to it.
+        """
+        return self.require_tls_data or (secured and self.tls_reuse == "required")

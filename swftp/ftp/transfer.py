@@ -55,7 +55,8 @@ class Transfer:
         :raises Refused: there is no data connection, or it would not be protected and has to be.
         """
         control, settings = context.control, context.settings
-        if settings.require_tls_data and not (context.protected and control.tls is not None):
+        secured = control.tls is not None
+        if settings.protects(secured) and not (context.protected and secured):
             raise Refused(522, "Data connections have to be protected: PROT P.")
         if not context.data.prepared:
             raise Refused(425, "Use PASV or EPSV first.")

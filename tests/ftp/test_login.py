@@ -318,6 +318,24 @@ class RequiredTests(TlsCase):
         self.assertEqual(client.codes("PROT C"), [534])
 
 
+class TiedTests(TlsCase):
+    """``tls_reuse = required``."""
+
+    settings = {"tls_reuse": "required"}
+
+    def test_no_way_around(self) -> None:
+        """Who is protected has no data connection in the clear, which would be tied to nothing."""
+        client = self.connect()
+        client.type("AUTH TLS")
+        client.hear()
+        self.assertEqual(client.codes(f"USER {USER}", f"PASS {PASSWORD}", "RETR /box/a"), [331, 230, 522])
+        self.assertEqual(client.codes("PBSZ 0", "PROT C", "LIST", "PROT P", "LIST"), [200, 534, 522, 200, 425])
+
+    def test_in_the_clear(self) -> None:
+        """Who says no AUTH TLS has nothing to resume; whether he is let in at all is for other options."""
+        self.assertEqual(self.log_in().codes("RETR /box/a"), [425])
+
+
 class CertificateTests(TlsCase):
     """Client certificates (RFC 4217 section 12)."""
 

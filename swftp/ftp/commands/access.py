@@ -82,7 +82,7 @@ async def protection(context: Context, argument: bytes) -> Reply:
     if level == b"P":
         context.protected = True
     elif level == b"C":
-        if context.settings.require_tls_data:
+        if context.settings.protects(secured=True):
             raise Refused(534, "Data connections have to be protected here.")
         context.protected = False
     elif level in (b"S", b"E"):
