@@ -89,6 +89,7 @@ class IStorage(Interface):
         attributes: Attributes,
         exclusive: bool = False,
         replaces: Entry | None = UNSEEN,
+        onto: Entry | None = None,
     ) -> Entry:
         """
         Make *source* the whole content of *path*, replacing what was there.
@@ -99,8 +100,10 @@ class IStorage(Interface):
         :param exclusive: fail with `AlreadyExists` where something stands at *path* (best effort).
         :param replaces: what `stat` with ``follow=False`` said of *path* not long ago (None: nothing is there);
             saves the driver a request.  `UNLIKELY`: the store finds out as it stores.
+        :param onto: what *source* was made from: nothing else may have come to *path* since.  Exact where the store
+            has transactions; where it has none, whoever calls has looked.
         :raises IsDirectory: a directory stands there (found where that costs no request of its own).
-        :raises Changed: *replaces* is `UNLIKELY`, and a link is there.
+        :raises Changed: *replaces* is `UNLIKELY`, and a link is there; or not *onto* is.
         :raises QuotaExceeded: nothing was stored.
         :raises StateUnknown: storage did not confirm, and looking it up did not settle it.
         """
@@ -177,6 +180,7 @@ class IComposes(Interface):
         attributes: Attributes,
         exclusive: bool = False,
         replaces: Entry | None = UNSEEN,
+        onto: Entry | None = None,
     ) -> Entry:
         """
         Make the concatenation of *parts* the content of *path*: all or nothing, as `IStorage.store`.

@@ -42,7 +42,7 @@ async def combine(storage: IStorage, target: Path, sources: Sequence[Path], now:
         if sum(part.size for part in parts) != size:
             raise errors.Changed()
         mode = base.mode if base is not None else None
-        return await composes.publish(target, parts, Attributes(mtime=now, mode=mode), base is None)
+        return await composes.publish(target, parts, Attributes(mtime=now, mode=mode), base is None, onto=base)
     except errors.StorageError as error:
         if errors.published_nothing(error):  # else *target* may be made of them
             await composes.discard(parts)

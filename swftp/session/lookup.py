@@ -141,7 +141,11 @@ class Lookup:
         exclusive = mode.create and mode.exclusive
         await self._check(inside, entry, create=mode.create, exclusive=exclusive)
         base = None if mode.truncate else entry
-        return Target(path=inside, base=base, append=mode.append, exclusive=exclusive), entry
+        absent = mode.append and not mode.truncate and entry is None
+        target = Target(
+            path=inside, base=base, append=mode.append, exclusive=exclusive or absent, absent=absent and not exclusive
+        )
+        return target, entry
 
     async def upload(self, inside: Path, mode: OpenMode, attributes: Attributes, ready: Callable[[], None]) -> Upload:
         """The file at *inside*, open for writing; see `target`, and for *ready* `Upload`."""

@@ -44,8 +44,7 @@ class MemoryStorage:
     ) -> None:
         """:param latency: seconds each operation takes; it takes effect at their end."""
         self.clock, self.latency = clock, latency
-        self.page_size, self.part_limit = page_size, part_limit
-        self.quota_bytes = quota_bytes
+        self.page_size, self.part_limit, self.quota_bytes = page_size, part_limit, quota_bytes
         self.hook: Hook | None = None
         self._containers: dict[str, dict[str, MemoryObject]] = {}
         self._staged: dict[int, int] = {}
@@ -69,6 +68,9 @@ class MemoryStorage:
     def staged(self) -> int:
         """Bytes in staged parts that neither were published nor discarded."""
         return sum(size for key, size in self._staged.items() if key not in self._used)
+
+    def _held(self) -> int:
+        return sum(len(o.data) for objects in self._containers.values() for o in objects.values())
 
     @property
     def _used(self) -> set[int]:
@@ -99,10 +101,9 @@ class MemoryStorage:
         if path.is_root:
             return Entry(name="", kind=Kind.DIRECTORY)
         if path.is_container:
-            if path.container not in self._containers:
-                return None
-            size = sum(len(o.data) for o in self._containers[path.container].values())
-            return Entry(name=path.name, kind=Kind.DIRECTORY, size=size)
+            objects = self._containers.get(path.container)
+            size = sum(len(o.data) for o in (objects or {}).values())
+            return None if objects is None else Entry(name=path.name, kind=Kind.DIRECTORY, size=size)
         found = self._object(path)
         if found is not None and found.is_directory:
             return found.entry(path.name)
@@ -150,21 +151,22 @@ class MemoryStorage:
         guess = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         return MemoryObject(data, mtime, attributes.mode, guess, keys=keys)
 
-    def _check_target(self, path: Path, exclusive: bool) -> None:
+    def _check_target(self, path: Path, exclusive: bool, onto: Entry | None = None) -> None:
         """Whether a file may be put at *path*."""
         standing = self._standing(path)
         if standing is not None and exclusive:
             raise errors.AlreadyExists()
         if standing is not None and standing.kind is Kind.DIRECTORY:
             raise errors.IsDirectory()
+        if onto is not None and (standing is None or standing.version != onto.version):
+            raise errors.Changed()
         if not path.object:
             raise errors.PermissionDenied("files live in containers")
         self._objects(path)
 
-    def _put(self, path: Path, made: MemoryObject, exclusive: bool) -> Entry:
-        self._check_target(path, exclusive)
-        used = sum(len(o.data) for c in self._containers.values() for o in c.values())
-        if self.quota_bytes is not None and used + len(made.data) > self.quota_bytes:
+    def _put(self, path: Path, made: MemoryObject, exclusive: bool, onto: Entry | None = None) -> Entry:
+        self._check_target(path, exclusive, onto)
+        if self.quota_bytes is not None and self._held() + len(made.data) > self.quota_bytes:
             raise errors.QuotaExceeded()
         self._drop(path, keep=made.keys)
         self._containers[path.container][path.object] = made
@@ -185,10 +187,8 @@ class MemoryStorage:
         await self._turn("list", path)
         if self._directory(path) is None:
             raise errors.NotFound() if self._object(path) is None else errors.NotDirectory()
-        if path.is_root:
-            names = set(self._containers)
-        else:
-            names = {found.parts[len(path.parts)] for found, _ in self._below(path)}
+        below = {found.parts[len(path.parts)] for found, _ in self._below(path)}
+        names = set(self._containers) if path.is_root else below
         order = sorted(
             (n for n in names if is_plain(n) and (after is None or n.encode() > after.encode())), key=str.encode
         )
@@ -212,8 +212,8 @@ class MemoryStorage:
             raise errors.Changed()
         if offset < 0 or offset > len(found.data):
             raise errors.InvalidRequest("offset beyond the end")
-        end = len(found.data) if length is None else offset + length
-        return await push(sink, found.data[offset:end], found.entry(path.name))
+        data = found.data[offset : None if length is None else offset + length]
+        return await push(sink, data, found.entry(path.name))
 
     async def store(
         self,
@@ -222,11 +222,12 @@ class MemoryStorage:
         attributes: Attributes,
         exclusive: bool = False,
         replaces: Entry | None = UNSEEN,
+        onto: Entry | None = None,
     ) -> Entry:
         """See `IStorage.store`."""
         data = await collect(source)
         await self._turn("store", path)
-        return self._put(path, self._made(path, data, attributes), exclusive)
+        return self._put(path, self._made(path, data, attributes), exclusive, onto)
 
     async def copy(self, source: Path, target: Path, exclusive: bool = False) -> Entry:
         """See `IStorage.copy`."""
@@ -267,13 +268,12 @@ class MemoryStorage:
             raise errors.NotEmpty()
         if not target.is_container:
             self._objects(target)
-        children = [found for found, _ in self._below(source)]
         marker = self._object(source) or MemoryObject(b"", self.clock.seconds())
         if target.is_container:
             self._containers.setdefault(target.container, {})
         else:
             self._containers[target.container][target.object] = marker
-        for found in children:
+        for found in [found for found, _ in self._below(source)]:
             moved = target.join(found.relative_to(source))
             self._containers[moved.container][moved.object] = self._containers[found.container].pop(found.object)
         self._erase_directory(source)
@@ -372,12 +372,13 @@ class MemoryStorage:
         attributes: Attributes,
         exclusive: bool = False,
         replaces: Entry | None = UNSEEN,
+        onto: Entry | None = None,
     ) -> Entry:
         """See `IComposes.publish`."""
         await self._turn("publish", path)
         data = b"".join([self._staged_data(part) for part in parts])
         keys = frozenset(part.key for part in parts if isinstance(part, MemoryPart))
-        return self._put(path, self._made(path, data, attributes, keys), exclusive)
+        return self._put(path, self._made(path, data, attributes, keys), exclusive, onto)
 
     async def discard(self, parts: Sequence[IPart]) -> None:
         """See `IComposes.discard`."""
@@ -396,5 +397,4 @@ class MemoryStorage:
     async def usage(self, path: Path) -> Usage:
         """See `IQuota.usage`."""
         await self._turn("usage", path)
-        sizes = [len(found.data) for container in self._containers.values() for found in container.values()]
-        return Usage(sum(sizes), self.quota_bytes, len(sizes), None)
+        return Usage(self._held(), self.quota_bytes, sum(map(len, self._containers.values())), None)

@@ -20,6 +20,12 @@ def remains(upload: Upload) -> list[tuple[int, Remote]]:
     return [(at, item) for at, _, item in pieces if isinstance(item, Remote) and isinstance(item.origin, Entry)]
 
 
+def onto(upload: Upload) -> Entry | None:
+    """What has to stand there still at CLOSE: bytes of it are in the file, or it had none, and all of it is."""
+    kept = upload.loaded or (upload.base is not None and not upload.base.size) or remains(upload)
+    return upload.base if kept else None
+
+
 async def fetch_range(upload: Upload, base: Entry, offset: int, length: int) -> bytes:
     """*length* bytes at *offset* of *base*.
 
@@ -71,15 +77,16 @@ async def load(upload: Upload) -> None:
 
 async def check(upload: Upload) -> None:
     """
-    See that what was loaded earlier still is what stands there.
+    See that what the file has bytes of, or had when it was empty, still is what stands there.
 
     :raises Changed: it is not.
     """
-    if not upload.loaded or upload.base is None:
+    kept = onto(upload)
+    if kept is None:
         return
     try:
         now = await upload.engine.storage.stat(upload.source)
     except errors.NotFound as error:
         raise errors.Changed() from error
-    if now.version != upload.base.version:
+    if now.version != kept.version:
         raise errors.Changed()

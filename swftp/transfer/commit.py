@@ -36,21 +36,29 @@ async def commit(upload: Upload) -> Entry:
 
     :raises Changed: the object it began with is no longer there.
     """
-    size = upload.table.size
     if not upload.changed and upload.base is not None:
         return await _update(upload, upload.base)
     upload.share.depart(upload.share.held - upload.share.leaving)
-    if upload.stream is not None:
-        entry = await upload.stream.finish()
-    elif size <= upload.part_size and not _segments(upload) and (upload.stager is None or base.fits(upload)):
-        entry = await _store(upload)
-    elif upload.engine.composes is None or upload.stager is None:
-        entry = await _stream(upload)
-    else:
-        entry = await _Composition(upload, upload.engine.composes, upload.stager).publish()
+    size = upload.table.size
+    try:
+        entry = await _send(upload, size)
+    except errors.AlreadyExists as error:
+        if not upload.absent:
+            raise
+        raise errors.Changed() from error
     if entry.size != size:
         raise errors.Corrupt("storage has another length than was sent")
     return entry
+
+
+async def _send(upload: Upload, size: int) -> Entry:
+    if upload.stream is not None:
+        return await upload.stream.finish()
+    if size <= upload.part_size and not _segments(upload) and (upload.stager is None or base.fits(upload)):
+        return await _store(upload)
+    if upload.engine.composes is None or upload.stager is None:
+        return await _stream(upload)
+    return await _Composition(upload, upload.engine.composes, upload.stager).publish()
 
 
 async def _update(upload: Upload, entry: Entry) -> Entry:
@@ -86,7 +94,7 @@ async def _store(upload: Upload) -> Entry:
     source = MemorySource(blocks, md5)
     try:
         entry = await upload.engine.storage.store(
-            upload.path, source, upload.attributes, upload.exclusive, upload.replaces()
+            upload.path, source, upload.attributes, upload.exclusive, upload.replaces(), base.onto(upload)
         )
     finally:
         source.release()
@@ -152,7 +160,7 @@ class _Composition:
         upload = self._upload
         try:
             return await self._composes.publish(
-                self._path, parts, upload.attributes, upload.exclusive, upload.replaces()
+                self._path, parts, upload.attributes, upload.exclusive, upload.replaces(), base.onto(upload)
             )
         except BaseException as error:
             if not errors.published_nothing(error):

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 
 from swftp import errors
 from swftp.entries import Entry
+from swftp.transfer import base
 from swftp.transfer.extents import Remote, zeros
 from swftp.transfer.phase import Phase
 from swftp.transfer.sources import StreamSource
@@ -106,7 +107,7 @@ class Stream:
         upload = self._upload
         try:
             self._result = await upload.engine.storage.store(
-                upload.path, self._source, upload.attributes, upload.exclusive
+                upload.path, self._source, upload.attributes, upload.exclusive, onto=base.onto(upload)
             )
         except errors.StorageError as error:
             self._error = error

@@ -19,3 +19,5 @@ class Target:
     """All writes go to the end (SSH_FXF_APPEND), as O_APPEND has it."""
     exclusive: bool = False
     """The object may not exist when the file is closed."""
+    absent: bool = False
+    """*exclusive* only because there was nothing to append to: what has come meanwhile is a change, not a refusal."""

@@ -61,7 +61,7 @@ class Upload:
         self.engine = engine
         self.path = self.source = target.path
         self.base = target.base
-        self.exclusive = target.exclusive
+        self.exclusive, self.absent = target.exclusive, target.absent
         self.attributes = attributes
         self.replaces = replaces
         self.ready = ready

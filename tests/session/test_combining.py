@@ -29,6 +29,16 @@ class FailureTests(SessionCase):
         self.refused(type(error), self.session.combine(FILE, [OTHER]))
         return "discard" in self.requests
 
+    def test_empty_target(self) -> None:
+        """What has come where an empty file was is not replaced by what was to go behind that."""
+        self.storage[str(FILE)] = b""
+        self.held["publish"] = []
+        combining = self.start(self.session.combine(FILE, [OTHER]))
+        self.storage[str(FILE)] = b"theirs"
+        self.release("publish")
+        self.failureResultOf(combining, errors.Changed)
+        self.assertEqual(self.storage[str(FILE)], b"theirs")
+
     def test_what_may_be_in_use_stays(self) -> None:
         """A file that perhaps stands there already is made of the parts: taking them away would destroy it."""
         for error in (errors.StateUnknown(), errors.Corrupt()):

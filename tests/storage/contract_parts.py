@@ -274,6 +274,35 @@ class AdoptContract(PartsBase):
         self.assertEqual(await self.content(self.at("f")), bytes(content[:990]))
 
 
+class ExactContract(PartsBase):
+    """What a store with transactions promises: what was made of a file replaces that file, and nothing else."""
+
+    @rule
+    async def test_onto_changed(self) -> None:
+        """Where it was replaced meanwhile, or is gone, nothing is: neither a file with bytes nor an empty one."""
+        for old in (b"old", b""):
+            seen = await self.put(self.at("f"), old)
+            await self.put(self.at("f"), b"another")
+            await raises(errors.Changed, self.put(self.at("f"), b"new", onto=seen))
+            parts = await self.stage(self.at("f"), b"new")
+            await raises(errors.Changed, self.publish(self.at("f"), parts, onto=seen))
+            self.assertEqual(await self.content(self.at("f")), b"another")
+            await self.storage.remove(self.at("f"))
+            await raises(errors.Changed, self.put(self.at("f"), b"new", onto=seen))
+            await raises(errors.Changed, self.publish(self.at("f"), parts, onto=seen))
+            await self.missing(self.at("f"))
+            await self.storage.discard(parts)
+
+    @rule
+    async def test_onto_itself(self) -> None:
+        """Where it still is, it is replaced, whatever else of it changed."""
+        seen = await self.put(self.at("f"), b"")
+        await self.storage.update(self.at("f"), Attributes(mtime=1400000000.0))
+        seen = await self.put(self.at("f"), b"one", onto=seen)
+        await self.publish(self.at("f"), await self.stage(self.at("f"), b"two"), onto=seen)
+        self.assertEqual(await self.content(self.at("f")), b"two")
+
+
 class LinkContract(ContractBase):
     """Symbolic links."""
 

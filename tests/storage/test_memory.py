@@ -12,9 +12,10 @@ from swftp.paths import Path, resolve
 from swftp.storage.memory import MemoryStorage
 from tests.storage.bytes import Source, raises
 from tests.storage.contract import ObjectStoreContract
+from tests.storage.contract_parts import ExactContract
 
 
-class MemoryContract(ObjectStoreContract, SynchronousTestCase):
+class MemoryContract(ExactContract, ObjectStoreContract, SynchronousTestCase):
     """With time standing still."""
 
     def setUp(self) -> None:

@@ -636,7 +636,7 @@ class PlainStoreTests(TransferCase):
     def test_refused_in_the_middle(self) -> None:
         """A store that gives up before the end fails the next WRITE and CLOSE."""
 
-        async def refuse(*args: object) -> None:
+        async def refuse(*args: object, **kwargs: object) -> None:
             raise errors.QuotaExceeded()
 
         self.storage.store = refuse  # type: ignore[assignment, method-assign]

@@ -182,6 +182,7 @@ class SwiftStorage:
         attributes: Attributes,
         exclusive: bool = False,
         replaces: Entry | None = UNSEEN,
+        onto: Entry | None = None,
     ) -> Entry:
         """See `IStorage.store`: one PUT, and one HEAD before it where nobody looked and it may replace."""
         if replaces is UNLIKELY and source.replayable and not exclusive:

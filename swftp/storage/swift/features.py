@@ -80,6 +80,7 @@ class ComposingStorage(SwiftStorage):
         attributes: Attributes,
         exclusive: bool = False,
         replaces: Entry | None = UNSEEN,
+        onto: Entry | None = None,
     ) -> Entry:
         """See `IComposes.publish`."""
         if not parts:

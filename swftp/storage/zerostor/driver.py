@@ -22,7 +22,7 @@ from swftp.storage.zerostor.describe import content_of, entry_of, nanoseconds
 from swftp.storage.zerostor.feeding import Feeding, Stretch
 from swftp.storage.zerostor.finding import Finding, anybody
 from swftp.storage.zerostor.meta import values as meta
-from swftp.storage.zerostor.parts import Guard, Part, Phase, batches, of_ours, pieces
+from swftp.storage.zerostor.parts import Part, Phase, batches, of_ours, pieces
 from swftp.storage.zerostor.sending import Sending
 from swftp.storage.zerostor.shared import Zerostor
 from swftp.storage.zerostor.values import Chunk, Extent, New, ObjectId, Old, Piece
@@ -133,13 +133,14 @@ class ZeroStorage:
         attributes: Attributes,
         exclusive: bool = False,
         replaces: Entry | None = UNSEEN,
+        onto: Entry | None = None,
     ) -> Entry:
         """See `IStorage.store`."""
         real = await self._finding.place(path)
         if replaces is UNLIKELY and not exclusive:
             await self._refuse_link(real)
         part, md5 = await self._send(source, hashed=True)
-        return await self._publish(real, [part], attributes, exclusive, md5)
+        return await self._publish(real, [part], attributes, exclusive, onto, md5)
 
     async def _refuse_link(self, real: Path) -> None:
         try:
@@ -165,15 +166,17 @@ class ZeroStorage:
         return Part(tuple(new), sending.batch), md5
 
     async def _publish(
-        self, real: Path, parts: Sequence[Part], attributes: Attributes, exclusive: bool, md5: str | None
+        self,
+        real: Path,
+        parts: Sequence[Part],
+        attributes: Attributes,
+        exclusive: bool,
+        onto: Entry | None,
+        md5: str | None,
     ) -> Entry:
         """Make *parts* the content of *real*; what of them nobody uses is abandoned."""
         self._check()
         whole = pieces(parts)
-        replaces: meta.Replaces = meta.UNSEEN
-        for part in parts:
-            if part.guard is not None and part.guard.path == real:
-                replaces = part.guard.content
         wall = self._shared.wall
         try:
             node = await self._names.commit(
@@ -183,7 +186,7 @@ class ZeroStorage:
                 mtime_ns=nanoseconds(wall() if attributes.mtime is None else attributes.mtime),
                 mode=attributes.mode,
                 exclusive=exclusive,
-                replaces=replaces,
+                replaces=meta.UNSEEN if onto is None else content_of(onto),
             )
         except errors.StorageError as error:
             if md5 is not None and errors.published_nothing(error):  # else whoever staged the parts still has them
@@ -256,18 +259,18 @@ class ZeroStorage:
 
     async def adopt(self, path: Path, entry: Entry) -> Sequence[Part]:
         """See `IComposes.adopt`."""
-        real, node = await self._finding.find(path)
-        return self._whole(entry, node, Guard(real, content_of(entry)))
+        _, node = await self._finding.find(path)
+        return self._whole(entry, node)
 
     async def copies(self, source: Path, entry: Entry, path: Path) -> Sequence[Part]:
         """See `IComposes.copies`."""
         _, node = await self._finding.find(source)
-        return self._whole(entry, node, None)
+        return self._whole(entry, node)
 
-    def _whole(self, entry: Entry, node: meta.Node, guard: Guard | None) -> Sequence[Part]:
+    def _whole(self, entry: Entry, node: meta.Node) -> Sequence[Part]:
         if node.content is None or entry_of(node).version != entry.version:
             raise errors.Changed()
-        return [Part((Old(node.content, 0, node.size),), guard=guard)] if node.size else []
+        return [Part((Old(node.content, 0, node.size),))] if node.size else []
 
     async def read_part(self, part: IPart, sink: IByteSink) -> None:
         """See `IComposes.read_part`."""
@@ -290,10 +293,11 @@ class ZeroStorage:
         attributes: Attributes,
         exclusive: bool = False,
         replaces: Entry | None = UNSEEN,
+        onto: Entry | None = None,
     ) -> Entry:
-        """See `IComposes.publish`; where a part was adopted from *path*, nothing else may have come there since."""
+        """See `IComposes.publish`."""
         real = await self._finding.place(path)
-        return await self._publish(real, of_ours(parts), attributes, exclusive, None)
+        return await self._publish(real, of_ours(parts), attributes, exclusive, onto, None)
 
     async def discard(self, parts: Sequence[IPart]) -> None:
         """See `IComposes.discard`."""

@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from uuid import UUID
 
 from zope.interface import implementer
 
 from swftp import errors
 from swftp.interfaces import IPart
-from swftp.paths import Path
 from swftp.storage.zerostor.values import Chunk, New, ObjectId, Old, Piece
 
 
@@ -40,14 +38,6 @@ class Batch:
         self.objects: dict[ObjectId, Chunk | ObjectId] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """A new content of *path* may hold what was its old one only while that still stands there."""
-
-    path: Path
-    content: UUID
-
-
 @implementer(IPart)
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -56,7 +46,6 @@ class Part:
     pieces: tuple[Piece, ...]
     batch: Batch | None = None
     """What the new pieces were sent with."""
-    guard: Guard | None = None
 
     @property
     def size(self) -> int:

@@ -128,7 +128,7 @@ class Operation:
             before = [part.slice(0, start) for part in parts if start]
             parts = [*before, new, *(part.slice(end, part.size - end) for part in parts if end < part.size)]
         try:
-            await storage.publish(path, parts, NOTHING, replaces=entry)
+            await storage.publish(path, parts, NOTHING, replaces=entry, onto=entry)
         except errors.StorageError:
             await storage.discard(parts)
             raise

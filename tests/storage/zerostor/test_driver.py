@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from swftp.storage.zerostor.driver import ZeroStorage
 from tests.storage.contract import StorageContract
+from tests.storage.contract_parts import ExactContract
 from tests.storage.zerostor.places import ZeroCase
 
 
-class ZeroContract(StorageContract, ZeroCase):
+class ZeroContract(ExactContract, StorageContract, ZeroCase):
     """With small pages and chunks."""
 
     async def make_storage(self) -> ZeroStorage:
