@@ -323,7 +323,7 @@ class Session:
                 stored = await self._storage.copy(old, target, writer.upload.exclusive)
                 if stored.size != seen.size or None is not stored.digest != seen.digest is not None:
                     raise errors.Changed("source changed while it was copied")
-                await self._storage.update(target, replace(told, mtime=told.mtime or self.wall()))
+                await self._storage.update(target, replace(told, mtime=self.wall()) if told.mtime is None else told)
                 writer.copied()
             finally:
                 writer.lost()

@@ -497,6 +497,14 @@ class InFlightTests(SessionCase):
         self.refused(errors.Changed, self.session.close_as_copy(writer, OTHER, seen))
         self.assertEqual((writer.over, writer.outcome == "ok"), (True, False))
 
+    def test_closed_as_copy_of_a_time(self) -> None:
+        """The copy has the time that was asked for, be it the first second of all."""
+        seen = self.do(self.session.stat(OTHER))
+        writer = self.writer()
+        writer.set(Attributes(mtime=0.0))
+        self.do(self.session.close_as_copy(writer, OTHER, seen))
+        self.assertEqual(self.do(self.session.stat(FILE)).mtime, 0.0)
+
     def test_truncate_is_one_step(self) -> None:
         """What is asked for behind a truncation by path finds it done."""
         looked = resolve("/box/looked")
