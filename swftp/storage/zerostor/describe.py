@@ -11,6 +11,8 @@ from swftp.entries import Entry, Kind
 from swftp.storage.zerostor.meta.values import Node
 
 NANO = 1_000_000_000
+LATEST = (1 << 63) - 1
+"""Nanoseconds: what a row can hold, to the year 2262, and as far back from 1970."""
 BINARY = "application/octet-stream"
 
 
@@ -48,6 +50,6 @@ def content_of(entry: Entry) -> UUID:
 
 
 def nanoseconds(mtime: float) -> int:
-    """Of *mtime* in seconds since the epoch, to the last bit."""
+    """Of *mtime* in seconds since the epoch, to the last bit; of one that no row can hold the nearest that one can."""
     whole = math.floor(mtime)
-    return whole * NANO + round((mtime - whole) * NANO)
+    return max(-LATEST, min(whole * NANO + round((mtime - whole) * NANO), LATEST))
