@@ -52,7 +52,7 @@ class Reading:
 
 class Cache:
     """
-    :param limit: nodes kept, those of listings counted again.
+    :param limit: nodes kept, those of listings counted again; 0: none.
     :param alone_since: since when this process has been the only one that changes names, and still is; what it has
         learned since then stays true.  Infinity: it is not.
     :param seconds: of a clock that only goes forward.
@@ -123,7 +123,7 @@ class Cache:
             self._put(reading, (directory, node.name), node)
 
     def _put(self, reading: Reading, key: Key, node: Node | None) -> None:
-        if self._may_learn(reading, key[0]):
+        if self._may_learn(reading, key[0]) and self._nodes.maxsize:
             self._nodes[key] = _Known(node, reading.begun)
 
     def forget(self, touched: Iterable[Key]) -> None:

@@ -108,6 +108,15 @@ class CacheTests(SynchronousTestCase):
         kept = [self.cache.page(directory, (None, 3)) is not None for directory in directories]
         self.assertEqual((kept, self.cache.page(ROOT, (None, 11))), ([False, False, True, True, True], None))
 
+    def test_none(self) -> None:
+        """With a limit of 0 nothing is remembered, and nothing fails for that."""
+        self.cache = Cache(0, lambda: 0.0, self.clock.seconds)
+        self.learn("a")
+        with self.cache.reading() as reading:
+            self.cache.learn_page(reading, ROOT, (None, 5), Page((node("b"),), False))
+        self.assertFalse(self.knows("a") or self.knows("b"))
+        self.assertIsNone(self.cache.page(ROOT, (None, 5)))
+
     def test_absence(self) -> None:
         """That nothing is there is known, too, but not of what is behind a file."""
         directory, file = node("d", Kind.DIRECTORY), node("f")
