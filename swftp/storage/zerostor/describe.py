@@ -50,6 +50,6 @@ def content_of(entry: Entry) -> UUID:
 
 
 def nanoseconds(mtime: float) -> int:
-    """Of *mtime* in seconds since the epoch, to the last bit; of one that no row can hold the nearest that one can."""
+    """Of *mtime* in seconds since the epoch, to the last bit; the nearest that a row can hold."""
     whole = math.floor(mtime)
     return max(-LATEST, min(whole * NANO + round((mtime - whole) * NANO), LATEST))

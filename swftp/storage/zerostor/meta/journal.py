@@ -199,10 +199,11 @@ class Journal:
             raise
         finally:
             self._leaving.subtract(uploads)
+            self._leaving = +self._leaving
 
     def _finished(self) -> list[bytes]:
         """Journal rows of ours of which every number is settled."""
-        waiting = {_number(obj).upload for obj in self._unwanted} | set(+self._leaving)
+        waiting = {_number(obj).upload for obj in self._unwanted} | set(self._leaving)
         return [upload for upload, open_ in self._open.items() if not open_ and upload not in waiting]
 
     async def renew(self) -> None:

@@ -86,6 +86,14 @@ class JournalSuite(GarbageCase):
         ])  # fmt: skip
         self.assertTrue(self.metadata.journal.is_open(kept))
 
+    def test_abandoned_is_forgotten(self) -> None:
+        """Of objects that are garbage nothing is kept in memory, whatever the journal row they were of."""
+        journal = self.metadata.journal
+        for _ in range(20):
+            self.run_(journal.abandon(self.run_(journal.allocate(5))))
+        self.run_(journal.renew())
+        self.assertEqual((len(journal._leaving), journal._unwanted, len(journal._open)), (0, [], 1))
+
     def test_published_is_no_garbage(self) -> None:
         """A chunk that a commit uses is not abandoned, whatever anybody says afterwards."""
         chunk = self.chunk()
