@@ -21,7 +21,7 @@ from swftp.config import ConfigError, load
 from swftp.config.fields import SCALE, SIZE
 from swftp.errors import StorageError
 from swftp.options import refuse
-from swftp.zeroinput import FAILED, say
+from swftp.zeroinput import FAILED, Unusable, say
 
 
 def add_commands(commands: Any) -> None:
@@ -166,7 +166,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def reacting(work: Callable[[Any], Awaitable[int]]) -> int:
-    """Carry out *work* while a reactor runs; its status, or 1 where the store says no."""
+    """Carry out *work* while a reactor runs; its status, or 1 where the store or a file says no."""
     from swftp.service import steady
 
     steady()
@@ -176,8 +176,10 @@ def reacting(work: Callable[[Any], Awaitable[int]]) -> int:
         nonlocal status
         try:
             status = await work(reactor)
-        except StorageError as error:
+        except (StorageError, Unusable) as error:
             sys.stderr.write(f"swftp zerostor: {error}\n")
+        except OSError as error:
+            sys.stderr.write(f"swftp zerostor: {error.filename or ''}: {error.strerror}\n")
 
     try:
         react(lambda reactor: maybeDeferred(Deferred.fromCoroutine, carried_out(reactor)))

@@ -148,6 +148,19 @@ class LoginTests(ZeroCase):
         self.place.command("user", "remove", "child")
         self.assertEqual(self.sftp.get_bytes(f"{self.home}/f"), b"inside")
 
+    def test_what_is_wrong_is_said(self) -> None:
+        """A command that gets nothing usable says why in a line, without a traceback."""
+        gone = str(self.here() / "gone")
+        for words, reason in (
+            (("user", "add", "x", "--password-file", "-"), "the password is empty"),
+            (("user", "add", "x", "--password-file", gone), "No such file"),
+            (("user", "key", USER, gone), "No such file"),
+            (("export", f"{gone}/out"), "No such file"),
+            (("import", gone), "No such file"),
+        ):
+            said = self.place.complaint(*words)
+            self.assertRegex(said, f"^swftp zerostor: .*{reason}.*\n$")
+
     def test_keys(self) -> None:
         """A public key of the database lets in, with OpenSSH; a password it is without does not."""
         here = self.here()

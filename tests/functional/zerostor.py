@@ -78,13 +78,20 @@ class Place:
         path.write_text(sections(settings))
         return path
 
-    def command(self, *arguments: str, given: str = "", status: int = 0) -> str:
+    def command(self, *arguments: str, given: str = "") -> str:
         """``swftp zerostor``; what it says."""
+        return self._command(0, arguments, given).stdout
+
+    def complaint(self, *arguments: str) -> str:
+        """What it complains of when it fails."""
+        return self._command(1, arguments, "").stderr
+
+    def _command(self, status: int, arguments: Sequence[str], given: str) -> subprocess.CompletedProcess[str]:
         argv = [sys.executable, "-m", "tests.functional.zeromain", "zerostor", *arguments, "-c", str(self.config)]
         done = subprocess.run(argv, input=given, capture_output=True, text=True, timeout=60)
         if done.returncode != status:
             raise AssertionError(f"{arguments} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-        return done.stdout
+        return done
 
     def query(self, statement: str, *values: Any) -> list[Any]:
         """What the database says; what *statement* changes is kept."""

@@ -72,7 +72,7 @@ class UserTests(CommandCase):
         self.assertIn("1 keys", await self.command("user", "key", "anna", keys))
         self.assertIn("0 keys", await self.command("user", "key", "anna", "--clear"))
         for text in ("nonsense", f'credential="x" {line(KEY)}'):
-            await raises(SystemExit, self.command("user", "key", "anna", self.file("bad", text)))
+            await raises(zeroinput.Unusable, self.command("user", "key", "anna", self.file("bad", text)))
 
     async def test_nobody(self) -> None:
         """Of a name that nobody has, that is said."""
@@ -130,9 +130,10 @@ class InputTests(CommandCase):
             cli.parser().parse_args(["zerostor", "user", "add", "anna", "secret"])
 
     def test_empty(self) -> None:
-        """An empty password is none."""
-        options = argparse.Namespace(no_password=False, password_file=self.file("empty", "\n"), name="anna")
-        self.assertRaises(SystemExit, zeroinput.password, options)
+        """An empty password is none, and neither is one that cannot be read; what is wrong is said."""
+        for name, reason in ((self.file("empty", "\n"), "empty"), (str(self.folder / "gone"), "No such file")):
+            options = argparse.Namespace(no_password=False, password_file=name, name="anna")
+            self.assertIn(reason, str(self.assertRaises(zeroinput.Unusable, zeroinput.password, options)))
 
 
 class StoreTests(CommandCase):
