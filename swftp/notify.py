@@ -18,7 +18,8 @@ def notify(state: str, environ: Mapping[str, str] = os.environ) -> bool:
         return False
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
         try:
-            sender.sendto(state.encode(), "\0" + address[1:] if address[0] == "@" else address)
+            to = "\0" + address[1:] if address[0] == "@" else address
+            sender.sendto(state.encode(), socket.MSG_DONTWAIT, to)
         except OSError:
-            return False  # a service manager that does not listen is no reason not to serve
+            return False  # a service manager that does not listen, or read, is no reason not to serve
     return True

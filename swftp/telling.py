@@ -27,7 +27,7 @@ from swftp.metrics.statsd import Statsd
 from swftp.web import Answers, Front, is_local, pages, site, statistics
 
 BACKLOG = 64
-LOCAL = re.compile(r"interface=(127\.|\\?:\\?:1)|^unix:")
+LOCAL = re.compile(r":interface=(127\.[0-9.]+|\\?:\\?:1)(:|$)|^unix:")
 """Of an endpoint that only this machine reaches."""
 SECRET_LEAST = 16
 """Characters: it is never typed, and may be guessed at as often as anybody likes."""

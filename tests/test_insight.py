@@ -316,6 +316,7 @@ class ListeningTests(SynchronousTestCase):
         self.refused("host", port=8022, host="0.0.0.0")
         self.refused("host", port=8022, host="10.0.0.1")
         self.refused("listen", listen=("tcp:8022",))
+        self.refused("listen", listen=("tcp6:8022:interface=\\:\\:1234\\:1",))
         self.refused("token_file", port=8022, host="0.0.0.0", token_file=self.token(mode=0o644))
         self.refused("token_file", port=8022, host="0.0.0.0", token_file=self.token("short"))
         self.refused("token_file", port=8022, token_file="/nonexistent")

@@ -40,3 +40,15 @@ class NotifyTests(SynchronousTestCase):
         """Without systemd, or with one that does not listen, nothing happens."""
         for environ in ({}, {"NOTIFY_SOCKET": ""}, {"NOTIFY_SOCKET": "/nonexistent/n"}, {"NOTIFY_SOCKET": "x"}):
             self.assertFalse(notify("READY=1", environ))
+
+    def test_full(self) -> None:
+        """One that does not read what it is told keeps nobody waiting."""
+        name = f"swftp-test-{id(self)}"
+        manager = self.listen(f"\0{name}")
+        told = [notify("WATCHDOG=1", {"NOTIFY_SOCKET": f"@{name}"}) for _ in range(self.queued() + 2)]
+        self.assertFalse(told[-1])
+        self.assertEqual(manager.recv(100), b"WATCHDOG=1")
+
+    def queued(self) -> int:
+        """Datagrams that a socket holds."""
+        return int(Path("/proc/sys/net/unix/max_dgram_qlen").read_text())

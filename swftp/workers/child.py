@@ -103,6 +103,7 @@ class Child(ProcessProtocol):
         Start its process.
 
         :param sockets: file descriptors that it gets, from `LINK` + 1 on.
+        :raises OSError: there is no room for one; nothing has been started.
         """
         ours, theirs = socket.socketpair()
         nothing = os.open(os.devnull, os.O_RDWR)
@@ -112,10 +113,10 @@ class Child(ProcessProtocol):
             descriptors = {0: nothing, 1: 1, 2: 2, LINK: theirs.fileno()}
             descriptors |= {LINK + 1 + place: fd for place, fd in enumerate(sockets)}
             environ = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-            self._reactor.spawnProcess(self, COMMAND[0], COMMAND, env=environ, childFDs=descriptors)
             factory: Any = Factory.forProtocol(lambda: self.link)
             factory.noisy = False
             self._reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, factory)
+            self._reactor.spawnProcess(self, COMMAND[0], COMMAND, env=environ, childFDs=descriptors)
         finally:
             ours.close()
             theirs.close()

@@ -80,9 +80,12 @@ class SharedPort:
             if self._waiting is None:
                 self._pause(SHORT_OF)
             return
-        with accepted, suppress(OSError):  # it may be gone before anybody asks who it is
-            accepted.setblocking(False)
-            self._reactor.adoptStreamConnection(accepted.fileno(), self._socket.family, self._factory)
+        try:
+            with accepted, suppress(OSError):  # it may be gone before anybody asks who it is
+                accepted.setblocking(False)
+                self._reactor.adoptStreamConnection(accepted.fileno(), self._socket.family, self._factory)
+        except Exception:  # else the reactor would take us for broken, and nobody would be let in any more
+            log.failure("cannot serve a connection", event="accept")
 
     def getHost(self) -> Any:
         """See `IListeningPort`."""

@@ -40,6 +40,8 @@ HANGS = 30.0
 """Seconds of silence after which a worker is killed, where systemd does not say."""
 STARTS = 60.0
 """Seconds within which a worker is ready."""
+WATCH = 1.0
+"""Seconds between looks at who hangs."""
 RELOADS = 30.0
 """Seconds within which it has read a configuration."""
 
@@ -95,6 +97,7 @@ class Supervisor(MultiService):
         self._ledger = Ledger(self._throttle)
         self._patience = patience(environ) or HANGS
         self._notify = partial(notify, environ=environ)
+        self._watched = reactor.seconds()
         self._watching: Any = LoopingCall(self._watch)
         self._watching.clock = reactor
         self.whole = Whole(config, reactor, lambda: self._children)
@@ -135,15 +138,22 @@ class Supervisor(MultiService):
         log.info(words, event="supervising", version=__version__, count=self._count)
         for number in range(self._count):
             self._spawn(number)
-        self._watching.start(1.0, now=False)
+        self._watched = self._reactor.seconds()
+        self._watching.start(WATCH, now=False)
         self._on_hangup(self.reload)
 
     def _spawn(self, number: int) -> None:
         self._restarting.pop(number, None)
         child = Child(self._reactor, number, self)
-        self._children.append(child)
         self._backoffs[number].started()
-        child.spawn([port.fileno() for _, port in self._ports])  # type: ignore[attr-defined]
+        try:
+            child.spawn([port.fileno() for _, port in self._ports])  # type: ignore[attr-defined]
+        except OSError as error:  # no memory, descriptors or processes are left now
+            words = "worker {worker} cannot be started ({reason}), and is tried again in {delay:.2f} s"
+            reason, delay = error.strerror, self._again(number)
+            log.error(words, event="worker_not_started", worker=number, reason=reason, delay=delay)
+            return
+        self._children.append(child)
         sockets = [(name, LINK + 1 + place) for place, (name, _) in enumerate(self._ports)]
         child.config, config = self._config, packed(part_of(self._config, number, self._count))
         held = list(self._throttle.held())
@@ -177,18 +187,25 @@ class Supervisor(MultiService):
         self.whole.buried(child, again=bool(self.running))
         if not self.running:
             return
-        delay = self._backoffs[child.number].died()
+        delay = self._again(child.number)
         words = "worker {worker} is dead ({reason}), and is started again in {delay:.2f} s"
         told = reason.getErrorMessage()
         log.error(words, event="worker_died", worker=child.number, reason=told, delay=delay, process=child.process)
-        self._restarting[child.number] = self._reactor.callLater(delay, self._spawn, child.number)
+
+    def _again(self, number: int) -> float:
+        """Have worker *number* started again in so many seconds."""
+        delay = self._backoffs[number].died()
+        self._restarting[number] = self._reactor.callLater(delay, self._spawn, number)
+        return delay
 
     def _watch(self) -> None:
         """Kill who hangs: its clients get nothing any more, and nobody new should be with it."""
         now = self._reactor.seconds()
+        slept, self._watched = max(0.0, now - self._watched - WATCH), now
         for child in self._children:
-            limit = {Phase.STARTING: STARTS, Phase.SERVING: self._patience}.get(child.phase)
-            if limit is not None and now - child.heard > limit:
+            child.heard = min(now, child.heard + slept)  # while we did not run ourselves nobody could be heard
+            limit = STARTS if child.phase is Phase.STARTING else self._patience
+            if now - child.heard > limit:
                 log.error("worker {worker} hangs, and is killed", event="worker_hangs", worker=child.number)
                 child.kill()
 
@@ -196,11 +213,12 @@ class Supervisor(MultiService):
 
     def reload(self) -> None:
         """Read the configuration again; one that cannot be used changes nothing, and the log says why."""
-        if self._source is not None and self.running:
+        if self._source is None or not self.running:
+            return
+        if self._was_ready:
             self._notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
-            renewed = Deferred.fromCoroutine(self._reload(self._source))
-            renewed.addErrback(self._not_reloaded)
-            renewed.addBoth(lambda _: self._notify("READY=1"))
+        renewed = Deferred.fromCoroutine(self._reload(self._source)).addErrback(self._not_reloaded)
+        renewed.addBoth(lambda _: self._was_ready and self._notify("READY=1"))
 
     async def _reload(self, source: Source) -> None:
         """
@@ -217,9 +235,9 @@ class Supervisor(MultiService):
             log.warn("{warning}", event="configuration", warning=warning)
         for option in waiting:
             log.warn("{option} has changed: that takes a restart", event="configuration", option=option)
-        problems: list[str] = []
-        for child in [child for child in self._children if child.phase is Phase.SERVING]:
-            problems += await self._renew(child)
+        serving = [child for child in self._children if child.phase is Phase.SERVING]
+        asked = [Deferred.fromCoroutine(self._renew(child)) for child in serving]  # all of them, at the same time
+        problems = [problem for each in asked for problem in await each]
         if problems:
             raise ConfigError(dict.fromkeys(problems))
         log.info("reloaded", event="reloaded")
@@ -269,8 +287,6 @@ class Supervisor(MultiService):
         left = self._drain_timeout(self._config) + CLEANUP + SPARE
         self._notify(f"STOPPING=1\nEXTEND_TIMEOUT_USEC={left * 1e6:.0f}")
         self._on_signal(self.hurry)
-        if self._watching.running:
-            self._watching.stop()
         for waiting in self._restarting.values():
             waiting.cancel()
         await DeferredList([maybeDeferred(port.stopListening) for _, port in self._ports])
@@ -282,6 +298,8 @@ class Supervisor(MultiService):
             log.warn("worker {worker} did not end, and is killed", event="worker_hangs", worker=child.number)
             child.kill()
         await self._until_all_ended(SPARE)
+        if self._watching.running:
+            self._watching.stop()
         stopped = super().stopService()  # type: ignore[no-untyped-call]
         if stopped is not None:
             await stopped

@@ -46,6 +46,8 @@ class Outgoing:
         if kind not in LEVELS and len(self._changes) >= MOST:
             return
         self._changes[kind, key] += count
+        if not self._changes[kind, key]:
+            del self._changes[kind, key]
         if not self._armed:
             self._armed = True
             self._clock.callLater(TOGETHER, self._flush)
@@ -56,7 +58,7 @@ class Outgoing:
             return
         self._armed = False
         changes, self._changes = self._changes, Counter()
-        entries = [(kind, key, count) for (kind, key), count in changes.items() if count]
+        entries = [(kind, key, count) for (kind, key), count in changes.items()]
         if entries:
             self._send(entries)
 

@@ -100,7 +100,19 @@ class Worker(MultiService):
     # -- what we are told --------------------------------------------------------------------------------------
 
     def _begin(self, message: Mapping[str, Any]) -> None:
-        """:raises ConfigError: files have changed since the supervisor looked."""
+        try:
+            self._be(message)
+        except ConfigError as error:  # files have changed since the supervisor looked
+            log.error("cannot begin: {problem}", event="worker_failed", problem=str(error))
+            self._end()
+        except Exception:
+            log.failure("cannot begin", event="worker_failed")
+            self._end()
+        else:
+            self._link.tell("ready")
+
+    def _be(self, message: Mapping[str, Any]) -> None:
+        """:raises ConfigError: something cannot be used."""
         self._config = config = unpacked(message["config"])
         self._set_level(config.log.level)
         sockets = [
@@ -108,18 +120,12 @@ class Worker(MultiService):
             for name, fd in message["sockets"]
         ]
         source = Source(read=self._read, applied=lambda config: self._set_level(config.log.level))
-        try:
-            self._made = made = self._make(config, sockets, source)  # type: ignore[arg-type]
-        except ConfigError as error:
-            log.error("cannot begin: {problem}", event="worker_failed", problem=str(error))
-            self._end()
-            return
+        self._made = made = self._make(config, sockets, source)  # type: ignore[arg-type]
         parts = made.parts
         outgoing = Outgoing(self._reactor, self._link.flow, lambda entries: self._link.tell("tally", entries=entries))
         self._replica = Replica(outgoing, parts.admission, parts.counter, parts.auth.throttle, parts.rules)
         parts.auth.throttle.hold(message["held"])
         made.gateway.setServiceParent(self)  # type: ignore[no-untyped-call]
-        self._link.tell("ready")
 
     def _read(self) -> tuple[Config, list[str]]:
         assert self._config is not None  # noqa: S101  (was told before anything else)
@@ -182,4 +188,8 @@ class Worker(MultiService):
         except ConfigError as error:
             self._config = before
             return list(error.problems)
+        except Exception as error:
+            self._config = before
+            log.failure("not reloaded", event="reload_failed")
+            return [f"{type(error).__name__}, see the log"]
         return []

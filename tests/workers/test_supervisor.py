@@ -60,9 +60,16 @@ class Port:
 class Process:
     """A worker's process, and its end of the link."""
 
-    def __init__(self, protocol: Any, pid: int, environ: dict[str, str], descriptors: dict[int, int]) -> None:
+    def __init__(
+        self,
+        protocol: Any,
+        pid: int,
+        environ: dict[str, str],
+        descriptors: dict[int, int],
+        wire: StringTransport,
+    ) -> None:
         self.protocol, self.pid, self.environ, self.descriptors = protocol, pid, environ, descriptors
-        self.wire = StringTransport()
+        self.wire = wire
         self.signals: list[str] = []
 
     def signalProcess(self, signalID: str) -> None:
@@ -106,16 +113,21 @@ class Reactor(MemoryReactorClock):
     def __init__(self) -> None:
         super().__init__()
         self.processes: list[Process] = []
+        self.trouble: OSError | None = None
+        self._wire = StringTransport()
 
     def spawnProcess(self, protocol: Any, executable: str, args: Sequence[str], env: Any, childFDs: Any) -> None:
-        """As of `IReactorProcess`."""
-        process = Process(protocol, 100 + len(self.processes), env, childFDs)
+        """As of `IReactorProcess`; fails while there is `trouble`."""
+        if self.trouble is not None:
+            raise self.trouble
+        process = Process(protocol, 100 + len(self.processes), env, childFDs, self._wire)
         self.processes.append(process)
         protocol.makeConnection(process)
 
     def adoptStreamConnection(self, fileDescriptor: int, addressFamily: int, factory: Any) -> None:
-        """As of `IReactorSocket`: the link of the last process."""
-        factory.buildProtocol(None).makeConnection(self.processes[-1].wire)
+        """As of `IReactorSocket`: the link of the process that is started next."""
+        self._wire = StringTransport()
+        factory.buildProtocol(None).makeConnection(self._wire)
 
 
 class SupervisorCase(SynchronousTestCase):
@@ -297,8 +309,8 @@ class ReloadTests(SupervisorCase):
     def test_one_that_hangs(self) -> None:
         """It keeps nobody from having it, and is named."""
         self.hangups[0]()
-        self.reactor.advance(RELOADS)
         self.two.answers(reload=[])
+        self.reactor.advance(RELOADS)
         (said,) = self.journal.lines("reload_failed")
         self.assertEqual(said["problem"], "worker 0 does not answer")
 
@@ -358,9 +370,9 @@ class EndTests(SupervisorCase):
     def test_one_that_does_not_end(self) -> None:
         """It is killed, after the time that its transfers have."""
         self.stop()
-        self.seconds(DRAIN + CLEANUP)
+        self.seconds(DRAIN + CLEANUP, self.one, self.two)
         self.assertEqual(self.one.signals, [])
-        self.seconds(SPARE + 1)
+        self.seconds(SPARE + 1, self.one, self.two)
         self.assertEqual((self.one.signals, self.two.signals), (["KILL"], ["KILL"]))
         self.one.ends(killed=True)
         self.two.ends(killed=True)

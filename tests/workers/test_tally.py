@@ -220,6 +220,20 @@ class OutgoingTests(TallyCase):
         self.two.from_supervisor.resumeProducing()
         self.assertEqual(self.two.heard, [[("connections", PEER, 1), (STARTING, PEER, 1)]])
 
+    def test_what_came_to_nothing_takes_no_room(self) -> None:
+        """However many have come and gone meanwhile, offences are still told."""
+        told: list[list[Entry]] = []
+        flow = Flow()
+        outgoing = Outgoing(self.clock, flow, told.append)
+        flow.pauseProducing()
+        for number in range(MOST):
+            outgoing.add(STARTING, str(number), 1)
+            outgoing.add(STARTING, str(number), -1)
+        outgoing.add(Offence.NO_LOGIN.name, PEER, 1)
+        self.settle()
+        flow.resumeProducing()
+        self.assertEqual(told, [[(Offence.NO_LOGIN.name, PEER, 1)]])
+
     def test_bounded(self) -> None:
         """Offences beyond a bound are lost, levels never."""
         told: list[list[Entry]] = []
