@@ -12,7 +12,6 @@ import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
-from pathlib import Path as FilePath
 from secrets import token_hex
 from typing import Any
 
@@ -26,6 +25,7 @@ from swftp import trust
 from swftp.audit import Audit
 from swftp.config import Config
 from swftp.config.fields import words
+from swftp.config.files import expanded
 from swftp.events import Events
 from swftp.metrics import Counting
 from swftp.overview import Overview, Sees
@@ -151,7 +151,7 @@ def _audit(config: Config) -> Audit | None:
     if not config.log.audit:
         return None
     try:
-        return Audit(FilePath(config.log.audit).expanduser())
+        return Audit(expanded(config.log.audit))
     except OSError as error:
         raise config.problem("log", "audit", f"{config.log.audit}: {error.strerror}") from error
 

@@ -10,7 +10,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path as FilePath
 from typing import Any
 
 from twisted.application.service import Service
@@ -23,6 +22,7 @@ from twisted.python.failure import Failure
 from swftp.auth.reloaded import guarded_text
 from swftp.auth.settings import SettingsError
 from swftp.config import Config
+from swftp.config.files import expanded
 from swftp.metrics.statsd import Statsd
 from swftp.web import Answers, Front, is_local, pages, site, statistics
 
@@ -131,7 +131,7 @@ def secret_of(config: Config, section: str, option: str) -> str:
     if not name:
         return ""
     try:
-        secret = guarded_text(FilePath(name).expanduser(), option, 0o077).strip()
+        secret = guarded_text(expanded(name), option, 0o077).strip()
     except SettingsError as error:
         raise config.problem(section, error.option, error.reason) from error
     if len(secret) < SECRET_LEAST or not secret.isascii():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from OpenSSL import SSL
@@ -11,6 +10,8 @@ from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.web.client import BrowserLikePolicyForHTTPS
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
+
+from swftp.config.files import expanded
 
 
 class NoAuthority(Exception):
@@ -33,7 +34,7 @@ def policy(cacert: str, insecure: bool) -> IPolicyForHTTPS:
 def _authorities(path: str) -> Any:
     begin = b"-----BEGIN CERTIFICATE-----"
     try:
-        blocks = Path(path).expanduser().read_bytes().split(begin)[1:]
+        blocks = expanded(path).read_bytes().split(begin)[1:]
         certificates = [ssl.Certificate.loadPEM(begin + block) for block in blocks]
     except OSError as error:
         raise NoAuthority(f"{path}: cannot be read: {error.strerror}") from error

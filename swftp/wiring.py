@@ -29,6 +29,7 @@ from swftp.auth.settings import AuthSettings, SettingsError
 from swftp.auth.throttle import Throttle, ThrottleSettings
 from swftp.config import Config
 from swftp.config.fields import ports
+from swftp.config.files import expanded
 from swftp.doors import FtpDoor, Guard, SshDoor
 from swftp.errors import InvalidName
 from swftp.ftp.data import data_maker
@@ -77,7 +78,7 @@ def auth_settings(config: Config, environ: Mapping[str, str]) -> AuthSettings:
     options = {part.name: getattr(config.auth, part.name) for part in fields(config.auth)}
     options["options"] = dict(config.auth.options)
     try:
-        return sources.gather(options, environ, sources.cloud_directories(FilePath.home()))
+        return sources.gather(options, environ, sources.cloud_directories(expanded("~")))
     except SettingsError as error:
         raise config.problem("auth", error.option, error.reason) from error
 
@@ -132,7 +133,7 @@ def host_keys(config: Config, environ: Mapping[str, str], *, make: bool = True) 
     option = "host_keys" if config.sftp.host_keys else "priv_key"
     try:
         if named:
-            return _one_of_a_kind([hostkeys.read(FilePath(name).expanduser()) for name in named])
+            return _one_of_a_kind([hostkeys.read(expanded(name)) for name in named])
         if OLD_KEY.exists() and not config.sftp.state_dir:
             option = "priv_key"
             return [hostkeys.read(OLD_KEY)]
@@ -154,12 +155,12 @@ def state_dir(config: Config, environ: Mapping[str, str]) -> FilePath:
     """Where keys that we make and control sockets are (systemd.exec(5), XDG Base Directory Specification)."""
     given = config.sftp.state_dir or config.ftp.state_dir
     if given:
-        return FilePath(given).expanduser()
+        return expanded(given)
     if environ.get("STATE_DIRECTORY"):
         return FilePath(environ["STATE_DIRECTORY"].partition(":")[0])
     if os.geteuid() == 0:
         return FilePath("/var/lib/swftp")
-    return FilePath(environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / "swftp"
+    return expanded(environ.get("XDG_STATE_HOME") or "~/.local/state") / "swftp"
 
 
 def ssh_settings(config: Config) -> Settings:

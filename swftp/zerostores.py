@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path as FilePath
 from random import Random
 from typing import Any
 
@@ -20,6 +19,7 @@ from twisted.logger import Logger
 
 from swftp.auth.accounts import AccountRight, Person
 from swftp.config import Config
+from swftp.config.files import expanded
 from swftp.errors import StorageError, Unavailable
 from swftp.interfaces import UNWATCHED, StoreWatch
 from swftp.services import Threads
@@ -71,7 +71,7 @@ def settings_of(config: Config) -> Settings:
     return Settings(
         database=given.database,
         shards=given.shards,
-        master_key=FilePath(given.master_key).expanduser(),
+        master_key=expanded(given.master_key),
         metadata=MetadataOptions(
             exclusive=given.cache_mode == "exclusive",
             cache=given.cache_names,

@@ -14,7 +14,7 @@ from swftp import config
 from swftp.config import COMMAND_LINE, Config, ConfigError, Given, load
 from swftp.config.document import shown
 from swftp.config.fields import headers, parse, settings_of
-from swftp.config.files import build, read_file
+from swftp.config.files import build, expanded, read_file
 from swftp.config.sections import MIB, OBSOLETE, SECTIONS, FtpConfig
 
 OLD_FILE = """\
@@ -315,6 +315,17 @@ class ValueTests(SynchronousTestCase):
                 self.assertEqual(headers(text), (("K", "v K2"),))
                 continue
             self.assertRaises(ValueError, headers, text)
+
+
+class HomeTests(SynchronousTestCase):
+    def test_of_nobody(self):
+        """A user that the system does not know, as a dynamic one of systemd's may be, has no home, and needs none."""
+        self.assertEqual(expanded("~no such user/keys"), Path("~no such user/keys"))
+        self.assertEqual(config.search(None, [Path("~no such user/swftp.cfg")]), [])
+
+    def test_ours(self):
+        """Everybody else has one."""
+        self.assertEqual(expanded("~/keys"), Path.home() / "keys")
 
 
 class BuildTests(SynchronousTestCase):

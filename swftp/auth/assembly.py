@@ -24,6 +24,7 @@ from swftp.auth.settings import AuthSettings, SettingsError
 from swftp.auth.stored import read_credentials
 from swftp.auth.throttle import Throttle, ThrottleSettings
 from swftp.auth.tokens import IdentityService, InThread
+from swftp.config.files import expanded
 from swftp.paths import ROOT, Path
 
 T = TypeVar("T")
@@ -96,4 +97,4 @@ def _reloaded(
 ) -> Reloaded[T]:
     if not path:
         raise SettingsError(option, "is needed where its companion is set: authorized_keys and credentials")
-    return Reloaded(FilePath(path).expanduser(), read, clock, in_thread)
+    return Reloaded(expanded(path), read, clock, in_thread)

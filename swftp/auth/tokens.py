@@ -32,6 +32,7 @@ from swftp.auth.endpoint import storage_url
 from swftp.auth.logins import APPCRED, Identity
 from swftp.auth.refusals import Denied, Down
 from swftp.auth.settings import DEFAULT_DOMAIN, V1, AuthSettings, SettingsError
+from swftp.config.files import expanded
 from swftp.interfaces import Access
 
 WAITING_LIMIT = 1024
@@ -331,7 +332,7 @@ def _authorities(cacert: str) -> str:
     """
     :raises SettingsError: there is no such file.
     """
-    path = str(Path(cacert).expanduser()) if cacert else ""
+    path = str(expanded(cacert)) if cacert else ""
     if path and not Path(path).exists():
         raise SettingsError("cacert", f"there is no {path}")
     return path

@@ -68,6 +68,14 @@ class ConfigError(Exception):
         super().__init__("\n".join(self.problems))
 
 
+def expanded(name: str | Path) -> Path:
+    """*name* with its ``~`` said in full; as it is where we have no home, as under ``DynamicUser=`` of systemd."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
+
+
 def search(named: str | None, searched: Iterable[Path] = SEARCH) -> list[Given]:
     """
     What the file *named*, or else every existing file of *searched*, says.
@@ -76,7 +84,7 @@ def search(named: str | None, searched: Iterable[Path] = SEARCH) -> list[Given]:
     """
     if named:
         return read_file(Path(named))
-    found = [path for path in (path.expanduser() for path in searched) if path.exists()]
+    found = [path for path in map(expanded, searched) if path.exists()]
     return [given for path in found for given in read_file(path)]
 
 

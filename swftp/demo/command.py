@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from swftp import logs, service
 from swftp.config import AuthConfig, Config, ConfigError, FtpConfig, SftpConfig
+from swftp.config.files import expanded
 from swftp.demo.child import CannotStart, Swift, spawn
 
 USER, PASSWORD = "test:tester", "testing"
@@ -40,7 +41,7 @@ Everything lies in {data}
 def default_data() -> Path:
     """Where the demonstration keeps its data when nobody says where (XDG Base Directory Specification)."""
     base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(base).expanduser() / "swftp-demo"
+    return expanded(base) / "swftp-demo"
 
 
 class Demo(MultiService):
@@ -109,7 +110,7 @@ def demo(data: Path | None, host: str, port: int, ftp_port: int, swift_port: int
     if importlib.util.find_spec("swift") is None:
         sys.stderr.write("swftp demo: Swift is not installed here: pip install '.[demo]' does that\n")
         return 1
-    place = (data or default_data()).expanduser().absolute()
+    place = expanded(data or default_data()).absolute()
     keys = str(place / "host-keys")
     sftp = SftpConfig(host=host, port=port, state_dir=keys, drain_timeout=0.0, sessions_per_user=SESSIONS)
     ftp = FtpConfig(host=host, port=ftp_port, drain_timeout=0.0, sessions_per_user=SESSIONS)

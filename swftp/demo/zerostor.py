@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from swftp import logs, service
 from swftp.config import Config, ConfigError, FtpConfig, SftpConfig, StorageConfig, ZerostorConfig
+from swftp.config.files import expanded
 from swftp.errors import AlreadyExists, StorageError
 from swftp.storage.zerostor import setting_up
 from swftp.storage.zerostor.chunks import UnusableMasterKey
@@ -43,7 +44,7 @@ which any one may be lost, and the key to it all in master.key.  Ctrl-C stops it
 def default_data() -> Path:
     """Where the demonstration keeps its data when nobody says where (XDG Base Directory Specification)."""
     base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(base).expanduser() / "swftp-zerostor"
+    return expanded(base) / "swftp-zerostor"
 
 
 def configuration(data: Path, sftp: SftpConfig, ftp: FtpConfig) -> Config:
@@ -132,7 +133,7 @@ class Demo(MultiService):
 
 def demo(data: Path | None, host: str, port: int, ftp_port: int) -> int:
     """Run it until Ctrl-C; the exit status."""
-    place = (data or default_data()).expanduser().absolute()
+    place = expanded(data or default_data()).absolute()
     keys = str(place / "host-keys")
     sftp = SftpConfig(host=host, port=port, state_dir=keys, drain_timeout=0.0, sessions_per_user=SESSIONS)
     ftp = FtpConfig(host=host, port=ftp_port, drain_timeout=0.0, sessions_per_user=SESSIONS)

@@ -13,9 +13,9 @@ import ssl
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path as FilePath
 from typing import Any
 
+from swftp.config.files import expanded
 from swftp.ftp.secure import Secured
 
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -98,7 +98,7 @@ class Tls:
         stamp: list[object] = []
         for name in (self._files.certificate, self._files.key, self._files.client_ca):
             try:
-                status = FilePath(name).expanduser().stat() if name else None
+                status = expanded(name).stat() if name else None
             except OSError:
                 status = None
             stamp.append(status and (status.st_mtime_ns, status.st_size, status.st_ino, status.st_mode))
@@ -203,7 +203,7 @@ def _reason(error: Exception) -> str:
 
 def _read(option: str, name: str, *, secret: bool = False) -> bytes:
     """The file *name*; where it holds a *secret*, only we, root and a group may read it, and only we change it."""
-    path = FilePath(name).expanduser()
+    path = expanded(name)
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
