@@ -1,5 +1,5 @@
 """
-Files put behind one another by the store, without moving bytes through us.
+Files copied and put behind one another by the store, without moving bytes through us.
 
 All or nothing: until the one publishing request, nobody sees anything of it.
 """
@@ -7,11 +7,26 @@ All or nothing: until the one publishing request, nobody sees anything of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from swftp import errors
 from swftp.entries import Attributes, Entry, Kind
 from swftp.interfaces import IComposes, IPart, IStorage
 from swftp.paths import Path
+
+Able = TypeVar("Able")
+
+
+def able(optional: type[Able], storage: IStorage, words: str) -> Able:
+    """
+    *storage* by an interface that only some have.
+
+    :raises Unsupported: in these *words*: it has not.
+    """
+    found: Able | None = optional(storage, None)  # type: ignore[call-arg]
+    if found is None:
+        raise errors.Unsupported(words)
+    return found
 
 
 async def combine(storage: IStorage, target: Path, sources: Sequence[Path], now: float) -> Entry:
@@ -21,9 +36,7 @@ async def combine(storage: IStorage, target: Path, sources: Sequence[Path], now:
     :param now: the time of modification, in seconds since the epoch.
     :raises Unsupported: this store cannot.
     """
-    composes = IComposes(storage, None)
-    if composes is None:
-        raise errors.Unsupported("this storage cannot combine files")
+    composes = able(IComposes, storage, "this storage cannot combine files")
     if target in sources:
         raise errors.InvalidRequest("a file cannot be a part of itself")
     base: Entry | None
@@ -54,3 +67,16 @@ async def _file(storage: IStorage, path: Path) -> Entry:
     if entry.kind is Kind.DIRECTORY:
         raise errors.IsDirectory()
     return entry
+
+
+async def copy_seen(storage: IStorage, source: Path, seen: Entry, target: Path, *, exclusive: bool) -> None:
+    """
+    Make *target* a copy of *seen*, which stands at *source*.
+
+    :raises Changed: it does not any more.
+    """
+    if (await storage.stat(source)).version != seen.version:
+        raise errors.Changed("source changed before it was copied")
+    stored = await storage.copy(source, target, exclusive)
+    if stored.size != seen.size or None is not stored.digest != seen.digest is not None:
+        raise errors.Changed("source changed while it was copied")

@@ -62,7 +62,8 @@ class _File:
     What readers and writers share: a line in the log.
 
     :cvar direction: of the bytes, as the store sees it: ``in``, ``out``.
-    :ivar shown: its path as the client says it.
+    :ivar shown: its path as the client says it by now: renames take it along.
+    :ivar opened: the store's path of the same, which may be that of a link to where its bytes are.
     :ivar over: whether it is open no more.
     :ivar outcome: then, how it ended: a word of `swftp.session.results`.
     :ivar closing: seconds of the clock at which the client said CLOSE.
@@ -70,12 +71,9 @@ class _File:
 
     verb = event = direction = ""
 
-    def __init__(self, owner: Owner, shown: Path) -> None:
-        """
-        :param shown: its path as the client says it.
-        """
+    def __init__(self, owner: Owner, shown: Path, opened: Path) -> None:
         self._owner = owner
-        self.shown = shown
+        self.shown, self.opened = shown, opened
         self._begun = owner.clock.seconds()
         self.over = False
         self.outcome = "ok"
@@ -115,8 +113,8 @@ class Reader(_File):
 
     verb, event, direction = "get", "download", "out"
 
-    def __init__(self, owner: Owner, shown: Path, download: Download) -> None:
-        super().__init__(owner, shown)
+    def __init__(self, owner: Owner, shown: Path, opened: Path, download: Download) -> None:
+        super().__init__(owner, shown, opened)
         self.download = download
         self.read = download.read
         self.piece = download.piece
@@ -126,6 +124,11 @@ class Reader(_File):
     def entry(self) -> Entry:
         """What is read, as far as it is known; see `confirm`."""
         return self.download.entry
+
+    @property
+    def at(self) -> Path:
+        """The store's path of its bytes."""
+        return self.download.path
 
     @property
     def count(self) -> int:
@@ -146,7 +149,6 @@ class Writer(_File):
     """
     A file open for writing.
 
-    :ivar opened: the store's path by which it was opened.
     :ivar write: see `Upload.write`.
     :ivar read: see `Upload.read`.
     :ivar set: see `Upload.set`.
@@ -157,11 +159,7 @@ class Writer(_File):
     verb, event, direction = "put", "upload", "in"
 
     def __init__(self, owner: Owner, shown: Path, opened: Path, upload: Upload) -> None:
-        """
-        :param opened: the store's path by which it was opened, which may be that of a link to where it goes.
-        """
-        super().__init__(owner, shown)
-        self.opened = opened
+        super().__init__(owner, shown, opened)
         self.upload = upload
         self.write = upload.write
         self.read = upload.read
@@ -173,6 +171,11 @@ class Writer(_File):
     def entry(self) -> Entry:
         """The file as its own handle sees it: with what was written so far."""
         return self.upload.entry
+
+    @property
+    def at(self) -> Path:
+        """The store's path where they will be an object."""
+        return self.upload.path
 
     @property
     def count(self) -> int:

@@ -18,6 +18,7 @@ from swftp.session.following import Following
 from swftp.session.head import head
 from swftp.session.known import Known
 from swftp.session.stepping import Stepping
+from swftp.transfer.download import Download
 from swftp.transfer.engine import Engine
 from swftp.transfer.target import Target
 from swftp.transfer.upload import Upload
@@ -87,18 +88,29 @@ class Lookup:
         self.known.learn(inside, entry, mark)
         return entry
 
-    async def file(self, inside: Path, first: int = 0) -> tuple[Entry, bytes, bool]:
-        """The file at *inside* with the version a reader is pinned to, its first bytes, whether it is of just now.
+    async def download(self, inside: Path, ready: Callable[[], None], first: int) -> Download:
+        """
+        The file at *inside*, open for reading; for *ready* see `Download`.
 
         :param first: bytes of it to bring along, where the store has to be asked anyway.
         :raises IsDirectory: it is none.
         """
         fetched = await self.following.take(inside)
-        found = (*fetched, True) if fetched is not None else await self._file(inside, first)
+        entry, begun, certain = (*fetched, True) if fetched is not None else await self._file(inside, first)
         self.following.opened(inside)
-        return found
+        download = Download(
+            self._engine,
+            inside,
+            entry,
+            ready=ready,
+            look=lambda: self.stat(download.path, fresh=True),
+            certain=certain,
+            head=begun,
+        )
+        return download
 
     async def _file(self, inside: Path, first: int) -> tuple[Entry, bytes, bool]:
+        """What a reader of *inside* is pinned to, its first bytes, whether it is of just now."""
         entry, begun = await self.seen(inside), b""
         if entry is not None and entry.kind is Kind.SYMLINK:
             entry = UNSEEN

@@ -79,13 +79,21 @@ class OpenFiles:
         """The files open for writing at *inside* and below it."""
         return [writer for writer in self._writers if inside.covers(writer.upload.path) and writer.open]
 
-    def move(self, old: Path, new: Path, *, exclusive: bool) -> None:
-        """What stood at *old* stands at *new*: files that are being written go with it; see `Upload.move`."""
+    def move(self, old: Path, new: Path, shown: Path, *, exclusive: bool) -> None:
+        """
+        What stood at *old* stands at *new*: files that are open go with it; see `Upload.move`.
+
+        :param shown: *new* as the client says it.
+        """
         for writer in self.below(old):
             writer.upload.move(new.join(writer.upload.path.relative_to(old)), exclusive=exclusive)
-        for writer in self._writers:
-            if old.covers(writer.opened):
-                writer.opened = new.join(writer.opened.relative_to(old))
+        for reader in self._readers:
+            if old.covers(reader.download.path):
+                reader.download.path = new.join(reader.download.path.relative_to(old))
+        for file in (*self._readers, *self._writers):
+            if old.covers(file.opened):
+                inner = file.opened.relative_to(old)
+                file.opened, file.shown = new.join(inner), shown.join(inner)
 
     @contextmanager
     def moving(self, old: Path, new: Path) -> Iterator[None]:
@@ -96,10 +104,10 @@ class OpenFiles:
         finally:
             self._renames.remove((old, new))
 
-    def claims(self, writer: Writer) -> list[Claim]:
-        """What the end of *writer* changes: renames that were asked for before it take it elsewhere."""
+    def claims(self, file: Reader | Writer) -> list[Claim]:
+        """What is changed with *file*: renames that were asked for before take it elsewhere."""
         claims = []
-        for path in {writer.upload.path, writer.opened}:
+        for path in {file.at, file.opened}:
             claims.append(change(path))
             for old, new in self._renames:
                 if old.covers(path):

@@ -182,6 +182,11 @@ class RestrictedSession(Session):
         self._need(Permission.WRITE, Permission.OVERWRITE)
         await super().update(path, attributes)
 
+    async def update_open(self, reader: Reader, attributes: Attributes) -> None:
+        """As of `Session`."""
+        self._need(Permission.WRITE, Permission.OVERWRITE)
+        await super().update_open(reader, attributes)
+
     async def usage(self, path: Path) -> Usage:
         """As of `Session`; everybody may ask how much room there is."""
         return await super().usage(path)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
@@ -22,7 +21,7 @@ from swftp.interfaces import IComposes, ILinks, IQuota, IStorage
 from swftp.paths import ROOT, Path, check_new
 from swftp.session.changes import Changes
 from swftp.session.client import NOBODY, Client
-from swftp.session.combining import combine
+from swftp.session.combining import able, combine, copy_seen
 from swftp.session.files import OpenMode, Reader, Writer
 from swftp.session.known import Known
 from swftp.session.limits import SessionLimits
@@ -31,7 +30,6 @@ from swftp.session.lookup import Lookup
 from swftp.session.openfiles import OpenFiles
 from swftp.session.ordering import Order, change, change_below, look, look_below
 from swftp.transfer.budget import Budget, Group
-from swftp.transfer.download import Download
 from swftp.transfer.engine import Engine
 from swftp.transfer.hashing import Offload
 
@@ -151,10 +149,8 @@ class Session:
         inside = self._inside(path)
         with self._files.opening():
             async with self._order.turn(look(inside)):
-                entry, begun, certain = await self._lookup.file(inside, first)
-        look_again = partial(self._lookup.stat, inside, fresh=True)
-        download = Download(self._engine, inside, entry, ready=ready, look=look_again, certain=certain, head=begun)
-        reader = Reader(self, path, download)
+                download = await self._lookup.download(inside, ready, first)
+        reader = Reader(self, path, inside, download)
         self._files.add(reader)
         return reader
 
@@ -279,7 +275,7 @@ class Session:
             finally:
                 self._known.changed(old)
                 self._known.changed(new)
-            self._files.move(old, new, exclusive=exclusive)
+            self._files.move(old, new, new.relative_to(self._root), exclusive=exclusive)
             self._lookup.renamed(new, entry)
         return entry
 
@@ -318,11 +314,7 @@ class Session:
                 raise writer.upload.error or errors.InvalidRequest("file is closed")
             target, told = writer.upload.path, writer.upload.attributes
             try:
-                if (await self._storage.stat(old)).version != seen.version:
-                    raise errors.Changed("source changed before it was copied")
-                stored = await self._storage.copy(old, target, writer.upload.exclusive)
-                if stored.size != seen.size or None is not stored.digest != seen.digest is not None:
-                    raise errors.Changed("source changed while it was copied")
+                await copy_seen(self._storage, old, seen, target, exclusive=writer.upload.exclusive)
                 await self._storage.update(target, replace(told, mtime=self.wall()) if told.mtime is None else told)
                 writer.copied()
             finally:
@@ -365,9 +357,7 @@ class Session:
 
         :raises Unsupported: this storage has no links.
         """
-        links = ILinks(self._storage, None)
-        if links is None:
-            raise errors.Unsupported("this storage has no symbolic links")
+        links = able(ILinks, self._storage, "this storage has no symbolic links")
         inside = self._inside(path)
         check_new(inside)
         async with self._order.turn(change(inside)):
@@ -380,21 +370,30 @@ class Session:
         """See `IStorage.update`; of a file that is being written, its future."""
         inside = self._inside(path)
         async with self._order.turn(change(inside)):
-            writer = self._files.writing(inside, follow=True)
-            if writer is not None:
-                writer.set(attributes)
-                return
-            try:
-                await self._storage.update(inside, attributes)
-            finally:
-                self._known.changed(inside)
+            await self._update(inside, attributes)
+
+    async def update_open(self, reader: Reader, attributes: Attributes) -> None:
+        """
+        As `update`, of what *reader* reads, whatever its name is by now.
+
+        :raises Changed: another file has that name.
+        """
+        async with self._order.turn(*self._files.claims(reader)):
+            seen = await reader.confirm()
+            if (await self._lookup.stat(reader.at, fresh=True)).version != seen.version:
+                raise errors.Changed()
+            await self._update(reader.at, attributes)
+
+    async def _update(self, inside: Path, attributes: Attributes) -> None:
+        writer = self._files.writing(inside, follow=True)
+        if writer is not None:
+            writer.set(attributes)
+            return
+        try:
+            await self._storage.update(inside, attributes)
+        finally:
+            self._known.changed(inside)
 
     async def usage(self, path: Path) -> Usage:
-        """See `IQuota.usage`.
-
-        :raises Unsupported: this storage does not know.
-        """
-        quota = IQuota(self._storage, None)
-        if quota is None:
-            raise errors.Unsupported("this storage has no quota")
-        return await quota.usage(self._inside(path))
+        """See `IQuota.usage`; `Unsupported` where this storage does not know."""
+        return await able(IQuota, self._storage, "this storage has no quota").usage(self._inside(path))

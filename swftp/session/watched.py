@@ -193,6 +193,10 @@ class Watched(Session):
         """See `Session.update`."""
         await self._changed("setstat", super().update(path, attributes), path)
 
+    async def update_open(self, reader: Reader, attributes: Attributes) -> None:
+        """See `Session.update_open`."""
+        await self._changed("setstat", super().update_open(reader, attributes), reader.shown)
+
 
 class WatchedRestricted(Watched, RestrictedSession):
     """The same of a login that may do some of it: what it may not is seen, too."""

@@ -12,8 +12,7 @@ from contextlib import suppress
 from twisted.internet.task import deferLater
 
 from swftp import errors
-from swftp.entries import Entry, Kind
-from swftp.paths import Path
+from swftp.entries import Kind
 from swftp.session.bell import Bell, fetch
 from swftp.sftp.commands import Command, plain
 from swftp.sftp.context import Context
@@ -47,7 +46,7 @@ async def _copy(
     await source.fill()
     await target.fill()
     if not offset and not target_offset and await _is_whole(context, source, length, target):
-        target.twin = _Twin(context, source.path, source.file.entry, target)
+        target.twin = _Twin(context, source, target)
         return None
     left = length or None
     while left is None or left > 0:
@@ -80,17 +79,17 @@ async def _is_whole(context: Context, source: FileHandle, length: int, target: F
 class _Twin:
     """See `swftp.sftp.handles.ITwin`."""
 
-    def __init__(self, context: Context, source: Path, entry: Entry, target: FileHandle) -> None:
-        self.size = entry.size
+    def __init__(self, context: Context, source: FileHandle, target: FileHandle) -> None:
         self._context = context
         self._source = source
-        self._entry = entry
+        self._entry = source.file.entry
         self._target = target
+        self.size = self._entry.size
 
     async def fill(self) -> None:
         """See `ITwin.fill`; the client may have closed the handle it copied from."""
         bell = Bell()
-        reader = await self._context.session.open_reader(self._source, bell.ring)
+        reader = await self._context.session.open_reader(self._source.path, bell.ring)
         try:
             if (await reader.confirm()).version != self._entry.version:
                 raise errors.Changed()
@@ -112,7 +111,7 @@ class _Twin:
         """
         if self._target.writer is None:
             raise errors.Interrupted()
-        await self._context.session.close_as_copy(self._target.writer, self._source, self._entry)
+        await self._context.session.close_as_copy(self._target.writer, self._source.path, self._entry)
 
 
 COPY_DATA: Command = plain(copy_data, STRING, UINT64, UINT64, STRING, UINT64)

@@ -149,8 +149,8 @@ async def fsetstat(context: Context, handle: FileHandle, attrs: Attrs) -> None:
     context.was_set(handle.path, attrs)
     if handle.writer is not None:
         handle.writer.set(wanted)
-    else:
-        await context.session.update(handle.path, wanted)
+    elif handle.reader is not None:
+        await context.session.update_open(handle.reader, wanted)
 
 
 async def truncate_path(context: Context, path: Path, size: int, wanted: Attributes) -> None:

@@ -211,12 +211,12 @@ class FileHandle(Handle):
     :ivar twin: what it is to hold, if that is not written into it yet.
     """
 
-    __slots__ = ("_bell", "blank", "error", "path", "readable", "reader", "twin", "writable", "writer")
+    __slots__ = ("_bell", "_path", "blank", "error", "readable", "reader", "twin", "writable", "writer")
 
     def __init__(self, server: IReplies, path: Path, *, readable: bool, writable: bool) -> None:
         super().__init__(server)
         self._bell = Bell()
-        self.path = path
+        self._path = path
         self.readable = readable
         self.writable = writable
         self.error: BaseException | None = None
@@ -224,6 +224,12 @@ class FileHandle(Handle):
         self.twin: ITwin | None = None
         self.reader: Reader | None = None
         self.writer: Writer | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where the client finds what is open: renames take it along."""
+        file = self.writer or self.reader
+        return self._path if file is None else file.shown
 
     @property
     def file(self) -> Reader | Writer:

@@ -36,6 +36,12 @@ async def as_copy(session: Any) -> None:
     await session.close_as_copy(writer, OTHER, seen)
 
 
+async def set_open(session: Any) -> None:
+    """What a client does that sets the time of a file by the handle it reads it by."""
+    reader = await Session.open_reader(session, OTHER, nothing)
+    await session.update_open(reader, Attributes(mtime=1.0))
+
+
 TABLE: list[tuple[str, Callable[[Any], Any], list[set[Permission]]]] = [
     ("stat", lambda s: s.stat(OTHER), [{LIST}, {READ}]),
     ("stat", lambda s: s.stat(BOX), [set()]),
@@ -56,6 +62,7 @@ TABLE: list[tuple[str, Callable[[Any], Any], list[set[Permission]]]] = [
     ("truncate", lambda s: s.truncate(OTHER, 0, Attributes()), [{OVERWRITE}]),
     ("make_link", lambda s: s.make_link(LINK, OTHER), [{WRITE}]),
     ("update", lambda s: s.update(OTHER, Attributes(mtime=1.0)), [{WRITE}, {OVERWRITE}]),
+    ("update_open", set_open, [{WRITE}, {OVERWRITE}]),
     ("usage", lambda s: s.usage(BOX), [set()]),
 ]
 """A verb, a call of it, and the smallest sets of permissions with which it may be made."""

@@ -83,6 +83,21 @@ class CopyDataTests(SFTPTestCase):
         self.settle()
         self.assertEqual(self.storage["/box/n"], self.storage["/box/a"])
 
+    def test_renamed(self) -> None:
+        """What was copied, and where to, is what was opened, whatever its name is at the CLOSE."""
+        self.storage["/box/a"] = data = bytes(range(256)) * 4096
+        source, target = self.client.open(b"/box/a", READ), self.client.open(b"/box/n", NEW)
+        self.assertEqual(self.copy(source, 0, 0, target).code, Status.OK)
+        for old, new in ((b"/box/a", b"/box/b"), (b"/box/n", b"/box/m")):
+            self.assertEqual(self.client.call(Packet.RENAME, string(old), string(new)).code, Status.OK)
+        self.storage["/box/a"] = b"another"
+        self.assertEqual(self.client.call(Packet.FSETSTAT, source, u32(8), u32(5), u32(7)).code, Status.OK)
+        self.assertEqual(self.client.call_extended(b"fsync@openssh.com", target).code, Status.OK)
+        self.client.call(Packet.CLOSE, target)
+        self.settle()
+        self.assertEqual((self.storage["/box/m"], self.storage["/box/a"]), (data, b"another"))
+        self.assertEqual(self.client.call(Packet.STAT, string(b"/box/b")).attrs.mtime, 7)
+
     def test_truncated_by_path(self) -> None:
         """A copy that is truncated before its CLOSE, by handle or by name, is as long as it was told to be."""
         self.storage["/box/a"] = bytes(range(256)) * 4096
