@@ -111,6 +111,7 @@ class ZeroService(Service):
         self._random = random or Random()  # noqa: S311  (spreads load)
         self._threads = Threads("zerostor", config.zerostor.threads, reactor)
         self._opened: Opened | None = None
+        self._tried: list[Deferred[None]] | None = []
         self._loops: list[Deferred[None]] = []
         self._probing: Any = None
         self._totals: Totals | None = None
@@ -125,6 +126,24 @@ class ZeroService(Service):
         if self._opened is None:
             raise Unavailable("the database does not answer")
         return self._opened
+
+    async def ready(self) -> Opened:
+        """
+        All of it, after the first try to open it: who comes while we start waits, as for any answer of the database.
+
+        :raises Unavailable: it did not open.
+        """
+        if self._tried is not None:
+            waiter: Deferred[None] = Deferred()
+            self._tried.append(waiter)
+            await waiter
+        return self.opened
+
+    def _let_in(self) -> None:
+        waiters, self._tried = self._tried or [], None
+        for waiter in waiters:
+            if not waiter.called:  # else who waited has left
+                waiter.callback(None)
 
     def startService(self) -> None:
         """See `IService`."""
@@ -147,12 +166,14 @@ class ZeroService(Service):
                 break
             except StorageError as error:
                 log.error("the store is not open: {reason}", event="not_open", reason=str(error))
+                self._let_in()
                 await self._close(opened)
             except BaseException:
                 await self._close(opened)
                 raise
             await deferLater(self._reactor, self.again)
         self._opened = opened
+        self._let_in()
         self._probing = opened.chunks.service()
         self._probing.startService()
         self._loop(self._every(self._given.lease / 3, opened.metadata.journal.renew, jitter=False))
@@ -217,6 +238,7 @@ class ZeroService(Service):
             loop.cancel()
         for loop in self._loops:
             await loop
+        self._let_in()
         opened, self._opened = self._opened, None
         if opened is not None:
             await self._probing.stopService()
@@ -260,8 +282,8 @@ class ZeroUsers:
 
     async def login(self, name: str) -> Person | None:
         """See there."""
-        return await self._service.opened.metadata.users.login(name)
+        return await (await self._service.ready()).metadata.users.login(name)
 
     async def check_password(self, name: str, password: str) -> Person | None:
         """See there."""
-        return await self._service.opened.metadata.users.check_password(name, password)
+        return await (await self._service.ready()).metadata.users.check_password(name, password)

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from prometheus_client import CollectorRegistry, generate_latest
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
@@ -108,6 +108,25 @@ class ServiceTests(TestCase):
         storage = await ZeroStores(self.service).open(AccountRight(account, ROOT, "anna"), "s")
         self.assertIs((await storage.stat(ROOT)).kind, Kind.DIRECTORY)
         self.assertEqual(len(opened.shards), 3)
+
+    async def test_first_client(self) -> None:
+        """Who logs in while it opens, as the client that started us by its socket does, waits for that."""
+        settings = settings_of(self.config)
+        list(setting_up.make_places(settings))
+        await setting_up.register(settings, reactor)
+        self.service.startService()
+        self.assertIsNone(await self.users.check_password("anna", "secret"))
+
+    async def test_leaves_early(self) -> None:
+        """Who waits for it may go; others are not kept from it."""
+        settings = settings_of(self.config)
+        list(setting_up.make_places(settings))
+        await setting_up.register(settings, reactor)
+        self.service.startService()
+        gone, stays = (Deferred.fromCoroutine(self.users.login("anna")) for _ in range(2))
+        gone.addErrback(lambda reason: reason.trap(CancelledError))
+        gone.cancel()
+        self.assertIsNone(await stays)
 
     async def test_measured(self) -> None:
         """What Prometheus is told of shards and files is there once the store is open, and before that nothing."""
