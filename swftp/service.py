@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -24,6 +25,7 @@ from twisted.internet.task import react
 from twisted.logger import Logger
 
 from swftp import backends, wiring
+from swftp.auth.refusals import LoginUnavailable
 from swftp.config import Config
 from swftp.errors import StorageError
 from swftp.gateway import Gateway
@@ -186,7 +188,8 @@ def using(
     :raises ConfigError: the configuration cannot be used.
     """
     steady()
-    backend = backends.backend(config, environ, the_reactor)
+    alone = replace(config, zerostor=replace(config.zerostor, cache_mode="shared"))  # nobody to wait for
+    backend = backends.backend(alone, environ, the_reactor)
     status = 1
 
     async def carried_out() -> None:
@@ -195,6 +198,8 @@ def using(
             part.startService()  # type: ignore[no-untyped-call]
         try:
             status = await work(backend)
+        except LoginUnavailable as error:
+            sys.stderr.write(f"swftp: {error}: {error.reason}\n")
         except (StorageError, UnauthorizedLogin) as error:
             sys.stderr.write(f"swftp: {error}\n")
         finally:

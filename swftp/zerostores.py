@@ -113,6 +113,7 @@ class ZeroService(Service):
         self._opened: Opened | None = None
         self._tried: list[Deferred[None]] | None = []
         self._loops: list[Deferred[None]] = []
+        self._trouble = "the database does not answer"
         self._probing: Any = None
         self._totals: Totals | None = None
 
@@ -124,7 +125,7 @@ class ZeroService(Service):
         :raises Unavailable: it is not open yet.
         """
         if self._opened is None:
-            raise Unavailable("the database does not answer")
+            raise Unavailable(self._trouble)
         return self._opened
 
     async def ready(self) -> Opened:
@@ -137,6 +138,7 @@ class ZeroService(Service):
             waiter: Deferred[None] = Deferred()
             self._tried.append(waiter)
             await waiter
+            await deferLater(self._reactor, 0)  # who lets us in is not to be ended by what we do now
         return self.opened
 
     def _let_in(self) -> None:
@@ -165,7 +167,8 @@ class ZeroService(Service):
                 await opened.start()
                 break
             except StorageError as error:
-                log.error("the store is not open: {reason}", event="not_open", reason=str(error))
+                self._trouble = str(error)
+                log.error("the store is not open: {reason}", event="not_open", reason=self._trouble)
                 self._let_in()
                 await self._close(opened)
             except BaseException:

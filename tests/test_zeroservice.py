@@ -117,6 +117,13 @@ class ServiceTests(TestCase):
         self.service.startService()
         self.assertIsNone(await self.users.check_password("anna", "secret"))
 
+    async def test_why_it_is_not_open(self) -> None:
+        """Who waits hears why it did not open, and may end it all at once."""
+        self.service.startService()
+        error = await raises(Unavailable, self.users.login("anna"))
+        await self.service.stopService()
+        self.assertIn("schema is missing", str(error))
+
     async def test_leaves_early(self) -> None:
         """Who waits for it may go; others are not kept from it."""
         settings = settings_of(self.config)

@@ -56,7 +56,7 @@ class Journal:
             counted, result, answer = True, "refused", LoginRefused()
             self._throttle.failed(peer, Offence.BAD_LOGIN)
         elif isinstance(error, Down):
-            result = "unavailable"
+            result, answer = "unavailable", LoginUnavailable(error.reason)
         elif isinstance(error, LoginThrottled):
             result, answer = "throttled", error
         elif isinstance(error, LoginRefused):

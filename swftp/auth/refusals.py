@@ -45,7 +45,8 @@ class LoginThrottled(LoginRefused):
 
 
 class LoginUnavailable(UnauthorizedLogin):
-    """Nobody can say whether the login is right; FTP answers 421."""
+    """Nobody can say whether the login is right; FTP answers 421.  *reason* is for whoever runs the gateway."""
 
-    def __init__(self) -> None:
+    def __init__(self, reason: str = "") -> None:
         super().__init__("temporarily unavailable")
+        self.reason = reason

@@ -6,6 +6,7 @@ Both go the way that clients go: by the checkers and stores of the configuration
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -30,7 +31,7 @@ async def logged_in(name: str, secret: str, checkers: Sequence[Any]) -> AsyncIte
     :raises UnauthorizedLogin: it is refused, or nobody can say.
     """
     checker = next(one for one in checkers if IUsernamePassword in one.credentialInterfaces)
-    login: Login = await checker.requestAvatarId(PasswordOf(name.encode(), secret.encode(), ""))
+    login: Login = await checker.requestAvatarId(PasswordOf(os.fsencode(name), os.fsencode(secret), ""))
     try:
         yield login
     finally:
@@ -61,7 +62,9 @@ async def stranger(checkers: Sequence[Any]) -> str:
     try:
         async with logged_in(f"probe-{secrets.token_hex(8)}:probe", secrets.token_hex(16), checkers):
             return "the identity service lets anybody in"
-    except (LoginUnavailable, Unavailable) as error:
-        return str(error) or "the identity service does not answer"
+    except LoginUnavailable as error:
+        return error.reason
+    except Unavailable as error:
+        return str(error)
     except UnauthorizedLogin:
         return ""

@@ -161,6 +161,14 @@ class LoginTests(ZeroCase):
             said = self.place.complaint(*words)
             self.assertRegex(said, f"^swftp zerostor: .*{reason}.*\n$")
 
+    def test_tried_by_the_operator(self) -> None:
+        """``whoami`` and ``check-config --probe`` look at the store as a client would."""
+        config = str(self.place.config)
+        for words in (("whoami", "-c", config, USER), ("check-config", config, "--probe", "--login", USER)):
+            self.assertIn("store: answers", self.place.swftp(*words, environ={"SWFTP_PASSWORD": PASSWORD}).stdout)
+        wrong = self.place.swftp("whoami", "-c", config, USER, environ={"SWFTP_PASSWORD": "wrong"}, status=1)
+        self.assertIn("login refused", wrong.stderr)
+
     def test_keys(self) -> None:
         """A public key of the database lets in, with OpenSSH; a password it is without does not."""
         here = self.here()

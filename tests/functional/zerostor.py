@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import os
 import shutil
 import sqlite3
 import struct
@@ -80,15 +81,19 @@ class Place:
 
     def command(self, *arguments: str, given: str = "") -> str:
         """``swftp zerostor``; what it says."""
-        return self._command(0, arguments, given).stdout
+        return self.swftp("zerostor", *arguments, "-c", str(self.config), given=given).stdout
 
     def complaint(self, *arguments: str) -> str:
         """What it complains of when it fails."""
-        return self._command(1, arguments, "").stderr
+        return self.swftp("zerostor", *arguments, "-c", str(self.config), status=1).stderr
 
-    def _command(self, status: int, arguments: Sequence[str], given: str) -> subprocess.CompletedProcess[str]:
-        argv = [sys.executable, "-m", "tests.functional.zeromain", "zerostor", *arguments, "-c", str(self.config)]
-        done = subprocess.run(argv, input=given, capture_output=True, text=True, timeout=60)
+    def swftp(
+        self, *arguments: str, given: str = "", status: int = 0, environ: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """``swftp``, which is to end with *status*."""
+        argv = [sys.executable, "-m", "tests.functional.zeromain", *arguments]
+        env = {**os.environ, **(environ or {})}
+        done = subprocess.run(argv, input=given, capture_output=True, text=True, timeout=60, env=env)
         if done.returncode != status:
             raise AssertionError(f"{arguments} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
         return done
