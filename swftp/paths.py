@@ -115,6 +115,18 @@ def resolve(text: str, cwd: Path = ROOT) -> Path:
     return path
 
 
+def exact(text: str) -> Path:
+    """
+    The absolute path that is spelled *text*, as a store tells it.
+
+    :raises InvalidName: no client could mean it: it would come to another one.
+    """
+    path = resolve(text)
+    if str(path) != text:
+        raise InvalidName()
+    return path
+
+
 def check_new(path: Path) -> None:
     """
     Refuse to create *path* where a client could never fetch it back.

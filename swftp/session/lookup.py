@@ -12,7 +12,7 @@ from dataclasses import replace
 from swftp import errors
 from swftp.entries import UNLIKELY, UNSEEN, Attributes, Entry, Kind, Page, Pair
 from swftp.interfaces import IStorage
-from swftp.paths import Path, check_new, resolve
+from swftp.paths import ROOT, Path, check_new, exact
 from swftp.session.files import OpenMode
 from swftp.session.following import Following
 from swftp.session.head import head
@@ -237,7 +237,10 @@ class Lookup:
 
     def _linked(self, entry: Entry) -> Path:
         """Where the symbolic link *entry* leads."""
-        target = resolve(entry.target or "")
+        try:
+            target = exact(entry.target or "/")
+        except errors.InvalidName:
+            target = ROOT
         if not self._root.covers(target) or (self._storage.containers and not target.object):
             raise errors.PermissionDenied("the link leads outside")
         return target
@@ -263,10 +266,16 @@ class Lookup:
         if path.is_root:
             return replace(entry, name="")
         if entry.target is not None and not self._root.is_root:
-            target = resolve(entry.target)
-            shown = str(target.relative_to(self._root)) if self._root.covers(target) else "/"
-            return replace(entry, target=shown)
+            return replace(entry, target=self._seen_from_root(entry.target))
         return entry
+
+    def _seen_from_root(self, target: str) -> str:
+        """What a client is told of where a link leads: of what is outside of its root, nothing."""
+        try:
+            path = exact(target)
+        except errors.InvalidName:
+            path = ROOT
+        return str(path.relative_to(self._root)) if self._root.covers(path) else "/"
 
     def shown_in(self, path: Path, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
         """*entries* of the client's directory *path*, each as `shown`."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from swftp import errors
 from swftp.entries import Attributes, Kind
-from swftp.paths import resolve
+from swftp.paths import Path, resolve
 from swftp.session import OpenMode
-from tests.session.case import FILE, OTHER, SessionCase
+from tests.session.case import FILE, NEW, OTHER, SessionCase
 
 LINK, NOTHING = resolve("/box/link"), resolve("/box/nothing")
 
@@ -71,3 +71,22 @@ class LinkTests(SessionCase):
         self.do(self.session.remove(LINK))
         self.do(writer.close())
         self.assertEqual(self.storage["/box/other"], b"new")
+
+
+class ForeignTests(SessionCase):
+    """Links that another tool made, as no client of ours can; seen by a login whose root is ``/box/home``."""
+
+    root = resolve("/box/home")
+    link = resolve("/box/home/link")
+
+    def test_names_that_lead_elsewhere(self) -> None:
+        """What no client can name is not taken for what it would come to: nothing is written there, all is listed."""
+        for parts in (("home", "", "f"), ("home", "..", "other"), ("home", "a\r\nb"), ("home", "."), ()):
+            self.storage["/box/home/f"] = b"mine"
+            self.do(self.storage.make_link(self.link, Path(("box", *parts, *([] if parts else ["x"])))))
+            opening = self.session.open_writer(resolve("/link"), NEW, Attributes(), lambda: None)
+            self.refused(errors.PermissionDenied, opening)
+            entries = self.do(self.do(self.session.listing(Path())).next())
+            self.assertEqual({entry.name: entry.target for entry in entries}, {"f": None, "link": "/"})
+            self.do(self.session.remove(resolve("/link")))
+        self.assertEqual((self.storage["/box/home/f"], self.storage["/box/other"]), (b"mine", b"other"))

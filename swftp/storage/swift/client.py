@@ -27,7 +27,7 @@ from twisted.web.iweb import IAgent, IResponse
 
 from swftp import errors, traces
 from swftp.interfaces import Access, IAccess, IByteSource
-from swftp.paths import quoted
+from swftp.paths import ROOT, quoted
 from swftp.storage.swift.bodies import Hangup, Upload, Watchdog, collect
 from swftp.storage.swift.connections import Connections
 from swftp.storage.swift.refusals import RETRIED, Reply, refusal
@@ -123,7 +123,7 @@ class Policy:
 
 
 class SwiftClient:
-    """What one login says to its store."""
+    """What one login says to its store; *root* is what links may lead it to, see `swftp.storage.swift.links`."""
 
     def __init__(
         self,
@@ -148,6 +148,7 @@ class SwiftClient:
         self.policy = policy or Policy()
         self._wall = wall
         self._epoch = wall() - clock.seconds()
+        self.root = ROOT
         self.downloads = connections.downloads
         self._connections = connections
         self._access = access

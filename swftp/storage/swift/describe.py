@@ -151,7 +151,7 @@ def entry_of(name: str, headers: Mapping[str, str]) -> Entry:
     mtime = _float(ours.get("mtime", headers.get("x-object-meta-mtime")))
     mtime = modified(headers) if mtime is None else mtime
     if "x-symlink-target" in headers:
-        target = "/" + unquote(headers["x-symlink-target"])
+        target = "/" if "x-symlink-target-account" in headers else "/" + unquote(headers["x-symlink-target"])
         return Entry(name=name, kind=Kind.SYMLINK, mtime=mtime, content_type=content_type, target=target)
     mode = _mode(ours.get("mode", headers.get("x-object-meta-mode")))
     size = size_of(headers.get("content-length", "0"))

@@ -16,12 +16,13 @@ from zope.interface import implementer
 from swftp import errors
 from swftp.background import Background
 from swftp.entries import UNKNOWN, UNLIKELY, UNSEEN, Attributes, Entry, Kind, Opened, Page, Pair, Usage
-from swftp.interfaces import IByteSink, IByteSource, IQuota, IStorage
+from swftp.interfaces import IByteSink, IByteSource, IConfined, IQuota, IStorage
 from swftp.paths import Path
 from swftp.storage.swift import describe
 from swftp.storage.swift.client import Request, SwiftClient
 from swftp.storage.swift.fetching import Fetch
 from swftp.storage.swift.limits import Limits
+from swftp.storage.swift.links import OUTSIDE
 from swftp.storage.swift.listing import Lister
 from swftp.storage.swift.manifests import Segment
 from swftp.storage.swift.objects import Names, Objects, in_parallel
@@ -43,7 +44,7 @@ def names_of(path: Path) -> Names:
     return path.container, path.object
 
 
-@implementer(IStorage, IQuota)
+@implementer(IStorage, IConfined, IQuota)
 class SwiftStorage:
     """A Swift account as one login sees it; without large objects and links (see `swftp.storage.swift.features`)."""
 
@@ -81,6 +82,10 @@ class SwiftStorage:
         self._replaced = self._replacing.segments_of
         self._background = Background()
 
+    def confine(self, root: Path) -> None:
+        """See `IConfined`."""
+        self.client.root = root
+
     # What is there
 
     async def stat(self, path: Path, follow: bool = True, implied: bool = True) -> Entry:
@@ -117,7 +122,7 @@ class SwiftStorage:
             return await self._lister.containers(after)
         page, exists = await self._lister.directory(path, after)
         if not exists and not path.is_container:
-            headers = await self._objects.head(names_of(path))
+            headers = await self._objects.head(names_of(path), follow=False)
             if headers is not None and describe.entry_of("", headers).kind is not Kind.DIRECTORY:
                 raise errors.NotDirectory()
             if headers is None and path not in self._trees.vanished:
@@ -345,6 +350,8 @@ class SwiftStorage:
             if entry.kind is not Kind.SYMLINK:
                 break
             path = Path(tuple((entry.target or "").split("/")[1:]))
+            if not path.object or not self.client.root.covers(path):
+                raise errors.PermissionDenied(OUTSIDE)
         else:
             raise errors.InvalidRequest("too many symbolic links")
         new = describe.updated(headers, attributes, self.options.times_in_listings)

@@ -27,6 +27,7 @@ from swftp.interfaces import IByteSink
 from swftp.storage.swift.bodies import Hangup, Watchdog, collect
 from swftp.storage.swift.client import ERROR_LIMIT, Lost, Request, SwiftClient, headers_of
 from swftp.storage.swift.describe import entry_of
+from swftp.storage.swift.links import check_followed
 from swftp.storage.swift.refusals import RETRIED, Reply, refusal
 
 log = Logger()
@@ -178,6 +179,10 @@ class Fetch:
         headers = headers_of(response)
         if response.length is not UNKNOWN_LENGTH:
             headers["content-length"] = str(response.length)  # Agent takes it for a header of the connection
+        try:
+            await check_followed(self._client, headers)
+        except errors.StorageError as error:
+            self._refuse(response, error)
         self._check(response, headers)
         return await self._pump(response)
 
@@ -209,6 +214,7 @@ class Fetch:
     async def _nothing(self) -> None:
         """No byte is to be had, but whose?"""
         looked = await self._client.request(Request(method="HEAD", names=self._names, query=self._query), 200, 204)
+        await check_followed(self._client, looked.headers)
         entry = entry_of(self._names[1].rpartition("/")[2], looked.headers)
         if entry.kind is Kind.DIRECTORY:
             raise errors.IsDirectory()

@@ -22,6 +22,7 @@ from swftp.entries import Entry, Kind, Page
 from swftp.paths import Path, is_plain
 from swftp.storage.swift.client import Request, SwiftClient
 from swftp.storage.swift.describe import entry_of_row, size_of, stamp
+from swftp.storage.swift.links import localize
 
 log = Logger()
 
@@ -83,6 +84,7 @@ async def rows(
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise errors.Unavailable(f"listing does not parse ({reply.transaction})") from error
     result: list[Row] = found
+    await localize(client, result)
     return result
 
 

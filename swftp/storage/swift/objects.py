@@ -20,6 +20,7 @@ from swftp.paths import quoted
 from swftp.storage.swift.bodies import Bytes
 from swftp.storage.swift.client import Lost, Request, SwiftClient
 from swftp.storage.swift.describe import etag
+from swftp.storage.swift.links import check_followed, localized
 from swftp.storage.swift.refusals import RETRIED, UNDECIDED, Reply, refusal
 
 log = Logger()
@@ -78,7 +79,11 @@ class Objects:
         self._bulk_delete = bulk_delete
 
     async def head(self, names: Names, follow: bool = True, newest: bool = False) -> Mapping[str, str] | None:
-        """Headers of an object, None where there is none."""
+        """
+        Headers of an object, None where there is none.
+
+        :raises PermissionDenied: it is a link, to be followed, that leads out of the login's root.
+        """
         reply = await self.client.request(
             Request(
                 method="HEAD",
@@ -93,7 +98,10 @@ class Objects:
         )
         if reply.status == 409:
             raise errors.InvalidRequest("too many symbolic links")
-        return None if reply.status == 404 else reply.headers
+        if reply.status == 404:
+            return None
+        await check_followed(self.client, reply.headers)
+        return await localized(self.client, reply.headers)
 
     async def publish(self, request: Request, expected: Mapping[str, str]) -> Mapping[str, str]:
         """
