@@ -17,6 +17,8 @@ SHARED = ("tcp:", "tcp6:", "unix:", "systemd:")
 """How the endpoints begin whose sockets several processes can accept from."""
 DIVIDED = (("transfer", "transfer_memory"), ("zerostor", "chunk_memory"), ("zerostor", "read_cache"))
 """Options in bytes that are of the gateway."""
+CONNECTIONS_LEAST = 2
+"""To the database of zerostor: one that reads and one that writes."""
 UNTOLD: dict[str, Any] = {"stats_host": "", "log_statsd_host": ""}
 """The supervisor tells for all."""
 
@@ -39,6 +41,7 @@ def part_of(config: Config, number: int, count: int) -> Config:
     changed["ftp"]["passive_ports"] = passive(config, number, count)
     connections = max(config.storage.num_persistent_connections // count, 1)
     changed["storage"] = {"num_persistent_connections": connections}
+    changed["zerostor"] |= _of_zerostor(config, number, count)
     sections = {name: replace(getattr(config, name), **options) for name, options in changed.items()}
     return replace(config, **sections, web=WebConfig(per_login=config.web.per_login))
 
@@ -53,6 +56,15 @@ def _check_shared(config: Config) -> None:
         for text in getattr(getattr(config, section), option):
             if not text.startswith(SHARED):
                 raise config.problem(section, option, f"{text}: workers can share only {', '.join(SHARED)}")
+
+
+def _of_zerostor(config: Config, number: int, count: int) -> dict[str, Any]:
+    zerostor = config.zerostor
+    return {
+        "connections": max(zerostor.connections // count, CONNECTIONS_LEAST),
+        "cache_names": zerostor.cache_names // count,
+        "scrub_every": 0.0 if number else zerostor.scrub_every,  # one is enough to read all that there is
+    }
 
 
 def _share(config: Config, section: str, option: str, count: int) -> int:

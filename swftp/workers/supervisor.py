@@ -130,35 +130,42 @@ class Supervisor(MultiService):
         self._ports.append((name, port))
 
     def startService(self) -> None:
-        """Start the workers."""
+        """
+        Start the workers.
+
+        :raises OSError: one cannot be started, so that it may never be possible.
+        """
         super().startService()  # type: ignore[no-untyped-call]
         for key in self._keys:
             log.info("host key {fingerprint}", event="host_key", fingerprint=hostkeys.fingerprint(key))
         words = "SwFTP {version} starts {count} workers"
         log.info(words, event="supervising", version=__version__, count=self._count)
         for number in range(self._count):
-            self._spawn(number)
+            self._start(number)
         self._watched = self._reactor.seconds()
         self._watching.start(WATCH, now=False)
         self._on_hangup(self.reload)
 
-    def _spawn(self, number: int) -> None:
-        self._restarting.pop(number, None)
+    def _start(self, number: int) -> None:
+        """:raises OSError: no memory, descriptors or processes are left, or it is not for us to start it."""
         child = Child(self._reactor, number, self)
         self._backoffs[number].started()
-        try:
-            child.spawn([port.fileno() for _, port in self._ports])  # type: ignore[attr-defined]
-        except OSError as error:  # no memory, descriptors or processes are left now
-            words = "worker {worker} cannot be started ({reason}), and is tried again in {delay:.2f} s"
-            reason, delay = error.strerror, self._again(number)
-            log.error(words, event="worker_not_started", worker=number, reason=reason, delay=delay)
-            return
+        child.spawn([port.fileno() for _, port in self._ports])  # type: ignore[attr-defined]
         self._children.append(child)
         sockets = [(name, LINK + 1 + place) for place, (name, _) in enumerate(self._ports)]
         child.config, config = self._config, packed(part_of(self._config, number, self._count))
         held = list(self._throttle.held())
         child.link.tell("begin", config=config, count=self._count, sockets=sockets, held=held)
         self._ledger.join(child, child.outgoing)
+
+    def _start_again(self, number: int) -> None:
+        del self._restarting[number]
+        try:
+            self._start(number)
+        except OSError as error:
+            words = "worker {worker} cannot be started ({reason}), and is tried again in {delay:.2f} s"
+            reason, delay = error.strerror, self._again(number)
+            log.error(words, event="worker_not_started", worker=number, reason=reason, delay=delay)
 
     # -- what workers do, see `Parent` -------------------------------------------------------------------------
 
@@ -195,7 +202,7 @@ class Supervisor(MultiService):
     def _again(self, number: int) -> float:
         """Have worker *number* started again in so many seconds."""
         delay = self._backoffs[number].died()
-        self._restarting[number] = self._reactor.callLater(delay, self._spawn, number)
+        self._restarting[number] = self._reactor.callLater(delay, self._start_again, number)
         return delay
 
     def _watch(self) -> None:

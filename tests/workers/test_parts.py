@@ -54,6 +54,15 @@ class PartTests(SynchronousTestCase):
         words = self.refused(3, transfer=TransferConfig(transfer_memory=32 * MIB))
         self.assertIn("[transfer] transfer_memory", words)
 
+    def test_zerostor(self) -> None:
+        """Connections to the database and names in memory are of all together, and one worker scrubs for all."""
+        config = Config(zerostor=ZerostorConfig(connections=12, cache_names=1000, scrub_every=3600.0))
+        parts = [part_of(config, number, 4).zerostor for number in range(4)]
+        self.assertEqual([(part.connections, part.cache_names) for part in parts], [(3, 250)] * 4)
+        self.assertEqual([part.scrub_every for part in parts], [3600.0, 0.0, 0.0, 0.0])
+        few = part_of(Config(zerostor=ZerostorConfig(connections=4)), 1, 4)
+        self.assertEqual(few.zerostor.connections, 2)
+
     def test_zerostor_alone(self) -> None:
         """Names that one process keeps for itself cannot be many processes'."""
         own = ZerostorConfig(cache_mode="exclusive")

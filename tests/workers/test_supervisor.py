@@ -149,7 +149,18 @@ class SupervisorCase(SynchronousTestCase):
         address = f"\0{path}"
         self.manager.bind(address)
         self.manager.setblocking(False)
-        self.supervisor = Supervisor(
+        self.supervisor = self.make(address)
+        self.supervisor.privilegedStartService()
+        self.supervisor.startService()
+        self.one, self.two = self.reactor.processes
+
+    def make(self, address: str = "") -> Supervisor:
+        """
+        One.
+
+        :param address: of the service manager.
+        """
+        return Supervisor(
             self.config,
             2,
             [],
@@ -162,9 +173,6 @@ class SupervisorCase(SynchronousTestCase):
             self.signals.append,
             self.hangups.append,
         )
-        self.supervisor.privilegedStartService()
-        self.supervisor.startService()
-        self.one, self.two = self.reactor.processes
 
     def try_out(self, config: Config, *, make_keys: bool = False) -> list[Any]:
         """Whether it can be used."""

@@ -63,6 +63,13 @@ class SurvivalTests(SupervisorCase):
 class EarlyTests(SupervisorCase):
     """Before all workers serve."""
 
+    def test_none_can_be_started(self) -> None:
+        """Who starts us hears of it, and may do something about it."""
+        self.reactor.trouble = PermissionError(errno.EACCES, "Permission denied")
+        other = self.make()
+        other.privilegedStartService()
+        self.assertRaises(PermissionError, other.startService)
+
     def test_reload_is_not_ready(self) -> None:
         """systemd is not told by a reload that we are ready while we are not."""
         self.one.says("ready")
