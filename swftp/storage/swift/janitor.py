@@ -15,9 +15,9 @@ from twisted.logger import Logger
 from swftp import errors
 from swftp.storage.swift.client import SwiftClient
 from swftp.storage.swift.describe import stamp
-from swftp.storage.swift.ledger import RECORD, Ledger
+from swftp.storage.swift.ledger import Ledger
 from swftp.storage.swift.listing import Row, every_page
-from swftp.storage.swift.manifests import home_of, upload_of
+from swftp.storage.swift.manifests import home_of, upload_of, upload_of_any
 from swftp.storage.swift.objects import Names
 
 log = Logger()
@@ -70,7 +70,7 @@ class Janitor:
         marker = f"{after}/{LAST}" if after else ""
         async for page in every_page(self._client, container, limit=self._listing, marker=marker):
             for row in page:
-                of = _upload(str(row["name"]))
+                of = upload_of_any(str(row["name"])) or ""
                 if of != upload:
                     removed += await self._sweep_upload(container, upload, found)
                     upload, found = of, []
@@ -92,11 +92,14 @@ class Janitor:
         if upload in self._spared:
             return 0
         try:
-            used, served = await self._segments.used_of([(container, upload)])
+            records = {(container, str(row["name"])) for row in found} - {(container, name) for name in ours}
+            users = [path for names in sorted(records) for path in await self._segments.noted(names)]
+            used, served = await self._segments.used_of([(container, upload)], *users)
             doomed: set[Names] = {(container, name) for name in ours} - used
             if not self._remove:
                 return len(doomed)
-            await self._segments.delete(doomed | served)
+            busy = any((where, upload_of(name)) == (container, upload) for where, name in used)
+            await self._segments.delete(doomed | (set() if busy else served | records))
         except errors.StorageError as error:
             log.warn("{upload} in {container} stays: {error}", upload=upload, container=container, error=str(error))
             return 0
@@ -104,10 +107,3 @@ class Janitor:
             words = "{count} abandoned segments of {upload} removed"
             log.info(words, event="abandoned_segments", count=len(doomed), upload=upload)
         return len(doomed)
-
-
-def _upload(name: str) -> str:
-    """The upload of ours that the object *name*, a segment or a list of names, belongs to."""
-    if name.endswith(f"/{RECORD}"):
-        name = name.removesuffix(RECORD) + "00000000"
-    return upload_of(name) or ""

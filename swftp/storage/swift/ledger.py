@@ -1,8 +1,9 @@
 """
-Who uses which segments: the lists of names beside them, and what the manifests of these names say.
+Who uses which segments: the names beside them, and what the manifests of these names say.
 
 A segment is deleted only after the manifests of every name that may use it were looked at: a crash between the
-two halves of a rename leaves two names and one set of segments.
+two halves of a rename leaves two names and one set of segments.  Each name is in an object of its own, which nobody
+else writes but a listing may be late to show, and in a list, which is never late but another gateway may overwrite.
 """
 
 from __future__ import annotations
@@ -14,21 +15,24 @@ from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
 from swftp import errors
-from swftp.paths import Path
+from swftp.paths import OBJECT_LIMIT, Path
 from swftp.storage.swift.bodies import Bytes
 from swftp.storage.swift.client import Request, SwiftClient
 from swftp.storage.swift.describe import etag
-from swftp.storage.swift.manifests import Segment, home_of, parse_manifest, upload_of
+from swftp.storage.swift.listing import every_page
+from swftp.storage.swift.manifests import RECORD, Segment, home_of, parse_manifest, record_of, upload_of
 from swftp.storage.swift.objects import Names, Objects
 
 log = Logger()
 
-RECORD = "names"
-"""Last component of the object that lists the names an upload's segments serve, if not only the first one."""
 HISTORY = ("x-versions-enabled", "x-versions-location", "x-history-location")
 """Headers of a container in which what is replaced or removed stays, elsewhere."""
 MANIFEST_LIMIT = 64 * 1024 * 1024
 """Bytes of a manifest that we read."""
+RECORDS = 100
+"""Records asked for at once."""
+MARKED_LIMIT = 4096
+"""Records that we remember to have written."""
 
 
 class Ledger:
@@ -40,6 +44,7 @@ class Ledger:
         self._client: SwiftClient = objects.client
         self.suffix = suffix
         self._remembering = DeferredLock()
+        self._marked: set[Names] = set()
 
     async def read(self, names: Names, newest: bool = True) -> tuple[list[Segment], list[Names]]:
         """
@@ -104,25 +109,43 @@ class Ledger:
 
     async def _remember(self, uploads: Iterable[tuple[str, str]], add: set[Path]) -> None:
         for container, upload in uploads:
-            known = set(await self._names_of(container, upload))
+            for path in sorted(add - {home_of(container, upload, self.suffix)}):
+                await self._mark((container, record_of(upload, path)), path)
+            known = set(await self.noted((container, f"{upload}/{RECORD}")))
             if known >= add:
                 continue
-            body = json.dumps(sorted(str(path) for path in known | add)).encode()
-            request = Request(
-                method="PUT",
-                names=(container, f"{upload}/{RECORD}"),
-                headers={"Content-Type": "application/json"},
-                body=Bytes(body),
-            )
-            await self._client.request(request, 201)
+            names = sorted(str(path) for path in known | add)
+            await self._write((container, f"{upload}/{RECORD}"), names)
 
-    async def _names_of(self, container: str, upload: str) -> list[Path]:
-        request = Request(
-            method="GET",
-            names=(container, f"{upload}/{RECORD}"),
-            headers={"X-Newest": "true"},
-            limit=MANIFEST_LIMIT,
-        )
+    async def _mark(self, names: Names, path: Path) -> None:
+        """Note in the record *names* that *path* is a user."""
+        if names in self._marked or len(names[1].encode()) > OBJECT_LIMIT:  # as of uploads by earlier versions
+            return
+        await self._write(names, [str(path)])
+        if len(self._marked) >= MARKED_LIMIT:
+            self._marked.clear()
+        self._marked.add(names)
+
+    async def _write(self, names: Names, paths: list[str]) -> None:
+        body = Bytes(json.dumps(paths).encode())
+        headers = {"Content-Type": "application/json"}
+        await self._client.request(Request(method="PUT", names=names, headers=headers, body=body), 201)
+
+    async def _users_of(self, container: str, upload: str) -> dict[Names, list[Path]]:
+        """The names of *upload* that were noted, by where they were."""
+        listed = container, f"{upload}/{RECORD}"
+        found = {listed: await self.noted(listed)}
+        if not found[listed]:  # it is made with the first record
+            return {}
+        async for page in every_page(self._client, container, limit=RECORDS, prefix=f"{upload}/{RECORD}/"):
+            for row in page:
+                names = container, str(row["name"])
+                found[names] = await self.noted(names)
+        return found
+
+    async def noted(self, names: Names) -> list[Path]:
+        """Who uses an upload, by its list or record *names*; nobody where there is none."""
+        request = Request(method="GET", names=names, headers={"X-Newest": "true"}, limit=MANIFEST_LIMIT)
         reply = await self._client.request(request, 200, 404)
         if reply.status == 404:
             return []
@@ -154,10 +177,10 @@ class Ledger:
         """
         What of *uploads* any object may use, by the manifests of all names that they know of, and *others*.
 
-        :return: names of segments and nested manifests; and of the lists of names that serve no more.
+        :return: names of segments and nested manifests; and of the records that serve no more.
         """
         uploads = list(uploads)
-        paths, seen, records = set(others), set[Path](), set[Names]()
+        paths, seen, records = set(others), set[Path](), set[tuple[Names, str]]()
         paths |= {home for container, upload in uploads if (home := home_of(container, upload, self.suffix))}
         used: set[Names] = set()
         while True:
@@ -168,14 +191,13 @@ class Ledger:
                 seen.add(path)
             # a rename adds its target to the list before the source goes: what was missed above is in it by now
             for container, upload in uploads:
-                known = await self._names_of(container, upload)
-                paths |= set(known)
-                records |= {(container, f"{upload}/{RECORD}")} if known else set()
+                users = await self._users_of(container, upload)
+                paths |= {path for noted in users.values() for path in noted}
+                records |= {(names, upload) for names in users}
             if paths <= seen:
                 break
         busy = {(container, upload_of(name)) for container, name in used}
-        served = {(c, name) for c, name in records if (c, name.removesuffix(f"/{RECORD}")) not in busy}
-        return used, served
+        return used, {names for names, upload in records if (names[0], upload) not in busy}
 
     async def _check_history(self, container: str, seen: set[Path]) -> None:
         """

@@ -27,6 +27,11 @@ MANY_SMALL = 10
 GROUP_LIMIT = 64 * 1024 * 1024
 """Bytes of joined segments at most."""
 
+RECORD = "names"
+"""Behind an upload's prefix: the object that lists the names its segments serve, if not only the first one."""
+LONGEST = len(f"/{RECORD}/") + 32
+"""Characters of what is put behind an upload's prefix, at most."""
+
 _OURS = re.compile(r"\A(?P<upload>(?P<object>.+)/swftp-[0-9a-f]+-[0-9a-f]{16})/[0-9]{8}(?P<nested>m?)\Z", re.DOTALL)
 _LONG = ".swftp-long/"
 
@@ -65,7 +70,7 @@ class Segment:
 def upload_prefix(path: Path, stamp: int, token: str) -> str:
     """Where the segments of one upload to *path* go."""
     tail = f"/swftp-{stamp:x}-{token}"
-    if len(path.object.encode()) + len(tail) + 10 <= OBJECT_LIMIT:
+    if len(path.object.encode()) + len(tail) + LONGEST <= OBJECT_LIMIT:
         return path.object + tail
     return _LONG + hashlib.sha256(path.object.encode()).hexdigest() + tail
 
@@ -74,6 +79,18 @@ def upload_of(name: str) -> str | None:
     """The upload that the segment *name* belongs to; None: it is not ours."""
     match = _OURS.match(name)
     return match["upload"] if match else None
+
+
+def upload_of_any(name: str) -> str | None:
+    """The upload that *name*, a segment or a record of who uses them, belongs to; None: it is not ours."""
+    before, record, after = name.rpartition(f"/{RECORD}")
+    is_record = record and (not after or (after[0] == "/" and "/" not in after[1:]))
+    return upload_of(f"{before}/{0:08d}" if is_record else name)
+
+
+def record_of(upload: str, path: Path) -> str:
+    """The object that says that *path* uses segments of *upload*: nobody else writes it."""
+    return f"{upload}/{RECORD}/{hashlib.sha256(str(path).encode()).hexdigest()[:32]}"
 
 
 def home_of(container: str, upload: str, suffix: str) -> Path | None:

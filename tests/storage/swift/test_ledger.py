@@ -9,6 +9,7 @@ from swftp import errors
 from swftp.entries import Entry, Kind
 from swftp.paths import Path, resolve
 from swftp.storage.swift import Limits
+from swftp.storage.swift.manifests import record_of
 from swftp.storage.swift.objects import in_parallel
 from tests.storage.bytes import Source, md5, raises
 from tests.storage.swift.scripted import ScriptedCase
@@ -19,6 +20,7 @@ UPLOAD = "a/swftp-5f5e100-0123456789abcdef"
 SEGMENT = {"name": f"/c_segments/{UPLOAD}/00000000", "hash": md5(b"x"), "bytes": 1}
 SLO = {"X-Static-Large-Object": "True"}
 NAMES = f"GET /c_segments/{UPLOAD}/names"
+RECORDS = f"GET /c_segments?format=json&limit=100&prefix={UPLOAD}/names/"
 LISTING = "GET /c_segments?format=json&limit=10000"
 
 
@@ -38,8 +40,10 @@ class LookingTests(ScriptedCase):
         self.swift.expect("HEAD /c", 204)
         self.swift.expect("GET /c/a?multipart-manifest=get", 404)
         self.swift.expect(NAMES, body=b'["/c/a", "/c/b"]')
+        self.swift.expect(RECORDS, body=b"[]")
         self.swift.expect("GET /c/b?multipart-manifest=get", headers=SLO, body=json.dumps([SEGMENT]).encode())
         listed = self.swift.expect(NAMES, body=b'["/c/a", "/c/b"]')
+        self.swift.expect(RECORDS, body=b"[]")
         listed.check = lambda seen: self.assertEqual(seen.headers["x-newest"], "true")
         self.assertEqual(self.done(self.storage.sweep("c")), 0)
 
@@ -52,6 +56,8 @@ class LookingTests(ScriptedCase):
         self.swift.expect("GET /c?format=json&limit=1&prefix=b/", body=b"[]")
         self.swift.expect("GET /c/a?multipart-manifest=get", headers=SLO, body=body)
         put = NAMES.replace("GET", "PUT")
+        record = self.swift.expect("PUT /c_segments/" + record_of(UPLOAD, resolve("/c/b")), 201)
+        record.check = lambda seen: self.assertEqual(json.loads(seen.body), ["/c/b"])
         self.swift.expect(NAMES, 404)
         self.swift.expect(put, 201)
         self.swift.expect("PUT /c/b?multipart-manifest=get&symlink=get", 201, headers=large)
@@ -105,7 +111,9 @@ class LookingTests(ScriptedCase):
         def note(seen: Any) -> None:
             noted[:] = json.loads(seen.body)
 
-        for known in (b"[]", b'["/c/d", "/c/e"]'):
+        for known, names in ((b"[]", "de"), (b'["/c/d", "/c/e"]', "fg")):
+            for name in names:
+                self.swift.expect("PUT /c_segments/" + record_of(UPLOAD, resolve(f"/c/{name}")), 201)
             self.swift.expect(NAMES, body=known)
             self.swift.expect(NAMES.replace("GET", "PUT"), 201).check = note
         [segment] = [self.storage._segments]
@@ -146,6 +154,26 @@ class RealTests(LargeCase):
         [names] = [name for name in self.segments() if name.endswith("/names")]
         listed = json.loads(self.account.get(f"{self.box}_segments", names) or b"")
         self.assertEqual(listed, [f"/{self.box}/a", f"/{self.box}/b"])
+
+    async def test_list_overwritten(self) -> None:
+        """A name that another gateway has just taken off the list, with a rename of its own, keeps its segments."""
+        entry = await self.make(self.at("a"), b"one", b"two")
+        for target in ("b", "c"):
+            await self.storage._trees.copy_name((self.box, "a"), (self.box, target), size=entry.size, slo=True)
+        self.account.connection.delete_object(self.box, "a")
+        [names] = [name for name in self.segments() if name.endswith("/names")]
+        container = f"{self.box}_segments"
+        self.account.put(container, names, json.dumps([f"/{self.box}/a", f"/{self.box}/c"]).encode())
+        await self.storage.remove(self.at("c"))
+        await self.storage.settle()
+        self.assertEqual(await self.content(self.at("b")), b"onetwo")
+        self.account.connection.delete_object(container, names)
+        self.assertEqual(await self.storage.sweep(self.box, age=-10.0), 0)
+        self.assertEqual(await self.content(self.at("b")), b"onetwo")
+        await self.storage.remove(self.at("b"))
+        await self.storage.settle()
+        await self.storage.sweep(self.box, age=-10.0)
+        self.assertEqual(self.segments(), [])
 
     async def test_old_versions(self) -> None:
         """What a container keeps of replaced and removed objects can be read."""

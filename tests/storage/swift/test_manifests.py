@@ -17,8 +17,10 @@ from swftp.storage.swift.manifests import (
     manifest,
     merged,
     parse_manifest,
+    record_of,
     small,
     upload_of,
+    upload_of_any,
     upload_prefix,
 )
 
@@ -65,6 +67,18 @@ class NameTests(SynchronousTestCase):
             prefix = upload_prefix(Path(("c", *name.split("/"))), 1, "f" * 16)
             self.assertEqual(upload_of(f"{prefix}/00000009"), prefix)
             self.assertEqual(home_of("c_segments", prefix, "_segments"), Path(("c", *name.split("/"))))
+
+    def test_records(self) -> None:
+        """Lists and records of users belong to their upload, whatever the object is called."""
+        for name in ("a", "names", "a/names/b", "a/swftp-5f-0123456789abcdef/names", "x" * 950):
+            path = Path(("c", *name.split("/")))
+            prefix = upload_prefix(path, 1, "f" * 16)
+            for of in (f"{prefix}/00000009", f"{prefix}/names", record_of(prefix, path), record_of(prefix, Path())):
+                self.assertEqual(upload_of_any(of), prefix)
+                self.assertLessEqual(len(of), 1024)
+            self.assertIsNone(upload_of(record_of(prefix, path)))
+        for name in ("a/names", "names", "a/names/b", "a/b"):
+            self.assertIsNone(upload_of_any(name))
 
 
 class GroupTests(SynchronousTestCase):

@@ -9,6 +9,7 @@ from swftp import errors
 from swftp.entries import Attributes, Kind
 from swftp.paths import resolve
 from swftp.storage.swift import Options, Policy
+from swftp.storage.swift.manifests import record_of
 from swftp.storage.swift.trees import ROUNDS
 from swftp.storage.vanished import LIFETIME
 from tests.storage.bytes import Source, md5
@@ -156,6 +157,7 @@ class MoveTests(TreeCase):
         self.swift.expect(f"PUT /c/e/a{COPY}", 201, headers={"Etag": '"abc"'})
         line = "GET /c/e/a?multipart-manifest=get"
         self.swift.expect(line, headers=slo, body=json.dumps([segment]).encode())
+        self.swift.expect("PUT /c_segments/" + record_of(upload, resolve("/c/e/a")), 201)
         self.swift.expect(f"GET /c_segments/{upload}/names", 404)
         note = self.swift.expect(f"PUT /c_segments/{upload}/names", 201)
         note.check = lambda seen: self.assertEqual(json.loads(seen.body), ["/c/d/a", "/c/e/a"])
