@@ -9,8 +9,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from swftp.auth.flight import Flight
 from swftp.errors import StorageError
+from swftp.flight import Flight
 
 AGE = 10.0
 """Seconds for which an answer is good."""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from twisted.application.internet import TimerService
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.threads import deferToThreadPool
-from twisted.python.threadpool import ThreadPool
 
+from swftp.pools import Pool
 from swftp.ssh.malloc import give_back
 from swftp.storage.swift import Connections
 from swftp.transfer.budget import Budget
@@ -22,22 +20,25 @@ CALM = 30.0
 
 
 class Threads(Service):
-    """A pool of threads that runs while the service does."""
+    """
+    A pool of threads that runs while the service does.
+
+    :ivar run: see `Pool.run`.
+    """
 
     def __init__(self, name: str, most: int, reactor: Any) -> None:
-        self._pool = ThreadPool(0, most, name)
-        self.run = partial(deferToThreadPool, reactor, self._pool)
-        """Calls a function in a thread; gives a Deferred of its result."""
+        self._pool = Pool(name, most, reactor)
+        self.run = self._pool.run
 
     def startService(self) -> None:
         """See `IService`."""
         super().startService()  # type: ignore[no-untyped-call]
         self._pool.start()
 
-    def stopService(self) -> None:
-        """See `IService`; waits for what is running."""
+    def stopService(self) -> Deferred[None]:
+        """See `IService` and `Pool.stop`."""
         super().stopService()  # type: ignore[no-untyped-call]
-        self._pool.stop()
+        return Deferred.fromCoroutine(self._pool.stop())
 
 
 class Pooled(Service):

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,9 @@ def _init(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     """Carry out a command on the opened store."""
     settings = _settings(options)
-    settings = replace(settings, metadata=replace(settings.metadata, exclusive=False))  # nobody to wait for
+    patience = replace(settings.metadata.patience, answer=inf)  # all there is may be looked at in one go
+    metadata = replace(settings.metadata, exclusive=False, patience=patience)  # nobody to wait for
+    settings = replace(settings, metadata=metadata)
     from swftp import zerocommands
     from swftp.services import Threads
     from swftp.storage.zerostor.chunks import UnusableMasterKey, masterkey
@@ -154,7 +157,7 @@ def _run(options: argparse.Namespace) -> int:
             finally:
                 await opened.stop()
         finally:
-            threads.stopService()
+            await threads.stopService()
 
     try:
         if options.work == "rekey":

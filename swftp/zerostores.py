@@ -246,7 +246,7 @@ class ZeroService(Service):
         if opened is not None:
             await self._probing.stopService()
             await self._close(opened)
-        self._threads.stopService()
+        await self._threads.stopService()
 
 
 async def tried(work: Callable[[], Awaitable[object]]) -> None:

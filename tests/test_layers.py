@@ -15,7 +15,19 @@ PACKAGE = Path(swftp.__file__).parent
 RANK = {
     **dict.fromkeys(("__init__", "errors", "entries", "paths"), 0),
     **dict.fromkeys(
-        ("background", "config", "outcomes", "interfaces", "secretfiles", "sockets", "timers", "traces"), 1
+        (
+            "background",
+            "config",
+            "flight",
+            "outcomes",
+            "interfaces",
+            "pools",
+            "secretfiles",
+            "sockets",
+            "timers",
+            "traces",
+        ),
+        1,
     ),
     **dict.fromkeys(("transfer", "storage", "metrics"), 2),
     **dict.fromkeys(("session", "auth"), 3),

@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from swftp.services import CALM, thrift
+from swftp.errors import Unavailable
+from swftp.services import CALM, Threads, thrift
 from swftp.ssh.malloc import give_back
 from swftp.transfer.budget import Budget
+
+
+class ThreadsTests(TestCase):
+    """Calls that block."""
+
+    timeout = 20.0
+
+    async def work(self) -> None:
+        """Before, while, and after it runs."""
+        threads = Threads("test", 1, reactor)
+        early = threads.run(lambda: 1)
+        threads.startService()
+        self.assertEqual((await early, await threads.run(lambda: 2)), (1, 2))
+        await threads.stopService()
+        self.failureResultOf(threads.run(lambda: 3), Unavailable)
+        await threads.stopService()
+
+    def test_stopped(self) -> Deferred[None]:
+        """Who comes too late is told so at once, and a second end is none."""
+        return Deferred.fromCoroutine(self.work())
 
 
 class ThriftTests(SynchronousTestCase):

@@ -16,9 +16,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from swftp.auth.flight import Flight
 from swftp.auth.refusals import Denied, Down
 from swftp.auth.tokens import Credential
+from swftp.flight import Flight
 from swftp.interfaces import Access, IAccess
 
 EARLY = 300.0

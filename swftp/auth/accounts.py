@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 from twisted.conch.error import ValidPublicKey
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import ISSHPrivateKey, IUsernamePassword, UsernamePassword
-from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger, LogLevel
 from zope.interface import implementer
 
@@ -26,6 +26,7 @@ from swftp.auth.keys import AuthorizedKey, parse_options
 from swftp.auth.login import Login
 from swftp.auth.refusals import Denied, Down, LoginRefused, LoginThrottled
 from swftp.auth.throttle import Throttle
+from swftp.auth.turns import Turns
 from swftp.errors import StorageError
 from swftp.paths import ROOT, Path, resolve
 
@@ -117,7 +118,7 @@ class AccountPasswordChecker:
         self._rights = rights
         self._throttle = throttle
         self._journal = Journal(throttle)
-        self._turns = DeferredSemaphore(AT_A_TIME)
+        self._turns = Turns(AT_A_TIME, WAITING_LIMIT, throttle.clock)
 
     def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
         """
@@ -146,10 +147,8 @@ class AccountPasswordChecker:
         raise answer
 
     async def _checked(self, name: str, secret: str) -> Person:
-        if len(self._turns.waiting) >= WAITING_LIMIT:
-            raise Down("too many passwords wait to be compared")
         try:
-            person: Person | None = await self._turns.run(self._users.check_password, name, secret)
+            person = await self._turns.run(name, lambda: self._users.check_password(name, secret))
         except StorageError as error:
             raise Down(f"the database of logins: {error}") from error
         if person is None:

@@ -14,11 +14,11 @@ from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorTime
 
 from swftp.auth.access import Authenticate, CredentialAccess
-from swftp.auth.flight import Flight
 from swftp.auth.logins import Identity
 from swftp.auth.refusals import Denied, Down
 from swftp.auth.settings import AuthSettings
 from swftp.auth.tokens import TOO_LATE, Credential
+from swftp.flight import Flight
 
 SWEEP_EVERY = 60.0
 """Seconds between looks for what can be forgotten."""

@@ -15,8 +15,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from swftp import secretfiles
-from swftp.auth.flight import Flight
 from swftp.auth.settings import SettingsError
+from swftp.flight import Flight
 
 if TYPE_CHECKING:
     from swftp.auth.tokens import InThread  # which brings all of keystoneauth1 along

@@ -18,6 +18,7 @@ from swftp.auth.checkers import PasswordOf
 from swftp.auth.key_checker import KeyOf
 from swftp.auth.refusals import LoginRefused, LoginThrottled, LoginUnavailable
 from swftp.auth.throttle import Throttle, ThrottleSettings
+from swftp.auth.turns import PATIENCE
 from swftp.errors import Unavailable
 from swftp.paths import resolve
 from tests.auth.fakes import Journal
@@ -46,6 +47,7 @@ class Database:
         self.down = False
         self.gate: Deferred[None] | None = None
         self.asked = self.looked = 0
+        self.compared: list[str] = []
 
     async def login(self, name: str) -> Somebody | None:
         self.looked += 1
@@ -55,6 +57,7 @@ class Database:
 
     async def check_password(self, name: str, password: str) -> Somebody | None:
         self.asked += 1
+        self.compared.append(name)
         if self.gate is not None:
             await self.gate
         found = await self.login(name)
@@ -129,6 +132,32 @@ class PasswordTests(AccountCase):
         self.users.gate.callback(None)
         self.users.gate = None
         for one in asked:
+            self.successResultOf(one)
+
+    def test_fair(self) -> None:
+        """However many of one name wait, another is let in before most of them, and not refused for them."""
+        self.users.people["bob"] = Somebody("bob")
+        self.users.gate = gate = Deferred()
+        peers = [f"198.51.{number}.1" for number in range(AT_A_TIME + WAITING_LIMIT)]
+        burst = [self.ask(b"anna", b"anna", peer) for peer in peers]
+        bob = self.ask(b"bob", b"bob")
+        self.refused(burst[-1], LoginUnavailable)
+        self.users.gate = None
+        gate.callback(None)
+        self.assertEqual(self.users.compared[: AT_A_TIME + 2], ["anna"] * (AT_A_TIME + 1) + ["bob"])
+        for one in (bob, *burst[:-1]):
+            self.successResultOf(one)
+
+    def test_patience(self) -> None:
+        """Who waits behind a database that hangs is told so, whenever it goes on."""
+        self.users.gate = gate = Deferred()
+        asked = [self.ask(b"anna", b"anna", f"198.51.{number}.1") for number in range(AT_A_TIME + 3)]
+        self.clock.advance(PATIENCE)
+        for late in asked[AT_A_TIME:]:
+            self.refused(late, LoginUnavailable)
+        self.users.gate = None
+        gate.callback(None)
+        for one in (*asked[:AT_A_TIME], self.ask(b"anna", b"anna")):
             self.successResultOf(one)
 
 

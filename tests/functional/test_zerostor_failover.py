@@ -5,13 +5,17 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import Callable
+from typing import Any
 
+import psycopg
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
+from swftp import errors
 from swftp.storage.zerostor.meta import MetadataOptions, migrate, open_metadata
+from swftp.storage.zerostor.meta.database import Patience
 from swftp.storage.zerostor.meta.engine import make_engine
 from swftp.storage.zerostor.values import Chunk, New
 from tests.functional.postgresql import USER, PostgreSQL, postgresql
@@ -78,6 +82,35 @@ class FailoverTests(TestCase):
         )
         self.assertEqual((await names.usage()).used_files, CLIENTS * FILES)
         self.assertEqual(await self.metadata.check(), [])
+
+    async def test_hangs(self) -> None:
+        """
+        A database that answers nobody: all are told in time, however many wait; what was not begun never happens, and
+        what was is not committed later.
+        """
+        patience = Patience(turn=0.6, answer=0.4)
+        url = self.server.url(self.database)
+        self.metadata = open_metadata(url, reactor, reactor, MetadataOptions(connections=4, patience=patience))
+        try:
+            await self.metadata.start()
+            accounts = [await self.metadata.users.add_account(f"account-{n}") for n in range(8)]
+            names = [self.metadata.namespace(account) for account in accounts for _ in range(3)]
+            with psycopg.connect(host=str(self.server.folder), user=USER, dbname=self.database) as connection:
+                connection.execute("LOCK TABLE file, upload")
+                work: list[Any] = [one.make_directory([f"d{n}"]) for n, one in enumerate(names)]
+                work += [one.children([]) for one in names]
+                work += [self.metadata.journal.allocate(1) for _ in names]
+                told = [Deferred.fromCoroutine(one).addErrback(lambda f: f.trap(errors.Unavailable)) for one in work]
+                begun = reactor.seconds()  # type: ignore[attr-defined]
+                results = await gatherResults(told)
+                self.assertEqual(set(results), {errors.Unavailable})
+                self.assertLess(reactor.seconds() - begun, 10)  # type: ignore[attr-defined]
+            for one in names:
+                self.assertEqual(list((await one.children([])).nodes), [])
+            await names[0].make_directory(["works"])
+            self.assertEqual(await self.metadata.check(), [])
+        finally:
+            await self.metadata.stop()
 
     async def test_killed_and_started(self) -> None:
         """A database that is killed and started again costs a pause."""

@@ -125,7 +125,7 @@ class Opened:
         self.shards[row.id] = ShardInfo(row.id, shard, row.group, State(row.state))
 
     async def _drop(self, number: int) -> None:
-        del self._rows[number]
+        self._rows.pop(number, None)
         info = self.shards.pop(number, None)
         if info is not None:
             await info.shard.close()

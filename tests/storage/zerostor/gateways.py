@@ -112,7 +112,7 @@ class Workers:
 
     write = read
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Nothing is under way."""
 
 

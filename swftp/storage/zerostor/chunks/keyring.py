@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from twisted.internet.defer import DeferredLock
+from twisted.internet.defer import Deferred
 
 from swftp.errors import Corrupt
+from swftp.flight import Flight
 from swftp.storage.zerostor.chunks.masterkey import KEY_BYTES, MasterKeys
 
 MOST = 10_000
@@ -68,7 +69,7 @@ class Keyring:
         self._master = master
         self._store = store
         self._entropy = entropy
-        self._turn = DeferredLock()
+        self._flights: dict[UUID, Flight[int]] = {}
         self._keys: OrderedDict[int, tuple[UUID, bytes]] = OrderedDict()
         self._current: OrderedDict[UUID, int] = OrderedDict()
 
@@ -76,8 +77,17 @@ class Keyring:
         """The key that *account* encrypts with, and its id; made if there is none."""
         number = self._current.get(account)
         if number is None:
-            number = await self._turn.run(self._find, account)
+            number = await self._found(account)
         return number, await self.key(number, account)
+
+    async def _found(self, account: UUID) -> int:
+        """The same, asked for once by all who want it now: nobody waits longer than for one answer."""
+        flight = self._flights.setdefault(account, Flight())
+        try:
+            return await flight.join(lambda: Deferred.fromCoroutine(self._find(account)))
+        finally:
+            if not flight.busy and self._flights.get(account) is flight:
+                del self._flights[account]
 
     async def _find(self, account: UUID) -> int:
         row = await self._store.account_key(account)

@@ -11,18 +11,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from random import Random
+from threading import Lock
 from typing import Generic, TypeVar
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import SQLAlchemyError
-from twisted.internet.defer import Deferred, DeferredLock, TimeoutError
+from twisted.internet.defer import DeferredLock, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from swftp.errors import StateUnknown, StorageError, Unavailable
 from swftp.interfaces import ABANDONED, UNWATCHED, StoreWatch
+from swftp.pools import Overdue
 from swftp.storage.zerostor.meta import schema
 from swftp.storage.zerostor.meta.engine import WRITES, reading
 from swftp.storage.zerostor.meta.failures import Failure, classify
@@ -46,7 +48,9 @@ class Patience:
     outage: float = 30.0
     """While the database is not there."""
     turn: float = 30.0
-    """While others of the same account have their turn."""
+    """While others of the same account have their turn, and while all connections are in use."""
+    answer: float = 30.0
+    """While the database says nothing."""
     first: float = 0.005
     """Between the first and the second try; then twice as long each time."""
     longest: float = 1.0
@@ -72,8 +76,12 @@ class _Attempts(Generic[T]):
         self.result: T
         """What the last try gave that got as far as COMMIT."""
 
-    def carry_out(self, engine: Engine) -> T:
-        """Try once."""
+    def carry_out(self, engine: Engine, word: Lock) -> T:
+        """
+        Try once.
+
+        :param word: taken before COMMIT; by who gives up before that, and it is none.
+        """
         with engine.connect() as connection:
             if self.doubtful and self._happened(connection):
                 return self.result
@@ -86,6 +94,9 @@ class _Attempts(Generic[T]):
                 if self.doubtful and self._happened(connection):  # just now: what was in our way was ourselves
                     return self.result
                 raise
+            if not word.acquire(blocking=False):
+                connection.rollback()
+                raise Unavailable
             try:
                 connection.commit()
             except SQLAlchemyError as error:
@@ -163,19 +174,24 @@ class Database:
             work, settled = self._with_ticket(work, uuid4())
         attempts = _Attempts(work, settled)
 
-        def attempt() -> Deferred[T]:
-            return self.workers.write(lambda: _guarded(lambda: attempts.carry_out(self.engine)))
+        async def attempt() -> T:
+            word = Lock()
+            try:
+                return await self.workers.write(lambda: _guarded(lambda: attempts.carry_out(self.engine, word)))
+            except Overdue as error:
+                attempts.doubtful |= not word.acquire(blocking=False)
+                raise Unavailable("the database does not answer, try again") from error
 
         try:
-            return await self._persist("COMMIT", attempt if turns is None else lambda: self._in_turn(turns, attempt))
+            return await self._persist("COMMIT", attempt if turns is None else lambda: self.in_turn(turns, attempt))
         except Unavailable as error:
             if attempts.doubtful:
                 raise StateUnknown() from error
             raise
 
-    async def _in_turn(self, turns: DeferredLock, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def in_turn(self, turns: DeferredLock, attempt: Callable[[], Awaitable[T]]) -> T:
         """
-        Hold *turns* for one try.
+        Hold *turns* for one *attempt*.
 
         :raises Unavailable: those before it, of a database that hangs perhaps, take too long: nothing happened.
         """

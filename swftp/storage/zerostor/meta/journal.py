@@ -16,7 +16,7 @@ from math import inf
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, delete, func, insert, select, update
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
 from swftp.errors import StorageError
@@ -109,7 +109,7 @@ class Journal:
 
         :raises Unavailable: the database is not there.
         """
-        return await self._reserving.run(lambda: Deferred.fromCoroutine(self._allocate(count)))
+        return await self._database.in_turn(self._reserving, lambda: self._allocate(count))
 
     async def _allocate(self, count: int) -> list[ObjectId]:
         found: list[ObjectId] = []
@@ -212,7 +212,7 @@ class Journal:
 
         :raises Unavailable: the database is not there.
         """
-        await self._reserving.run(lambda: Deferred.fromCoroutine(self._renew()))
+        await self._database.in_turn(self._reserving, self._renew)
         await self._throw_away()
         await self._tidy([upload for upload in self._finished() if upload != self._upload])
 

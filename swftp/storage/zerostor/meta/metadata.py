@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 
 from argon2 import PasswordHasher
 from sqlalchemy import Connection, Engine, delete, insert, select
+from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -74,6 +75,8 @@ class Metadata:
         database = Database(engine, workers, clock, wall, random or SystemRandom(), options.patience, watch)
         self._database = database
         self._namespaces: WeakValueDictionary[UUID, Namespace] = WeakValueDictionary()
+        self._ending = DeferredLock()
+        self._over = False
         self.journal = Journal(database, name or socket.gethostname(), options.journal)
         self._clock, self._exclusive = clock, options.exclusive
         self._cache = Cache(
@@ -100,12 +103,20 @@ class Metadata:
             await deferLater(self._clock, self.journal.belief)
 
     async def stop(self) -> None:
-        """Give the lease back, if the database is there, and end the threads."""
-        try:
-            await self.journal.stop()
-        finally:
-            self._database.workers.stop()
-            self._database.engine.dispose()
+        """Give the lease back, if the database is there, and end the threads.  May be called again."""
+        async with self._ending:
+            if self._over:
+                return
+            self._over = True
+            try:
+                await self.journal.stop()
+            finally:
+                await self._database.workers.stop()
+                self._database.engine.dispose()
+
+    def distrust(self) -> None:
+        """A change that nobody waited for any more may just have taken effect."""
+        self._cache.distrust()
 
     def namespace(self, account: UUID) -> Namespace:
         """The tree of *account*."""
@@ -154,5 +165,8 @@ def open_metadata(
     """The database at the SQLAlchemy *url*, waited for in threads of its own until `Metadata.stop`."""
     engine = make_engine(url, options.connections)
     writers = 1 if engine.dialect.name == "sqlite" else max(1, options.connections // 2)
-    threads = Threads(reactor, max(1, options.connections - writers), writers)
-    return Metadata(engine, threads, clock, options, name=name, wall=wall, watch=watch)
+    wait, answer = options.patience.turn, options.patience.answer
+    threads = Threads(reactor, max(1, options.connections - writers), writers, wait=wait, answer=answer)
+    metadata = Metadata(engine, threads, clock, options, name=name, wall=wall, watch=watch)
+    threads.when_late(metadata.distrust)
+    return metadata

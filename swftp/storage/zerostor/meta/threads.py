@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorFromThreads
-from twisted.internet.threads import deferToThreadPool
-from twisted.python.threadpool import ThreadPool
+
+from swftp.pools import Pool
 
 T = TypeVar("T")
 
 
 class Workers(Protocol):
-    """Who carries out what blocks."""
+    """Who carries out what blocks.  Both verbs raise what `Pool.run` does."""
 
     def read(self, work: Callable[[], T]) -> Deferred[T]:
         """Carry out *work*, which changes nothing."""
@@ -22,33 +21,34 @@ class Workers(Protocol):
     def write(self, work: Callable[[], T]) -> Deferred[T]:
         """Carry out *work* after what was given here before, where there is one writer."""
 
-    def stop(self) -> None:
-        """Wait for what is under way and end."""
+    async def stop(self) -> None:
+        """See `Pool.stop`."""
 
 
 class Threads:
     """
     Two pools: who writes does not wait for those who read.
 
-    :param writers: 1 for SQLite, where a second one could only wait for the first.
+    :ivar read: see `Workers`.
+    :ivar write: see `Workers`.
     """
 
-    def __init__(self, reactor: IReactorFromThreads, readers: int, writers: int) -> None:
-        self._reactor = reactor
-        self._readers = ThreadPool(0, readers, "metadata reader")
-        self._writers = ThreadPool(0, writers, "metadata writer")
+    def __init__(self, reactor: Any, readers: int, writers: int, *, wait: float, answer: float) -> None:
+        """
+        :param writers: 1 for SQLite, where a second one could only wait for the first.
+        :param wait: see `Pool`; *answer*, too.
+        """
+        self._readers = Pool("metadata reader", readers, reactor, wait=wait, answer=answer)
+        self._writers = Pool("metadata writer", writers, reactor, wait=wait, answer=answer)
+        self.read, self.write = self._readers.run, self._writers.run
         for pool in (self._readers, self._writers):
             pool.start()
 
-    def read(self, work: Callable[[], T]) -> Deferred[T]:
-        """See `Workers`."""
-        return deferToThreadPool(self._reactor, self._readers, work)
+    def when_late(self, told: Callable[[], object]) -> None:
+        """Call *told* when a change took effect, or did not, that nobody waited for any more."""
+        self._writers.late = told
 
-    def write(self, work: Callable[[], T]) -> Deferred[T]:
+    async def stop(self) -> None:
         """See `Workers`."""
-        return deferToThreadPool(self._reactor, self._writers, work)
-
-    def stop(self) -> None:
-        """See `Workers`.  Blocks for as long as a statement takes."""
         for pool in (self._writers, self._readers):
-            pool.stop()
+            await pool.stop()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from uuid import UUID
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import SynchronousTestCase
 
-from swftp.errors import Corrupt
+from swftp.errors import Corrupt, Unavailable
 from swftp.storage.zerostor.chunks import Keyring, MasterKeys, UnusableMasterKey, masterkey
 from tests.storage.zerostor.chunks.case import ACCOUNT, OTHER
 from tests.storage.zerostor.chunks.fakes import MemoryKeys, Row
@@ -74,6 +75,28 @@ class KeyringTests(KeyringCase):
         found = gatherResults([Deferred.fromCoroutine(ring.data_key(ACCOUNT)) for _ in range(10)])
         self.assertEqual(len(set(self.successResultOf(found))), 1)
         self.assertEqual(len(self.store.rows), 1)
+
+    def test_hanging(self) -> None:
+        """Where the database is slow the first chunks of an account wait for one answer, and for no other's."""
+        waiting: list[Deferred[Row | None]] = []
+
+        class Slow(MemoryKeys):
+            async def account_key(self, account: UUID) -> Row | None:
+                if len(waiting) == 2:
+                    return await super().account_key(account)
+                waiting.append(Deferred())
+                return await waiting[-1]
+
+        self.store = Slow()
+        ring = self.ring()
+        found = [Deferred.fromCoroutine(ring.data_key(account)) for account in (ACCOUNT, ACCOUNT, OTHER)]
+        self.assertEqual(len(waiting), 2)
+        waiting[0].errback(Unavailable())
+        for one in found[:2]:
+            self.failureResultOf(one, Unavailable)
+        waiting[1].callback(None)
+        self.successResultOf(found[2])
+        self.successResultOf(Deferred.fromCoroutine(ring.data_key(ACCOUNT)))
 
     def test_other_gateway_was_first(self) -> None:
         """The key that is kept is the one that is used."""

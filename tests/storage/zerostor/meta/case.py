@@ -46,7 +46,7 @@ class AtOnce:
 
     write = read
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Nothing is under way."""
 
 

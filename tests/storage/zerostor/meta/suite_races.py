@@ -35,12 +35,12 @@ class RacesSuite(TestCase):
     def open(self, ahead: float = 0.0) -> Metadata:
         """A gateway whose clock is *ahead* seconds."""
         engine = make_engine(self.database_url, 8)
-        workers = Threads(reactor, 4, 1 if engine.dialect.name == "sqlite" else 4)
+        workers = Threads(reactor, 4, 1 if engine.dialect.name == "sqlite" else 4, wait=30.0, answer=30.0)
         metadata = Metadata(
             engine, workers, reactor, MetadataOptions(), wall=lambda: time.time() + ahead, hasher=CHEAP
         )
         self.addCleanup(engine.dispose)
-        self.addCleanup(workers.stop)
+        self.addCleanup(lambda: Deferred.fromCoroutine(workers.stop()))
         return metadata
 
     def setUp(self) -> Deferred[Any]:

@@ -3,7 +3,7 @@
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from swftp.auth.flight import Flight
+from swftp.flight import Flight
 
 
 class FlightTests(SynchronousTestCase):
