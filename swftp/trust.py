@@ -1,4 +1,4 @@
-"""Whose certificates the store may show: those of the system, of an authority of one's own, or anybody's."""
+"""Whose certificates a server of ours may show: those of the system, of an authority of one's own, or anybody's."""
 
 from __future__ import annotations
 
@@ -27,11 +27,16 @@ def policy(cacert: str, insecure: bool) -> IPolicyForHTTPS:
     make: Any = BrowserLikePolicyForHTTPS
     if insecure:
         return Anybody()
-    trusted: IPolicyForHTTPS = make(_authorities(cacert)) if cacert else make()
+    trusted: IPolicyForHTTPS = make(authorities(cacert)) if cacert else make()
     return trusted
 
 
-def _authorities(path: str) -> Any:
+def authorities(path: str) -> Any:
+    """
+    Those in the PEM file *path*, and no others, as a ``trustRoot``.
+
+    :raises NoAuthority: it cannot be read or holds no certificate.
+    """
     begin = b"-----BEGIN CERTIFICATE-----"
     try:
         blocks = expanded(path).read_bytes().split(begin)[1:]

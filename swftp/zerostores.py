@@ -30,7 +30,7 @@ from swftp.storage.zerostor.meta import MetadataOptions
 from swftp.storage.zerostor.meta.journal import JournalOptions
 from swftp.storage.zerostor.meta.values import Totals
 from swftp.storage.zerostor.opening import Opened, Settings
-from swftp.storage.zerostor.shards.opening import split
+from swftp.storage.zerostor.shards.opening import split, trusted
 from swftp.storage.zerostor.shared import Options
 from swftp.traces import UNNOTICED, Scrutiny
 from swftp.zerometrics import measured
@@ -63,7 +63,7 @@ def settings_of(config: Config) -> Settings:
         raise config.problem("zerostor", "layout", str(error)) from error
     for shard in given.shards:
         try:
-            split(shard)
+            trusted(split(shard))
         except ValueError as error:
             raise config.problem("zerostor", "shards", str(error)) from error
     if given.min_fragments > layout.total or 0 < given.min_fragments < layout.k:

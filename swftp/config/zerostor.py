@@ -20,7 +20,7 @@ class ZerostorConfig:
     shards: tuple[str, ...] = setting(
         (),
         "where fragments go: file:///dir, redis://[:password@]host:port/db, zdb://[:password@]host:port/namespace; "
-        "those that fail together get #group behind them",
+        "rediss: and zdbs: are over TLS; those that fail together get #group behind them",
     )
     master_key: str = setting(
         "", "file of the key that encrypts the keys of accounts, mode 0600; init makes it", read=located

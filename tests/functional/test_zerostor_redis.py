@@ -14,6 +14,9 @@ from twisted.internet.threads import deferToThread
 
 from swftp.errors import QuotaExceeded, StorageError, Unavailable
 from swftp.storage.zerostor.shards import Refused, open_shard
+from swftp.storage.zerostor.shards.interfaces import VALUE_LIMIT
+from tests.functional.ftp import certificate
+from tests.functional.processes import free_port
 from tests.functional.redisserver import PASSWORD, Redis, redis_server
 from tests.storage.zerostor.shards.case import ShardCase, soon
 from tests.storage.zerostor.shards.contract import DamageContract, ShardContract
@@ -75,6 +78,44 @@ class RedisContractTests(ShardContract, DamageContract, ShardCase):
         self.assertNotIn(key, await self.scanned())
         with self.assertRaises(Unavailable):
             await self.shard.get(key)
+
+
+class RedisTlsTests(ShardCase):
+    """A server that speaks TLS only."""
+
+    def setUp(self) -> None:
+        """With a certificate for 127.0.0.1, not for its neighbour."""
+        pem, port = str(certificate()), free_port()
+        tls = ["--tls-port", str(port), "--tls-cert-file", pem, "--tls-key-file", pem, "--tls-auth-clients", "no"]
+        server = Redis("--port", "0", "--bind", "127.0.0.1", "127.0.0.2", *tls, "--requirepass", "secret", port=port)
+        self.addCleanup(server.child.kill)
+        self.port, self.trusting = port, f"?cacert={pem}"
+
+    def opened(self, host: str, more: str) -> Any:
+        """The shard there."""
+        shard = open_shard(f"rediss://:secret@{host}:{self.port}/0{more}", reactor, deferToThread)
+        self.addCleanup(lambda: soon(shard.close()))
+        return shard
+
+    async def test_used(self) -> None:
+        """Values of any size go there and come back, many at a time, to who trusts its certificate."""
+        shard = self.opened("127.0.0.1", self.trusting)
+        values = {b"%d" % n: os.urandom(size) for n, size in enumerate((0, 1, MIB, VALUE_LIMIT))}
+        await gatherResults([soon(shard.put(key, [value])) for key, value in values.items()])
+        found = await gatherResults([soon(shard.get(key)) for key in values])
+        self.assertEqual(found, list(values.values()))
+        self.assertGreater((await shard.capacity()).free_bytes, 0)
+
+    async def test_refused(self) -> None:
+        """A certificate that nobody vouches for, or that is another host's, is not for us; nor is no TLS."""
+        for host, more in (("127.0.0.1", ""), ("127.0.0.2", self.trusting)):
+            with self.assertRaises(Unavailable) as caught:
+                await self.opened(host, more).ping()
+            self.assertIn("TLS", str(caught.exception))
+        plain = open_shard(f"redis://:secret@127.0.0.1:{self.port}/0", reactor, deferToThread)
+        self.addCleanup(lambda: soon(plain.close()))
+        with self.assertRaises(Unavailable):
+            await plain.ping()
 
 
 class RedisRefusedTests(ShardCase):

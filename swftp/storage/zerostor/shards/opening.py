@@ -6,6 +6,9 @@ From the address of a shard to the shard.  Nothing is connected to, or looked at
 ``redis://[:password@]host[:6379]/0``     a database of a redis-server
 ``file:///path``                          a directory that `prepare` has made
 ========================================  =========================================================
+
+``zdbs:`` and ``rediss:`` are the first two over TLS; ``?cacert=FILE`` says whose certificates are good instead of
+those of the system.
 """
 
 from __future__ import annotations
@@ -14,15 +17,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.ssl import optionsForClientTLS
 
 from swftp.storage.zerostor.shards import files
 from swftp.storage.zerostor.shards.directory import DirectoryShard
 from swftp.storage.zerostor.shards.interfaces import CONNECT_TIMEOUT, TIMEOUT, IShard, Offload
 from swftp.storage.zerostor.shards.redis import RedisShard
 from swftp.storage.zerostor.shards.zdb import ZdbShard
+from swftp.trust import NoAuthority, authorities
 
-PORTS = {"zdb": 9900, "redis": 6379}
+PORTS = {"zdb": 9900, "zdbs": 9900, "redis": 6379, "rediss": 6379}
+TLS = frozenset({"zdbs", "rediss"})
+CACERT = "cacert="
 
 
 def open_shard(
@@ -54,8 +62,10 @@ def open_shard(
     if password is None and parts.password:
         password = unquote(parts.password)
     name = f"{parts.scheme}://{host}:{port}/{place}"
-    endpoint = HostnameEndpoint(reactor, host, port, timeout=connect_timeout)
-    if parts.scheme == "zdb":
+    endpoint: IStreamClientEndpoint = HostnameEndpoint(reactor, host, port, timeout=connect_timeout)
+    if parts.scheme in TLS:
+        endpoint = wrapClientTLS(optionsForClientTLS(host, trusted(parts)), endpoint)
+    if parts.scheme.startswith("zdb"):
         return ZdbShard(name, endpoint, reactor, unquote(place), password, connect_timeout, timeout)
     if place and not place.isdecimal():
         raise ValueError(f"{name}: the database of a redis is a number")
@@ -80,8 +90,24 @@ def split(url: str) -> SplitResult:
     """
     parts = urlsplit(url)
     if parts.scheme not in ("file", *PORTS):
-        raise ValueError(f"a shard is zdb://, redis:// or file://, not {parts.scheme or 'nothing'}://")
+        raise ValueError(f"a shard is zdb(s)://, redis(s):// or file://, not {parts.scheme or 'nothing'}://")
+    if parts.query and not (parts.scheme in TLS and parts.query.startswith(CACERT)):
+        raise ValueError("behind the ? of a shard's address only cacert= is known, with zdbs:// and rediss://")
     return parts
+
+
+def trusted(parts: SplitResult) -> Any:
+    """
+    Whose certificates are good, as a ``trustRoot``; None: those of the system.
+
+    :raises ValueError: the file cannot be used.
+    """
+    if not parts.query:
+        return None
+    try:
+        return authorities(unquote(parts.query.removeprefix(CACERT)))
+    except NoAuthority as error:
+        raise ValueError(str(error)) from error
 
 
 def port_of(parts: SplitResult) -> int:

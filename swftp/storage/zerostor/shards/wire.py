@@ -17,10 +17,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import hiredis
+from OpenSSL import SSL
+from service_identity import VerificationError
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.tcp import Connection
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
 from swftp import sockets
@@ -72,9 +75,10 @@ class Wire(Protocol):
 
     def connectionMade(self) -> None:
         """Small questions must not wait for acknowledgements, and a peer that vanished is to be noticed."""
-        sockets.tune(self.transport, RECEIVE)
-        if isinstance(self.transport, Connection):
-            self.transport.setTcpKeepAlive(True)
+        below = self.transport.transport if isinstance(self.transport, TLSMemoryBIOProtocol) else self.transport
+        sockets.tune(below, RECEIVE)
+        if isinstance(below, Connection):
+            below.setTcpKeepAlive(True)
         self._out = Outgoing(self.transport, self._send)
 
     def ask(self, *words: Value) -> Deferred[Reply]:
@@ -138,7 +142,8 @@ class Wire(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """All that waits fails."""
-        self._ended("connection lost")
+        refused = isinstance(reason.value, SSL.Error | VerificationError)
+        self._ended("its TLS is not to be trusted" if refused else "connection lost")
 
     def _ended(self, why: str) -> None:
         if self._end is not None:

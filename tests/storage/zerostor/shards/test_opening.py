@@ -33,6 +33,8 @@ class OpeningTests(SynchronousTestCase):
             "zdb://:secret@10.0.0.1/box": "zdb://10.0.0.1:9900/box",
             "redis://:secret@10.0.0.1:7000/2": "redis://10.0.0.1:7000/2",
             "redis://10.0.0.1": "redis://10.0.0.1:6379/",
+            "rediss://10.0.0.1": "rediss://10.0.0.1:6379/",
+            "zdbs://:secret@10.0.0.1/box": "zdbs://10.0.0.1:9900/box",
             "file:///srv/a%20b": "directory /srv/a b",
         }
         self.assertEqual({url: self.open(url).name for url in names}, names)
@@ -57,6 +59,9 @@ class OpeningTests(SynchronousTestCase):
             "file://host/path",
             "file:path",
             "file:///",
+            "redis://10.0.0.1/0?cacert=/etc/ca.pem",
+            "rediss://10.0.0.1/0?verify=no",
+            "rediss://10.0.0.1/0?cacert=/does/not/exist",
         )
         for url in wrong:
             self.assertNotIn("sec", str(self.assertRaises(ValueError, self.open, url)), url)
