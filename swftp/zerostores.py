@@ -41,8 +41,8 @@ SCRUB_REST = 0.1
 """Seconds between two steps of a scrub: others want the shards, too."""
 COUNT = 60.0
 """Seconds between two counts of what the database holds, for the metrics."""
-FIRST_SCRUB = 3600.0
-"""Seconds after the start; then as often as the configuration says."""
+SCRUB_DUE = 3600.0
+"""Seconds between two looks whether a scrub is due, and before the first."""
 
 log = Logger()
 
@@ -184,7 +184,7 @@ class ZeroService(Service):
         self._loop(self._every(self._given.sweep_every, self._sweep))
         self._loop(self._counts())
         if self._given.scrub_every:
-            self._loop(self._scrubs())
+            self._loop(self._every(SCRUB_DUE, self._scrub_if_due))
         log.info("the store is open: {count} shards", event="open", count=len(opened.shards))
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[object]], jitter: bool = True) -> None:
@@ -207,16 +207,17 @@ class ZeroService(Service):
 
     async def _sweep(self) -> None:
         await self.opened.refresh()
+        if not await self.opened.metadata.duties.perform("sweep", self._sweep_for_all):
+            await self.opened.mender.mend_noticed()  # of which no other gateway knows
+
+    async def _sweep_for_all(self) -> None:
         await self.opened.sweeper.sweep()
         leaving = {n for n, info in self.opened.shards.items() if info.state in (State.DRAIN, State.GONE)}
         if leaving:
             await self.opened.sweeper.move(leaving)
 
-    async def _scrubs(self) -> None:
-        await deferLater(self._reactor, FIRST_SCRUB * self._random.uniform(0.5, 1.5))
-        while True:
-            await tried(self._scrub)
-            await deferLater(self._reactor, self._given.scrub_every)
+    async def _scrub_if_due(self) -> None:
+        await self.opened.metadata.duties.perform("scrub", self._scrub, self._given.scrub_every)
 
     async def _scrub(self) -> None:
         report = await self.opened.scrubber.scrub(mend=True, rest=self._rest)

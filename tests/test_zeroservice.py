@@ -21,6 +21,7 @@ from swftp.errors import Unavailable
 from swftp.paths import ROOT
 from swftp.storage.zerostor import setting_up
 from swftp.storage.zerostor.chunks import masterkey
+from swftp.storage.zerostor.meta.duties import Duties
 from swftp.zerostores import ZeroService, ZeroStores, ZeroUsers, settings_of
 from tests.storage.bytes import raises
 
@@ -153,6 +154,42 @@ class ServiceTests(TestCase):
             self.assertIn(f'gw_shard_up{{shard="{number}"}} 1.0\n', text)
         for line in ("used_bytes 0.0", "degraded_chunks 0.0", "repairs_waiting 0.0", "repairs_total 0.0"):
             self.assertIn(f"gw_zerostor_{line}\n", text)
+
+    async def test_duties(self) -> None:
+        """What one gateway does for all another one leaves to it, but mends what its own readers have noticed."""
+        settings = settings_of(self.config)
+        list(setting_up.make_places(settings))
+        await setting_up.register(settings, reactor)
+        self.service.startService()
+        for _ in range(200):
+            try:
+                opened = self.service.opened
+                break
+            except Unavailable:
+                await deferLater(reactor, 0.05)
+        done: list[str] = []
+
+        def noting(what: str) -> Any:
+            async def note(*_: Any, **__: Any) -> None:
+                done.append(what)
+
+            return note
+
+        opened.sweeper.sweep = noting("swept")  # type: ignore[method-assign]
+        opened.scrubber.scrub = noting("scrubbed")  # type: ignore[method-assign]
+        opened.mender.mend_noticed = noting("mended")  # type: ignore[method-assign]
+        other = Duties(opened.metadata._database, 60.0)
+        gate: Deferred[None] = Deferred()
+        sweeping = Deferred.fromCoroutine(other.perform("sweep", lambda: gate))
+        await self.service._sweep()
+        self.assertEqual(done, ["mended"])
+        gate.callback(None)
+        await sweeping
+        await self.service._sweep()
+        self.assertEqual(done, ["mended", "swept"])
+        for _ in range(2):
+            await self.service._scrub_if_due()
+        self.assertEqual(done, ["mended", "swept", "scrubbed"])
 
     async def test_stops_in_time(self) -> None:
         """It can be stopped while it still waits."""

@@ -1,7 +1,7 @@
 """
-What every gateway does now and then: bury the dead, empty the garbage, make whole what lacks a fragment.
+What a gateway does for all now and then: bury the dead, empty the garbage, make whole what lacks a fragment.
 
-All of it may be done by several gateways at once, and be broken off anywhere.
+All of it may be done by several at once, and be broken off anywhere; that one does it at a time saves work.
 """
 
 from __future__ import annotations

@@ -338,6 +338,21 @@ class Machine(RuleBasedStateMachine):
         self.world.run(self.gateways[who].sweeper.sweep())
         self.quiet(0.0)
 
+    @rule(seconds=st.sampled_from([LEASE + 5, GRACE + 5]), seed=st.integers(0, 1 << 16), drawn=OPERATIONS)
+    def sweeps(self, seconds: float, seed: int, drawn: Any) -> None:
+        """Both gateways sweep at once, whoever's duty it is, while one of them does something for a client."""
+        operation = self.operation(drawn)
+        self.quiet(seconds)
+        self.world.slow.random = Random(seed)
+        one, two = self.gateways
+        try:
+            told = self.world.run(one.settled(operation.run), one.sweeper.sweep(), two.sweeper.sweep())
+        finally:
+            self.world.slow.random = None
+        assert not [result for result in told[1:] if result is not None], told
+        self.explain([operation], [self.outcome(told[0])])
+        self.whole()
+
     @rule(number=st.sampled_from([1, 2, 3, 4]), seed=st.integers(0, 1 << 16))
     def lost_shard(self, number: int, seed: int) -> None:
         """A shard loses all it had; both gateways notice at once.  Nobody mends what is not published yet."""

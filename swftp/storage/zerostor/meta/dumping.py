@@ -22,9 +22,9 @@ from swftp.storage.zerostor.meta import migrate, schema
 from swftp.storage.zerostor.meta.database import Database
 from swftp.storage.zerostor.values import Told, untold
 
-TABLES = tuple(
-    table for table in schema.metadata.sorted_tables if table not in (schema.gateway, schema.upload, schema.ticket)
-)
+PASSING = (schema.gateway, schema.upload, schema.ticket, schema.duty)
+"""What gateways note for themselves."""
+TABLES = tuple(table for table in schema.metadata.sorted_tables if table not in PASSING)
 """In an order in which each row's references are there before it."""
 BATCH = 500
 """Rows in one statement."""

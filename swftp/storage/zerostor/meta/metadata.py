@@ -24,6 +24,7 @@ from swftp.storage.zerostor.meta.cache import Cache
 from swftp.storage.zerostor.meta.checking import Finding
 from swftp.storage.zerostor.meta.database import Database, Patience, never
 from swftp.storage.zerostor.meta.dumping import Dumping
+from swftp.storage.zerostor.meta.duties import Duties
 from swftp.storage.zerostor.meta.engine import make_engine
 from swftp.storage.zerostor.meta.journal import Journal, JournalOptions
 from swftp.storage.zerostor.meta.keys import Keys
@@ -83,6 +84,7 @@ class Metadata:
             options.cache, lambda: self.journal.alone_since if options.exclusive else inf, clock.seconds
         )
         self.sweep = Sweep(database, options.grace, options.journal.linger)
+        self.duties = Duties(database, options.journal.lease)
         self.keys = Keys(database)
         self.dumping = Dumping(database)
         self.users = Users(database, hasher or PasswordHasher())

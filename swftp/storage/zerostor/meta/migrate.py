@@ -57,4 +57,7 @@ def check(connection: Connection) -> None:
     """
     found = MigrationContext.configure(connection).get_current_revision()
     if found != newest():
-        raise Unsupported(f"the database's schema is {found or 'missing'}, this version needs {newest()}")
+        raise Unsupported(
+            f"the database's schema is {found or 'missing'}, this version needs {newest()}; "
+            "swftp zerostor init brings it there"
+        )

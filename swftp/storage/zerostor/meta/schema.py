@@ -168,3 +168,13 @@ ticket = Table(
     Column("made_at", BigInteger, nullable=False, index=True),
 )
 """One row a change that has no id of its own, so that a lost reply to COMMIT can be looked up."""
+
+duty = Table(
+    "duty",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Uuid, nullable=False),
+    Column("lease_until", BigInteger, nullable=False),
+    Column("done_at", BigInteger, nullable=False),
+)
+"""What one gateway at a time does for all; see `duties`."""

@@ -6,6 +6,7 @@ from twisted.trial import unittest
 
 from tests.storage.zerostor.meta import (
     suite_commits,
+    suite_duties,
     suite_faults,
     suite_journal,
     suite_names,
@@ -24,6 +25,7 @@ SUITES: tuple[type[unittest.SynchronousTestCase], ...] = (
     suite_faults.FaultsSuite,
     suite_faults.LateSuite,
     suite_faults.HungSuite,
+    suite_duties.DutiesSuite,
     suite_users.UsersSuite,
     suite_users.KeysSuite,
     suite_whole.SchemaSuite,

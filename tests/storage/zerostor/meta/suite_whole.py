@@ -160,6 +160,7 @@ class DumpSuite(MetaCase):
         self.run_(self.metadata.journal.abandon([self.chunk()]))
         self.run_(self.names.rename(["z"], ["b", "z"]))
         self.run_(self.metadata.set_shards([Shard(1, "file:///a", "rack", "rw")]))
+        self.run_(self.metadata.duties.perform("sweep", self.metadata.sweep.prune))
 
     def test_there_and_back(self) -> None:
         """A dump read elsewhere gives the same dump, and all that was there works."""

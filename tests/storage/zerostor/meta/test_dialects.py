@@ -22,8 +22,15 @@ from twisted.trial.unittest import SynchronousTestCase, TestSuite
 from swftp.storage.zerostor.meta import migrate, schema
 from swftp.storage.zerostor.meta.database import Patience
 from swftp.storage.zerostor.meta.engine import make_engine
-from swftp.storage.zerostor.meta.migrations.versions import r0001_first
-from tests.storage.zerostor.meta import suite_commits, suite_journal, suite_names, suite_users, suite_whole
+from swftp.storage.zerostor.meta.migrations.versions import r0001_first, r0002_duties
+from tests.storage.zerostor.meta import (
+    suite_commits,
+    suite_duties,
+    suite_journal,
+    suite_names,
+    suite_users,
+    suite_whole,
+)
 
 FORBIDDEN = (
     "advisory",
@@ -50,12 +57,14 @@ SCENARIOS = (
     (suite_commits.QuotaSuite, "test_above"),
     (suite_journal.JournalSuite, "test_reaped test_rows_go test_abandoned test_alone"),
     (suite_journal.SweepSuite, "test_shared_chunks test_strangers test_placement test_postponed test_prune"),
+    (suite_duties.DutiesSuite, "test_one test_taken_over"),
     (suite_users.UsersSuite, "test_accounts test_changes test_disabled test_nobody"),
     (suite_users.KeysSuite, "test_pages test_replaced test_shards"),
     (suite_whole.DumpSuite, "test_there_and_back"),
     (suite_whole.CheckSuite, "test_usage"),
 )
 """Tests that together execute every statement there is."""
+STEPS = (r0001_first, r0002_duties)
 LEAST = 70
 """Statements: fewer, and a scenario was lost."""
 
@@ -109,7 +118,8 @@ class DialectTests(SynchronousTestCase):
             out = io.StringIO()
             context = MigrationContext.configure(dialect=dialect, opts={"as_sql": True, "output_buffer": out})
             with Operations.context(context):
-                r0001_first.upgrade()
+                for step in STEPS:
+                    step.upgrade()
             said = out.getvalue()
             self.judge(label, said)
             for statement in filter(None, (part.strip() for part in said.split(";"))):
@@ -117,7 +127,7 @@ class DialectTests(SynchronousTestCase):
 
     def test_newest(self) -> None:
         """There is one newest schema."""
-        self.assertEqual(migrate.newest(), r0001_first.revision)
+        self.assertEqual(migrate.newest(), STEPS[-1].revision)
 
 
 class ServerTests(SynchronousTestCase):
