@@ -40,6 +40,12 @@ class CommandTests(SynchronousTestCase):
         """Without a command there is nothing to do."""
         self.assertEqual(self.run_command()[0], 2)
 
+    def test_manual_unwritable(self) -> None:
+        """Pages that cannot be written are one line, and no traceback."""
+        path = self.write("not a directory")
+        said = f"swftp manual: [Errno 17] File exists: '{path}'\n"
+        self.assertEqual(self.run_command("manual", path), (1, "", said))
+
     def test_check_good(self) -> None:
         """A configuration that can be used is said to be good; what it says in vain is named."""
         path = self.write(f"[sftp]\nstate_dir = {self.mktemp()}\npub_key = x\n")

@@ -230,8 +230,12 @@ def _manual(options: argparse.Namespace) -> int:
     if options.directory is None:
         sys.stdout.write(manual.page(command, date))
         return 0
-    options.directory.mkdir(parents=True, exist_ok=True)
-    for one in (command, *command.below):
-        path = options.directory / f"{'-'.join(one.words)}.1"
-        path.write_text(manual.page(one, date), "utf-8")
+    try:
+        options.directory.mkdir(parents=True, exist_ok=True)
+        for one in (command, *command.below):
+            path = options.directory / f"{'-'.join(one.words)}.1"
+            path.write_text(manual.page(one, date), "utf-8")
+    except OSError as error:
+        sys.stderr.write(f"swftp manual: {error}\n")
+        return 1
     return 0

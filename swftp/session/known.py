@@ -31,7 +31,7 @@ WORN = 30.0
 DIRECTORY_LIFETIME = 60.0
 """Seconds a directory is believed to be there: if it is not, the store says so at CLOSE instead of at OPEN."""
 CAPACITY = 4096
-"""Entries kept at most, and as many of listings."""
+"""Entries kept at most; and as many of listings, and of each other kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Known:
         """What stands at a path itself; where a link leads is not remembered: that changes under another name."""
         self._directories: OrderedDict[Path, float] = OrderedDict()
         self._users: WeakSet[object] = WeakSet()
-        self._made: dict[Path, _Sight] = {}
+        self._made: OrderedDict[Path, _Sight] = OrderedDict()
         """Directories that were made here, and have what their makers put there."""
         self._pages = Pages(CAPACITY)
         self._said: OrderedDict[Path, _Sight] = OrderedDict()
@@ -124,7 +124,7 @@ class Known:
         """The directory *path* was made just now."""
         entry = Entry(name=path.name, kind=Kind.DIRECTORY)
         self.learn(path, entry, self.mark)
-        self._made[path] = _Sight(entry, self._clock.seconds() + DIRECTORY_LIFETIME, self.mark)
+        _put(self._made, path, _Sight(entry, self._clock.seconds() + DIRECTORY_LIFETIME, self.mark))
 
     def learn(self, path: Path, entry: Entry | None, mark: int) -> None:
         """
@@ -219,11 +219,10 @@ class Known:
 
     def _expire(self) -> None:
         now = self._clock.seconds()
-        for sights in (self._entries, self._said):
+        for sights in (self._entries, self._said, self._made):
             for path in [path for path, seen in sights.items() if seen.until <= now]:
                 del sights[path]
         self._pages.expire(now - WORN)
-        self._made = {path: made for path, made in self._made.items() if made.until > now}
         self._timer = None
         if self._entries or self._pages or self._made:
             self._set_timer()

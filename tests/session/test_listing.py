@@ -262,6 +262,14 @@ class RememberedTests(SessionCase):
         self.stat(f"{CAPACITY + 9:05}")
         self.assertEqual(len(self.requests), 1)
 
+    def test_made_bounded(self) -> None:
+        """However many directories are made: of the first ones it is not known any more that they are empty."""
+        known = Known(self.clock, self.changes)
+        for n in range(CAPACITY + 1):
+            known.made(BOX.child(str(n)))
+        self.assertTrue(known.unlikely(BOX.child("1").child("f")))
+        self.assertFalse(known.unlikely(BOX.child("0").child("f")))
+
     def test_file_where_a_directory_was(self) -> None:
         """Nothing is made in what a listing shows to be a file."""
         self.storage["/box/d/x"] = b""

@@ -205,7 +205,7 @@ class SwiftClient:
         if reply is None and attempt == 1:
             delay = 0.0  # a kept-alive connection that the store had just closed
         after = reply.headers.get("retry-after", "") if reply is not None else ""
-        if after.isdigit():
+        if after.isdecimal():
             delay = max(delay, float(after))
         delay = min(delay, BACKOFF_LIMIT) * (0.5 + self._jitter() / 2)
         await deferLater(self.clock, delay)

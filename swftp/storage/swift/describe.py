@@ -235,7 +235,7 @@ def usage_of(headers: Mapping[str, str], kind: str) -> Usage:
     """What HEAD said of an account (*kind* ``x-account``) or container (``x-container``)."""
 
     def count(*names: str) -> int | None:
-        return next((int(headers[name]) for name in names if headers.get(name, "").isdigit()), None)
+        return next((int(headers[name]) for name in names if headers.get(name, "").isdecimal()), None)
 
     return Usage(
         used_bytes=count(f"{kind}-bytes-used") or 0,

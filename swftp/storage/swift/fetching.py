@@ -231,7 +231,7 @@ class Fetch:
             unit, _, span = headers.get("content-range", "").partition(" ")
             first = span.partition("-")[0]
             total = span.rpartition("/")[2]
-            if unit != "bytes" or first != str(self._next) or not total.isdigit():
+            if unit != "bytes" or first != str(self._next) or not total.isdecimal():
                 self._refuse(response, errors.Corrupt("storage sent another range than was asked for"))
         elif self._next:
             self._refuse(response, errors.Corrupt("storage sent another range than was asked for"))

@@ -112,6 +112,15 @@ class RetryTests(ScriptedCase):
         self.successResultOf(d)
         self.assertTrue(20.0 <= seconds <= 41.0, seconds)
 
+    def test_retry_nonsense(self) -> None:
+        """What is no number of seconds delays nothing: a date, or a digit that counts nothing."""
+        for after in ("Wed, 21 Oct 2015 07:28:00 GMT", "\xb2"):
+            self.swift.expect("HEAD /c/f", 429, headers={"Retry-After": after})
+            self.swift.expect("HEAD /c/f", 200, headers=HEAD, length=4)
+            d = self.begin(self.storage.stat(FILE))
+            self.assertLess(self.passing(d), 5)
+            self.successResultOf(d)
+
     def test_stale_connection(self) -> None:
         """A kept-alive connection that closes at reuse costs nothing but a new one."""
         self.swift.expect("HEAD /c/f", 200, headers=HEAD, length=4)
