@@ -161,10 +161,16 @@ class Lookup:
 
     async def upload(self, inside: Path, mode: OpenMode, attributes: Attributes, ready: Callable[[], None]) -> Upload:
         """The file at *inside*, open for writing; see `target`, and for *ready* `Upload`."""
+        mark = self.known.mark
         target, entry = await self.target(inside, mode)
         if entry is not None and attributes.mode is None:
             attributes = replace(attributes, mode=entry.mode)
-        upload = Upload(self._engine, target, attributes, ready=ready, replaces=lambda: self.replaced(upload.path))
+
+        def replaces() -> Entry | None:
+            free = entry is None and upload.path == target.path and self.known.unchanged(upload.path, mark)
+            return self.replaced(upload.path, free=free)
+
+        upload = Upload(self._engine, target, attributes, ready=ready, replaces=replaces)
         return upload
 
     async def _check(self, inside: Path, entry: Entry | None, *, create: bool, exclusive: bool) -> None:
@@ -217,10 +223,14 @@ class Lookup:
         self.known.learn(inside, entry, mark)
         return entry
 
-    def replaced(self, inside: Path) -> Entry | None:
-        """What a file that is stored at *inside* replaces, as far as it is known: see `IStorage.store`."""
+    def replaced(self, inside: Path, free: bool = False) -> Entry | None:
+        """
+        What a file that is stored at *inside* replaces, as far as it is known: see `IStorage.store`.
+
+        :param free: whether nothing was there when it was opened.
+        """
         known = self.known.get(inside, follow=False)
-        if known is None or (known is UNSEEN and self.known.unlikely(inside)):
+        if known is None or (known is UNSEEN and (free or self.known.unlikely(inside))):
             return UNLIKELY  # nothing was there: the store finds out whether that is so still
         return known
 

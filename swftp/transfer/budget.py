@@ -2,13 +2,14 @@
 The memory of all transfers of this process.
 
 Bytes that have arrived cannot be refused: what can wait is the reply that lets the client send more.  The law: a
-transfer that is told to wait is told to go on, in the order of asking, and when nobody gives memory back by himself
-the largest holder is asked to.
+transfer that is told to wait is told to go on, those first that began first, and when nobody gives memory back by
+himself the largest holder is asked to.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from itertools import count
+from operator import attrgetter
 from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -20,6 +21,10 @@ STUCK = 30.0
 LEAST_PART = 1 << 20
 """Bytes below which nothing is staged unless nothing else helps: Swift slows down reads of smaller segments."""
 LEAST_GRANT = 64 << 10
+FIRST_GRANT = 4 * LEAST_GRANT
+"""Bytes of the first one; the next ones are what a client is seen to use within a tick."""
+FEW = 2
+"""Transfers that have a turn at the same time, at least."""
 
 
 class Member(Protocol):
@@ -69,6 +74,7 @@ class Share:
 
     :ivar held: bytes in memory.
     :ivar leaving: those of them that are on their way to the store.
+    :ivar place: the smallest of those that wait goes first.
     """
 
     __slots__ = (
@@ -81,12 +87,14 @@ class Share:
         "held",
         "leaving",
         "member",
+        "place",
         "waiting",
     )
 
     def __init__(self, budget: Budget, member: Member, group: Group) -> None:
         self.budget = budget
-        self._quantum = budget.largest_grant
+        self.place = budget.last_place()
+        self._quantum = min(FIRST_GRANT, budget.largest_grant)
         self._used = 0
         self.member = member
         self.group = group
@@ -109,6 +117,7 @@ class Share:
             budget.reserved -= used
             if self.allowance:
                 return True
+            budget.turns -= 1
             self._quantum = min(2 * self._quantum, budget.largest_grant)
         return budget.used + budget.reserved <= budget.mark and group.used <= group.limit
 
@@ -119,10 +128,18 @@ class Share:
             self.budget.enqueue(self)
 
     def depart(self, count: int) -> None:
-        """*count* bytes of what is held are on their way out."""
+        """*count* bytes of what is held are on their way out: it is others' turn to bring so many together."""
+        self.place = self.budget.last_place()
         self.leaving += count
         self.group.leaving += count
         self.budget.leaving += count
+        self.budget.left += count
+
+    def conclude(self) -> None:
+        """All that is held is on its way out, and the client brings no more."""
+        self.depart(self.held - self.leaving)
+        self.budget.forget(self)
+        self.budget.settle()
 
     def give(self, count: int, departed: bool = False) -> None:
         """*count* bytes are held no more; *departed*: they were announced by `depart`."""
@@ -135,23 +152,20 @@ class Share:
             self.budget.leaving -= count
         self.budget.settle()
 
-    def grant(self, now: float) -> int:
-        """How much the next turn is for; takes effect."""
+    def grant(self, now: float, most: int) -> int:
+        """How much the next turn is for, *most* bytes at most; takes effect."""
         self.waiting = False
-        self.allowance = self._quantum
+        self.allowance = min(self._quantum, most)
         self._used = 0
         self.expires = now + TICK
         return self.allowance
 
-    @property
-    def quantum(self) -> int:
-        """Bytes of the next grant: as much as this transfer is likely to use within a tick."""
-        return self._quantum
-
     def revoke(self) -> int:
-        """Take the unused part of a grant away; the next one is smaller.  Returns its bytes."""
+        """Take the unused part of a grant away; the next one is smaller, and comes later.  Returns its bytes."""
         unused, self.allowance = self.allowance, 0
         if unused:
+            self.budget.turns -= 1
+            self.place = self.budget.last_place()
             self._quantum = max(LEAST_GRANT, min(2 * self._used, self._quantum))
         return unused
 
@@ -169,20 +183,24 @@ class Budget:
     :ivar limit: bytes of memory for transfers.
     :ivar mark: above so many used, replies wait.
     :ivar used: bytes held.
-    :ivar reserved: bytes promised to transfers that were told to go on.
+    :ivar reserved: bytes promised to transfers that were told to go on; *turns*: how many those are.
     :ivar leaving: bytes held that are on their way out.
+    :ivar left: bytes that set out since the last tick.
+    :ivar last_place: gives a place behind all others.
     """
 
     def __init__(self, limit: int, clock: IReactorTime) -> None:
+        self.last_place = count().__next__
         self.limit = limit
         self.mark = limit * 3 // 4
         self.largest_grant = max(LEAST_GRANT, limit // 64)
         self.used = 0
-        self.reserved = 0
-        self.leaving = 0
+        self.reserved = self.turns = 0
+        self.leaving = self.left = 0
         self._clock = clock
         self._shares: set[Share] = set()
-        self._queue: deque[Share] = deque()
+        self._queue: list[Share] = []
+        self._at_once = FEW
         self._timer: IDelayedCall | None = None
         self._settling = False
         self._progress = 0.0
@@ -199,9 +217,10 @@ class Budget:
 
     @property
     def wanting(self) -> bool:
-        """Whether somebody waits, and too little is on its way out to help him soon."""
+        """Whether somebody waits, there is nothing to give, and too little is or was on its way out to help soon."""
         if self.pressed:
-            return bool(self._queue) and self.leaving < self.limit // 8
+            full = self.used + LEAST_GRANT > self.limit
+            return full and bool(self._queue) and max(self.leaving, self.left) < self.limit // 8
         return any(share.group.wanting for share in self._queue)
 
     @property
@@ -223,15 +242,19 @@ class Budget:
             return
         self._shares.remove(share)
         del share.member  # which holds it
+        self.forget(share)
+        if not self._shares and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.settle()
+
+    def forget(self, share: Share) -> None:
+        """*share* wants nothing any more."""
         self.reserved -= share.revoke()
         if share.waiting:
             self._queue.remove(share)
             share.waiting = False
             share.group.waiting -= 1
-        if not self._shares and self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self.settle()
 
     def enqueue(self, share: Share) -> None:
         """*share* waits for its turn."""
@@ -246,24 +269,33 @@ class Budget:
             self._relieve(LEAST_PART, (share,))
 
     def settle(self) -> None:
-        """Let as many as there is room for go on, in the order they asked."""
+        """
+        Let some go on.
+
+        Who began first is the first to go on until what he brings can leave, and goes behind all others then: each
+        of many files is brought together as one, and none waits for more than a part of each of the others.  Few
+        at a time, for then they are soon complete; more where these do not use what room there is.
+        """
         if self._settling or not self._queue or self.used + self.reserved + LEAST_GRANT > self.limit:
             return
         self._settling = True
         try:
+            self._queue.sort(key=attrgetter("place"))
             for share in list(self._queue):
-                if self.used + self.reserved + share.quantum > self.limit:
+                room = self.limit - self.used - self.reserved
+                if self.turns >= self._at_once or room < LEAST_GRANT:
                     break
                 if share.waiting and share.group.used <= share.group.limit:
-                    self._grant(share)
+                    self._grant(share, room)
         finally:
             self._settling = False
 
-    def _grant(self, share: Share) -> None:
+    def _grant(self, share: Share, room: int) -> None:
         self._queue.remove(share)
         self._progress = share.group.progress = self._clock.seconds()
         share.group.waiting -= 1
-        self.reserved += share.grant(self._progress)
+        self.turns += 1
+        self.reserved += share.grant(self._progress, room)
         share.member.granted()
 
     def _tick(self) -> None:
@@ -275,11 +307,14 @@ class Budget:
             if share.allowance and share.expires <= now:
                 self.reserved -= share.revoke()
             share.member.tick(now)
+        idle = self._queue and self.used + self.reserved + self.largest_grant <= self.limit
+        self._at_once = 2 * self._at_once if idle else max(FEW, self._at_once // 2)
         if self.wanting:
             largest = self._candidates()
             if not (self._relieve(LEAST_PART, largest) or self._relieve(LEAST_GRANT, largest)):
                 self._starve(now, largest)
             self._starve_sessions(now)
+        self.left = 0
         self.settle()
 
     def _candidates(self) -> list[Share]:

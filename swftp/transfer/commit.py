@@ -38,7 +38,7 @@ async def commit(upload: Upload) -> Entry:
     """
     if not upload.changed and upload.base is not None:
         return await _update(upload, upload.base)
-    upload.share.depart(upload.share.held - upload.share.leaving)
+    upload.share.conclude()
     size = upload.table.size
     try:
         entry = await _send(upload, size)

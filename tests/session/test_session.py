@@ -8,7 +8,7 @@ from typing import Any
 from twisted.logger import globalLogPublisher
 
 from swftp import errors
-from swftp.entries import Attributes, Entry, Kind
+from swftp.entries import UNLIKELY, UNSEEN, Attributes, Entry, Kind
 from swftp.paths import Path, resolve
 from swftp.session import OpenMode, SessionLimits
 from swftp.storage.memory import MemoryStorage
@@ -28,6 +28,26 @@ class RequestsTests(SessionCase):
         self.requests.clear()
         self.put(FILE, b"new")
         self.assertEqual(self.requests, ["stat /box/file", "store /box/file"])
+
+    def test_long_upload_of_a_new_file(self) -> None:
+        """Where nothing was at OPEN the store finds out at CLOSE, however long that takes; unless we put it there."""
+        given = []
+        store = self.storage.store
+
+        async def told(*arguments: Any) -> Entry:
+            given.append(arguments[4])
+            return await store(*arguments)
+
+        self.storage.store = told  # type: ignore[method-assign, assignment]
+        for path, meanwhile in ((FILE, False), (resolve("/box/new"), True)):
+            writer = self.writer(path)
+            writer.write(0, [b"new"], 3)
+            if meanwhile:
+                self.put(path, b"first")
+            self.clock.pump([1.0] * 10)
+            self.do(writer.close())
+        self.assertEqual([one is UNLIKELY for one in given], [True, True, False])
+        self.assertIs(given[2], UNSEEN)
 
     def test_after_the_client_looked(self) -> None:
         """Where the client itself had asked whether it is there, the store is not asked again."""

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 
 from swftp import errors
 from swftp.paths import resolve
-from swftp.transfer.budget import STUCK, Budget, Group, Share
+from swftp.transfer.budget import FIRST_GRANT, STUCK, Budget, Group, Share
 from swftp.transfer.upload import Upload
 from tests.transfer.case import KIB, MIB, TransferCase, pattern
 
@@ -60,8 +60,62 @@ class BudgetTests(TransferCase):
         for holder in waiting:
             holder.share.take(1000)
             holder.share.wait()
-        full.share.give(self.budget.largest_grant * 2 + 3000)
+        full.share.give(FIRST_GRANT * 2 + 3000)
         self.assertEqual([holder.log for holder in waiting], [["granted"], ["granted"], []])
+
+    def test_one_file_after_the_other(self) -> None:
+        """Who began first has one turn after the other until what he brought leaves, and is the last one then."""
+        full, first, second = Holder(self.budget), Holder(self.budget), Holder(self.budget)
+        full.share.take(64 * MIB)
+        for holder in (second, first):
+            holder.share.take(1000)
+            holder.share.wait()
+        for turn in range(3):
+            full.share.give(FIRST_GRANT)
+            self.assertEqual((first.log.count("granted"), second.log.count("granted")), (turn + 1, 0))
+            first.share.take(first.share.allowance)
+            first.share.wait()
+        first.share.depart(first.share.held)
+        full.share.give(FIRST_GRANT + 2000)
+        self.assertEqual((first.log.count("granted"), second.log.count("granted")), (3, 1))
+
+    def test_few_at_a_time(self) -> None:
+        """However much room there is, few have a turn at once, so that files are completed; more if it is too few."""
+        full, waiting = Holder(self.budget), [Holder(self.budget) for _ in range(40)]
+        full.share.take(64 * MIB)
+        for holder in waiting:
+            holder.share.wait()
+        full.share.give(15 * MIB)
+        counts = []
+        for _ in range(5):
+            counts.append(sum(holder.share.allowance > 0 for holder in waiting))
+            self.clock.advance(1.0)
+            for holder in waiting:
+                if not holder.share.allowance:
+                    holder.share.wait()
+        self.assertEqual(counts, [2, 4, 8, 16, 32])
+
+    def test_nothing_is_cut_while_somebody_has_a_turn(self) -> None:
+        """Files are not staged in parts because others wait, as long as whoever has his turn uses it."""
+        large, first, second = Holder(self.budget, gives=20 * MIB), Holder(self.budget), Holder(self.budget)
+        large.share.take(64 * MIB - FIRST_GRANT)
+        first.share.wait()
+        second.share.wait()
+        self.assertEqual((first.log, second.log, large.log), (["granted"], [], []))
+        first.share.take(FIRST_GRANT)
+        first.share.wait()
+        self.clock.advance(1.0)
+        self.assertEqual(large.log, ["shrink"])
+
+    def test_who_ended_needs_no_turn(self) -> None:
+        """What was promised to a file is there for others as soon as it is being stored."""
+        full, ending, waiting = Holder(self.budget), Holder(self.budget), Holder(self.budget)
+        full.share.take(64 * MIB - FIRST_GRANT)
+        ending.share.wait()
+        waiting.share.wait()
+        self.assertEqual((ending.log, waiting.log), (["granted"], []))
+        ending.share.conclude()
+        self.assertEqual(waiting.log, ["granted"])
 
     def test_a_grant_is_used_without_asking_again(self) -> None:
         """Within what was granted every write is answered at once; beyond it the next turn is waited for."""
@@ -78,7 +132,7 @@ class BudgetTests(TransferCase):
     def test_an_unused_grant_lapses(self) -> None:
         """A client that does not use its turn does not keep others waiting; its next one is smaller."""
         full, idle, eager = Holder(self.budget), Holder(self.budget), Holder(self.budget)
-        full.share.take(63 * MIB)
+        full.share.take(64 * MIB - FIRST_GRANT)
         idle.share.wait()
         self.assertEqual(idle.log, ["granted"])
         first = idle.share.allowance
@@ -86,7 +140,9 @@ class BudgetTests(TransferCase):
         self.assertEqual(eager.log, [])
         self.clock.pump([1.0] * 2)
         self.assertEqual(eager.log, ["granted"])
-        self.assertLess(idle.share.quantum, first)
+        full.share.give(MIB)
+        idle.share.wait()
+        self.assertLess(idle.share.allowance, first)
 
     def test_the_largest_is_asked_to_shrink(self) -> None:
         """When somebody waits and nothing is on its way out, the largest holder is asked to send something."""
@@ -199,14 +255,14 @@ class ManyUploadsTests(TransferCase):
     memory = 16 * MIB
     latency = 0.3
 
-    def _go(self, clients: list[Client]) -> int:
-        """Let all go on until they are done; the most memory that was used."""
+    def _go(self, clients: list[Client], pace: float = 0.1) -> int:
+        """Let all go on, one packet each in *pace* seconds, until they are done; the most memory that was used."""
         most = 0
         for _ in range(3000):
             for client in clients:
                 client.step()
                 most = max(most, self.budget.used)
-            self.clock.advance(0.1)
+            self.clock.advance(pace)
             if all(client.closing is not None and client.closing.called for client in clients):
                 return most
         done = sum(client.closing is not None for client in clients)
@@ -225,6 +281,12 @@ class ManyUploadsTests(TransferCase):
         for n, client in enumerate(clients):
             self.assertEqual(self.storage[f"/box/{n}"], client.content)
         self.assertEqual(self.storage.staged, 0)
+
+    def test_files_that_fit_stay_whole(self) -> None:
+        """Of many files that fit in memory one by one, though not together, each is one request."""
+        clients = self._clients(iter([MIB + 512 * KIB] * 20))
+        self._go(clients, pace=0.002)
+        self.assertEqual((self.requests.count("store"), self.requests.count("stage")), (20, 0))
 
     def test_small_files_stay_cheap(self) -> None:
         """Small files beside many large ones are one request each."""
