@@ -11,7 +11,7 @@ Pages grow: a client sees the first names of a long directory before the store h
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,14 +58,22 @@ class _Token:
 
 
 async def rows(
-    client: SwiftClient, container: str, *, limit: int, prefix: str = "", marker: str = "", delimiter: str = ""
+    client: SwiftClient,
+    container: str,
+    *,
+    limit: int,
+    prefix: str = "",
+    marker: str = "",
+    end_marker: str = "",
+    delimiter: str = "",
 ) -> list[Row]:
     """
     One page of Swift's own rows: of *container*, or of the account where that is ``""``.
 
     :raises NotFound: there is no such container.
     """
-    query = {"format": "json", "limit": str(limit), "prefix": prefix, "marker": marker, "delimiter": delimiter}
+    query = {"format": "json", "limit": str(limit), "prefix": prefix, "marker": marker, "end_marker": end_marker}
+    query["delimiter"] = delimiter
     reply = await client.request(
         Request(
             method="GET",
@@ -112,6 +120,27 @@ def _next_marker(page: list[Row], marker: str) -> str:
     if following.encode() <= marker.encode():
         raise errors.Unavailable("listing does not move on")
     return following
+
+
+def content_of(row: Row) -> str:
+    """What tells one content of a listed object from the next."""
+    return str(row.get("slo_etag") or row.get("hash") or "").strip('"')
+
+
+async def unchanged(
+    client: SwiftClient, container: str, prefix: str, limit: int, names: Sequence[str], known: Mapping[str, str]
+) -> list[str]:
+    """Those of *names*, sorted and all below *prefix*, that a listing does not show to be others than are *known*."""
+    page = await rows(
+        client,
+        container,
+        limit=limit,
+        prefix=prefix,
+        marker=names[0][:-1] if len(names[0]) > len(prefix) + 1 else "",
+        end_marker=names[-1] + " ",
+    )
+    now = {str(row["name"]): content_of(row) for row in page}
+    return [name for name in names if now.get(name, known[name]) == known[name]]
 
 
 class Lister:

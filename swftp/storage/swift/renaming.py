@@ -15,12 +15,9 @@ from swftp.paths import Path
 from swftp.storage.swift.describe import version_of
 from swftp.storage.swift.objects import Names, Objects
 from swftp.storage.swift.replacing import Old, Replacing
-from swftp.storage.swift.trees import Trees
+from swftp.storage.swift.trees import LONG, Trees
 
 log = Logger()
-
-LONG = 2.0
-"""Seconds that a copy may take without its source being looked at again before it is deleted."""
 
 
 class Renaming:
@@ -93,7 +90,12 @@ class Renaming:
         version = entry.version if slo or entry.digest else None
         names = (source.container, source.object), (target.container, target.object)
         until = self._objects.client.clock.seconds() + LONG
-        copied = await self._trees.copy_name(*names, size=entry.size, slo=slo, version=version, only=only)
+        try:
+            copied = await self._trees.copy_name(*names, size=entry.size, slo=slo, version=version, only=only)
+        except errors.Changed:
+            if standing is None and only is None:
+                await self._take_back(*names)
+            raise
         if copied is None:
             raise errors.NotFound()
         try:
@@ -104,6 +106,12 @@ class Renaming:
             log.warn("{source} was copied to {target}, and stays", source=str(source), target=str(target))
             raise
         self._stored(target, old)
+
+    async def _take_back(self, source: Names, target: Names) -> None:
+        """Remove *target*, where nothing was: a copy of what *source* has become, but nobody asked for that one."""
+        now = await self._objects.head(source, follow=False)
+        if now is not None and await self._is(target, version_of(now)):
+            await self._objects.delete(target)
 
     async def _is(self, names: Names, version: str) -> bool:
         """Whether *version* is what the object *names* holds by now: another, stored meanwhile, is not to be lost."""

@@ -26,7 +26,7 @@ from swftp.storage.swift.describe import (
     quoted_name,
     size_of,
 )
-from swftp.storage.swift.listing import Row, every_page, rows
+from swftp.storage.swift.listing import Row, content_of, every_page, rows, unchanged
 from swftp.storage.swift.objects import Names, Objects, in_parallel
 from swftp.storage.swift.segments import Segments, copy_patience
 from swftp.storage.vanished import Recent, Vanished
@@ -41,6 +41,10 @@ LAG_RETRIES = 5
 """Times a container that the store thinks is not empty is asked to be removed again."""
 ROUNDS = 4
 """Times that a directory is listed, and what changed is copied again, before it is too busy to be moved."""
+LONG = 0.1
+"""Seconds that something may take without being looked at again before it is deleted."""
+BATCH = 100
+"""Objects of a directory that was moved which are looked at, and deleted, together."""
 STALE_LIMIT = 100
 """Rows looked at in one go where a listing may be stale."""
 
@@ -197,19 +201,20 @@ class Trees:
         """
         prefix = f"{source.object}/" if source.object else ""
         found = await self._rows_below(source, prefix)
-        copied: dict[str, str] = {}
+        copied, listed = dict[str, str](), self._client.clock.seconds()
         made: dict[str, Names] = {}
         new_container = target.is_container and not target_stands
         try:
             if new_container:
                 await self.make_container(target.container, await self._container_headers(source))
             for _ in range(ROUNDS):
-                fresh = [row for row in found if copied.get(str(row["name"])) != _content(row)]
+                fresh = [row for row in found if copied.get(str(row["name"])) != content_of(row)]
                 if not fresh:
                     break
                 moved = {str(row["name"]): _below(target, str(row["name"])[len(prefix) :]) for row in fresh}
                 await self._copy_all((source.container, prefix), fresh, moved, made)
-                copied.update({str(row["name"]): _content(row) for row in fresh})
+                copied.update({str(row["name"]): content_of(row) for row in fresh})
+                listed = self._client.clock.seconds()
                 found = await self._rows_below(source, prefix)
             else:
                 raise errors.Changed("files of the directory change while it is moved")
@@ -221,7 +226,7 @@ class Trees:
             if new_container:
                 await self._client.request(Request(method="DELETE", names=(target.container,)), 204, 404, 409)
             raise
-        await self._delete_source(source, [(source.container, name) for name in made])
+        await self._delete_source(source, {name: copied[name] for name in made}, listed)
 
     async def _rows_below(self, path: Path, prefix: str) -> list[Row]:
         found: list[Row] = []
@@ -259,11 +264,15 @@ class Trees:
                 return
             size, slo = size_of(row.get("bytes") or 0), "slo_etag" in row
             await self._check_whole(leaving, row)
-            version = await self.copy_name(source, target, size=size, slo=slo)
+            try:
+                version = await self.copy_name(source, target, size=size, slo=slo)
+            except errors.StateUnknown:
+                made[source[1]] = target  # it may be there by now, or soon
+                raise
             if version is None:
                 return
             made[source[1]] = target
-            if not slo and version != _content(row):
+            if not slo and version != content_of(row):
                 await self._remember_late(source, target)
 
         await in_parallel([one(row) for row in found])
@@ -341,12 +350,27 @@ class Trees:
         elif not implied:
             await self.make_marker(target)
 
-    async def _delete_source(self, source: Path, names: list[Names]) -> None:
-        left = await self._objects.delete_many(names)
+    async def _delete_source(self, source: Path, copied: Mapping[str, str], listed: float) -> None:
+        """
+        Delete what was *copied*, by name, but for what is another file by now.
+
+        :param listed: seconds of the clock when it still was all the same.
+        """
+        names, gone, left = sorted(copied), list[str](), list[Names]()
+        for start in range(0, len(names), BATCH):
+            batch = names[start : start + BATCH]
+            if self._client.clock.seconds() - listed > LONG:
+                prefix = f"{source.object}/" if source.object else ""
+                batch = await unchanged(self._client, source.container, prefix, self._listing, batch, copied)
+            left += await self._objects.delete_many([(source.container, name) for name in batch])
+            gone += batch
         if left:
             raise errors.Unavailable("moved, but the old files could not all be removed")
-        for container, name in names:
-            self.removed(Path((container, *name.split("/"))))
+        for name in gone:
+            self.removed(Path((source.container, *name.split("/"))))
+        if len(gone) < len(names):
+            log.warn("{source} was moved, and what was stored there meanwhile stays", source=str(source))
+            return
         if source.is_container:
             await self.remove_container(source)
             return
@@ -363,11 +387,6 @@ def _is_marker(headers: Mapping[str, str]) -> bool:
 
 def _slo(headers: Mapping[str, str]) -> dict[str, str]:
     return {"slo_etag": headers["etag"]} if "x-static-large-object" in headers else {}
-
-
-def _content(row: Row) -> str:
-    """What tells one content of a listed object from the next."""
-    return str(row.get("slo_etag") or row.get("hash") or "").strip('"')
 
 
 def _below(target: Path, name: str) -> Names:

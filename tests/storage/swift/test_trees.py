@@ -82,6 +82,32 @@ class MoveTests(TreeCase):
         self.swift.expect("DELETE /c/e/a", 204)
         self.fails(errors.TooLarge, work)
 
+    def test_copy_undecided(self) -> None:
+        """A copy of which nobody knows whether it was made is taken back, too."""
+        work = self.move()
+        self.listing("d/", "d/a")
+        for _ in range(2):
+            self.swift.expect(f"PUT /c/e/a{COPY}", 503)
+            self.swift.expect("HEAD /c/e/a?symlink=get", 404)
+        self.swift.expect("DELETE /c/e/a", 204)
+        self.fails(errors.StateUnknown, work)
+
+    def test_deleting_for_long(self) -> None:
+        """What somebody stores at an old name while the others are deleted stays; only what was copied goes."""
+        work = self.move()
+        self.listing("d/", "d/a", "d/b")
+        for name in ("a", "b"):
+            self.swift.expect(f"PUT /c/e/{name}{COPY}", 201, headers=STORED)
+        self.listing("d/", "d/a", "d/b")
+        slow = self.swift.expect("HEAD /c/d?symlink=get", 404)
+        slow.check = lambda seen: setattr(self.clock, "rightNow", self.clock.rightNow + 1)
+        self.swift.expect(
+            "GET /c?format=json&limit=10000&prefix=d/&end_marker=d/b ",
+            body=json.dumps([row("d/a"), row("d/b", hash=md5(b"new"))]).encode(),
+        )
+        self.swift.expect("DELETE /c/d/a", 204)
+        self.done(work)
+
     def test_too_large(self) -> None:
         """A directory with too many files is refused before anything is done."""
         work = self.move()
@@ -197,12 +223,18 @@ class MoveTests(TreeCase):
         self.fails(errors.PermissionDenied, self.storage.rename(resolve("/c/a"), resolve("/c/b")))
 
     def test_file_changed(self) -> None:
-        """A file that is replaced while it is renamed is not deleted."""
-        self.swift.expect("HEAD /c/a?symlink=get", headers=PLAIN, length=4)
-        self.swift.expect("HEAD /c/b?symlink=get", 404)
-        self.listing("b/", limit=1)
-        self.swift.expect(f"PUT /c/b{COPY}", 201, headers={"Etag": md5(b"new")})
-        self.fails(errors.Changed, self.storage.rename(resolve("/c/a"), resolve("/c/b")))
+        """A file that is replaced while it is renamed is not deleted, and keeps its one name."""
+        new = {**PLAIN, "Etag": md5(b"new")}
+        for there, gone in ((new, True), (PLAIN, False)):
+            self.swift.expect("HEAD /c/a?symlink=get", headers=PLAIN, length=4)
+            self.swift.expect("HEAD /c/b?symlink=get", 404)
+            self.listing("b/", limit=1)
+            self.swift.expect(f"PUT /c/b{COPY}", 201, headers={"Etag": md5(b"new")})
+            self.swift.expect("HEAD /c/a?symlink=get", headers=new, length=3)
+            self.swift.expect("HEAD /c/b?symlink=get", headers=there, length=3)  # or somebody else's by now
+            if gone:
+                self.swift.expect("DELETE /c/b", 204)
+            self.fails(errors.Changed, self.storage.rename(resolve("/c/a"), resolve("/c/b")))
 
     def test_file_made_anew(self) -> None:
         """What somebody stored at the old name while the store copied for long is another file, and stays."""
