@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import paramiko
+import redis
 
 from tests.functional.case import MIB, content, need
 from tests.functional.processes import Child, answers, eventually, free_port, scratch
@@ -93,9 +94,9 @@ class RedisTests(ZeroCase):
     def make_server(self) -> Server:
         """Three redis-servers behind it."""
         self.redis = [Redis() for _ in range(3)]
-        for redis in self.redis:
-            self.addCleanup(redis.child.kill)
-        server = Server(Place([redis.url for redis in self.redis], **QUICK))
+        for one in self.redis:
+            self.addCleanup(one.child.kill)
+        server = Server(Place([one.url for one in self.redis], **QUICK))
         self.addCleanup(lambda: server.child.kill())
         return server
 
@@ -117,6 +118,59 @@ class RedisTests(ZeroCase):
         self.redis[1].child.kill()
         self.assertTrue(self.sftp.get_bytes(f"{self.home}/g") == data)
 
+    def keys(self) -> list[int]:
+        """How many fragments each server has."""
+        return [one.client().dbsize() for one in self.redis]
+
+    def assertKeys(self, expected: list[int]) -> None:
+        """Once all is swept, so many are left."""
+
+        def swept() -> bool:
+            self.place.query("UPDATE garbage SET not_before = 0")  # those on a shard that was away, too
+            return self.keys() == expected
+
+        self.assertTrue(eventually(swept, 30, 0.5), self.keys())
+
+    def test_too_few(self) -> None:
+        """With more shards dead than a file can lose: errors, and all is there when they are back; nothing leaks."""
+        data = content(MIB)
+        self.sftp.put_bytes(f"{self.home}/f", data)
+        before = self.keys()
+        for one in self.redis[:2]:
+            one.child.kill()
+        for name in ("f", "g"):
+            self.assertRaises(OSError, self.sftp.put_bytes, f"{self.home}/{name}", content(4 * MIB, "new"))
+        self.redis[2].child.kill()
+        self.sftp.close()
+        self.server.child.kill()
+        self.server.start()
+        self.sftp = self.login()
+        self.assertEqual(self.sftp.listdir(self.home), ["f"])
+        self.assertRaises(OSError, self.sftp.get_bytes, f"{self.home}/f")
+        self.sftp.remove(f"{self.home}/f")
+        self.sftp.mkdir(f"{self.home}/d")
+        for one in self.redis:
+            one.start()
+        self.assertEqual(self.sftp.listdir(self.home), ["d"])
+        self.assertEqual(len(set(before)), 1)
+        self.assertKeys([0, 0, 0])
+
+    def test_full(self) -> None:
+        """Shards without room: files are refused for that, what was there stays, and nothing is left of them."""
+        data = content(MIB)
+        self.sftp.put_bytes(f"{self.home}/f", data)
+        before = self.keys()
+        for one in self.redis:
+            used = one.client().info("memory")["used_memory"]
+            one.client().config_set("maxmemory", used + MIB)
+        for name in ("f", "g"):
+            with self.assertRaises(OSError) as caught:
+                self.sftp.put_bytes(f"{self.home}/{name}", content(8 * MIB, "new"))
+            self.assertIn("No room left", str(caught.exception))
+        self.assertTrue(self.sftp.get_bytes(f"{self.home}/f") == data)
+        self.assertEqual(self.sftp.listdir(self.home), ["f"])
+        self.assertKeys(before)
+
 
 class Redis:
     """A redis-server that forgets nothing it confirmed."""
@@ -126,6 +180,10 @@ class Redis:
         self.folder = Path(tempfile.mkdtemp(dir=scratch()))
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.start()
+
+    def client(self) -> redis.Redis:
+        """redis-py's."""
+        return redis.Redis(port=self.port, protocol=2)
 
     def start(self) -> None:
         """Start it, again where it was killed."""

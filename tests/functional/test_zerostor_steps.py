@@ -21,6 +21,9 @@ LONG = 1e5
 AFTERWARDS: dict[str, dict[str, bytes]] = {
     "put": {"/f": OLD, "/new": NEW},
     "overwrite": {"/f": NEW},
+    "append": {"/f": OLD + NEW},
+    "copy": {"/f": OLD, "/new": OLD},
+    "remove": {},
     "rename": {"/g": OLD},
 }
 NAMES = ("/f", "/g", "/new")

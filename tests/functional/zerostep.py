@@ -91,6 +91,14 @@ async def operate(storage: ZeroStorage, operation: str) -> None:
         await storage.store(resolve("/new"), Source(NEW), nothing)
     elif operation == "overwrite":
         await storage.store(path, Source(NEW), nothing)
+    elif operation == "append":
+        entry = await storage.stat(path)
+        parts = [*await storage.adopt(path, entry), await storage.stage(path, Source(NEW))]
+        await storage.publish(path, parts, nothing, onto=entry)
+    elif operation == "copy":
+        await storage.copy(path, resolve("/new"))
+    elif operation == "remove":
+        await storage.remove(path)
     else:
         await storage.rename(path, resolve("/g"))
 

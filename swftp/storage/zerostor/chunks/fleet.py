@@ -102,6 +102,10 @@ class Fleet:
             return True  # it says so itself, if not
         return capacity.free_bytes >= size + (RESERVE if capacity.total_bytes > 4 * RESERVE else 0)
 
+    def full(self, size: int) -> bool:
+        """Whether some shard would take a fragment of *size* bytes if it had room."""
+        return any(info.state is State.RW and not self._has_room(info.id, size) for info in self._shards.values())
+
     def levels(self) -> dict[int, ShardLevel]:
         """How each shard does that may hold something."""
         for info in self.all():

@@ -60,8 +60,13 @@ class Writing:
         finally:
             self._flight.end()
         if len(self.placed) < self._least:
-            full = self._faults and all(isinstance(fault, QuotaExceeded) for fault in self._faults)
-            raise QuotaExceeded("no room left") if full else Unavailable("too few shards answer, try again")
+            raise QuotaExceeded("no room left") if self._full() else Unavailable("too few shards answer, try again")
+
+    def _full(self) -> bool:
+        """Whether it is room that lacks: so said all who were asked, or they were not asked for they had said so."""
+        if not all(isinstance(fault, QuotaExceeded) for fault in self._faults):
+            return False
+        return bool(self._faults) or self._fleet.full(max(fragment.size for fragment in self._fragments.values()))
 
     def _send(self, spots: deque[int]) -> None:
         while self._waiting and spots:
