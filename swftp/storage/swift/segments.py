@@ -7,7 +7,8 @@ A part that a publishing request may have used is never discarded.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from twisted.logger import Logger
 from twisted.web.iweb import UNKNOWN_LENGTH
@@ -18,7 +19,7 @@ from swftp.interfaces import IByteSource
 from swftp.paths import Path
 from swftp.storage.swift.bodies import Bytes
 from swftp.storage.swift.client import Request
-from swftp.storage.swift.describe import etag, quoted_name
+from swftp.storage.swift.describe import etag, quoted_name, version_of
 from swftp.storage.swift.ledger import Ledger
 from swftp.storage.swift.manifests import (
     GROUP_LIMIT,
@@ -78,13 +79,15 @@ class Segments(Ledger):
         self.max_file_size = max_file_size
         self._token = token
         self._uploads: dict[Path, tuple[str, int]] = {}
+        self._open: dict[str, set[Names]] = {}
+        """Parts of each upload that are neither published nor given up."""
         self._published: dict[Names, None] = {}
         self.underway = underway or Underway()
         self.underway.add(self)
 
     def unpublished(self) -> set[str]:
         """See `IUploads`."""
-        return {upload for upload, _ in self._uploads.values()}
+        return set(self._open)
 
     def container_for(self, path: Path) -> str:
         """Where the segments of *path* are."""
@@ -96,6 +99,27 @@ class Segments(Ledger):
             prefix = upload_prefix(path, int(self._client.now()), self._token())
         self._uploads[path] = (prefix, number + 1)
         return self.container_for(path), f"{prefix}/{number:08d}{'m' if nested else ''}"
+
+    @contextmanager
+    def _part(self, path: Path) -> Iterator[Names]:
+        """The name of a part for *path*, which is made meanwhile."""
+        names = self._new_name(path)
+        self._open.setdefault(self._uploads[path][0], set()).add(names)
+        try:
+            yield names
+        except BaseException:
+            self._closed([names])
+            raise
+
+    def _closed(self, parts: Iterable[Names]) -> None:
+        """*parts* are published or given up: an upload without others has ended, whatever its file is called."""
+        for names in parts:
+            upload = str(upload_of(names[1]))
+            others = self._open.get(upload, set())
+            others.discard(names)
+            if not others:
+                self._open.pop(upload, None)
+        self._uploads = {path: made for path, made in self._uploads.items() if made[0] in self._open}
 
     async def _put(self, path: Path, request: Request, expected: Mapping[str, str]) -> Mapping[str, str]:
         """PUT into the segments container, which is made when it turns out to be missing."""
@@ -125,17 +149,18 @@ class Segments(Ledger):
             raise errors.InvalidRequest("a part has a known length")
         if int(size) > self.max_file_size:
             raise errors.TooLarge()
-        names = self._new_name(path)
         headers = {"Content-Type": "application/octet-stream"}
         expected = {"content-length": str(size)}
         if source.digest:
             headers["ETag"] = source.digest
             expected["etag"] = source.digest
-        request = Request(method="PUT", names=names, headers=headers, body=source, bulk=True)
-        answer = await self._put(path, request, expected)
-        segment = Segment(*names, etag(answer), int(size), 0, int(size), staged=True)
-        if segment.name.endswith(f"/{0:08d}") and home_of(names[0], str(upload_of(names[1])), self.suffix) is None:
-            await self.remember([segment], add={path})  # a name too long to be told by the segment's own
+        with self._part(path) as names:
+            request = Request(method="PUT", names=names, headers=headers, body=source, bulk=True)
+            answer = await self._put(path, request, expected)
+            segment = Segment(*names, etag(answer), int(size), 0, int(size), staged=True)
+            first = segment.name.endswith(f"/{0:08d}")
+            if first and home_of(names[0], str(upload_of(names[1])), self.suffix) is None:
+                await self.remember([segment], add={path})  # a name too long to be told by the segment's own
         return segment
 
     async def adopt(self, path: Path, entry: Entry, large: bool) -> list[Segment]:
@@ -143,7 +168,7 @@ class Segments(Ledger):
         names = (path.container, path.object)
         if entry.detail.get("large") == "slo":
             segments, nested = await self.read(names)
-            same = bool(nested) or manifest_etag(segments) == entry.version  # else replaced since HEAD
+            same = await self._stands(path, entry) if nested else manifest_etag(segments) == entry.version
             if same and self.are_ours(segments) and sum(s.size for s in segments) == entry.size:
                 return segments
         if not large:
@@ -154,12 +179,29 @@ class Segments(Ledger):
         """The object *source*, which is *entry*, copied by the store into segments for *target*."""
         most = min(COPY_SIZE, self.max_file_size)
         starts = range(0, entry.size, most)
-        work = [self._copied(source, target, entry, start, min(most, entry.size - start)) for start in starts]
-        return await in_parallel(work, limit=2)
+        made: list[Segment] = []
+
+        async def one(start: int) -> Segment:
+            made.append(await self._copied(source, target, entry, start, min(most, entry.size - start)))
+            return made[-1]
+
+        try:
+            parts = await in_parallel([one(start) for start in starts], limit=2)
+            pinned = len(parts) == 1 or entry.detail.get("large")
+            if not pinned and not await self._stands(source, entry):
+                raise errors.Changed()  # perhaps between two of them
+        except errors.StorageError:
+            await self.discard(made)
+            raise
+        return parts
+
+    async def _stands(self, path: Path, entry: Entry) -> bool:
+        """Whether *entry* is what stands at *path* now."""
+        headers = await self._objects.head((path.container, path.object), newest=True)
+        return headers is not None and version_of(headers) == entry.version
 
     async def _copied(self, source: Path, target: Path, entry: Entry, start: int, size: int) -> Segment:
         """A range of the object *source*, copied by the store into a segment."""
-        names = self._new_name(target)
         headers = {
             "X-Copy-From": quoted_name(source.container, source.object),
             "X-Fresh-Metadata": "true",
@@ -171,13 +213,14 @@ class Segments(Ledger):
             headers["Range"] = f"bytes={start}-{start + size - 1}"
         elif entry.digest:
             expected["etag"] = entry.digest
-        request = Request(method="PUT", names=names, headers=headers, patience=copy_patience(size))
-        answer = await self._put(target, request, expected)
-        if "etag" not in expected:
-            looked = await self._objects.head(names, newest=True)
-            if looked is None or looked.get("content-length") != str(size):
-                raise errors.Corrupt("storage copied another number of bytes")
-            answer = looked
+        with self._part(target) as names:
+            request = Request(method="PUT", names=names, headers=headers, patience=copy_patience(size))
+            answer = await self._put(target, request, expected)
+            if "etag" not in expected:
+                looked = await self._objects.head(names, newest=True)
+                if looked is None or looked.get("content-length") != str(size):
+                    raise errors.Corrupt("storage copied another number of bytes")
+                answer = looked
         return Segment(*names, etag(answer), size, 0, size, staged=True)
 
     async def publish(
@@ -207,7 +250,7 @@ class Segments(Ledger):
         self._published.update(dict.fromkeys(segment.names for segment in parts))
         while len(self._published) > PUBLISHED_LIMIT:
             self._published.pop(next(iter(self._published)))
-        self._uploads.pop(path, None)
+        self._closed(segment.names for segment in parts)
         return answer, version, used
 
     async def _remember_strangers(self, path: Path, parts: Sequence[Segment]) -> None:
@@ -291,6 +334,5 @@ class Segments(Ledger):
     async def discard(self, parts: Iterable[Segment]) -> None:
         """See `IComposes.discard`."""
         names = {part.names for part in parts if part.staged and part.names not in self._published}
-        uploads = {upload_of(name) for _, name in names}
-        self._uploads = {path: made for path, made in self._uploads.items() if made[0] not in uploads}
+        self._closed(names)
         await self.delete(names)

@@ -46,6 +46,33 @@ class CopyTests(ScriptedCase):
         self.assertEqual(ranges, ["bytes=0-3", "bytes=4-5"])
         self.assertEqual([line.split()[0] for line in self.lines()[-2:]], ["DELETE", "DELETE"])
 
+    def test_replaced_between_pieces(self) -> None:
+        """A plain file is copied in pieces of one version, or not at all; nothing of another copy is left."""
+        plain = {"Content-Type": "text/plain", "Etag": md5(b"abcdef")}
+        self.swift.expect("HEAD /c/f", 200, headers=plain, length=6)
+        entry = self.done(self.storage.stat(FILE))
+        self.swift.expect("HEAD /c/f", 200, headers=plain, length=6)
+        for data in (b"abcd", b"EF"):
+            self.swift.expect(None, 201, headers={"Etag": md5(data)})
+        for data in (b"abcd", b"EF"):
+            self.swift.expect(None, 200, headers={"Etag": md5(data)}, length=len(data))
+        self.swift.expect("HEAD /c/f", 200, headers={**plain, "Etag": md5(b"ABCDEF")}, length=6)
+        self.swift.expect(None, 204)
+        self.swift.expect(None, 204)
+        self.fails(errors.Changed, self.storage.copies(FILE, entry, OTHER))
+        self.assertEqual([line.split()[0] for line in self.lines()[-2:]], ["DELETE", "DELETE"])
+
+    def test_piece_refused(self) -> None:
+        """Pieces of a copy that failed are removed, and the upload goes on no more."""
+        self.copied_to(status=201)
+        del self.swift.script[4:]
+        self.swift.expect(None, 201, headers={"Etag": md5(b"abcd")})
+        self.swift.expect(None, 413)
+        self.swift.expect(None, 200, headers={"Etag": md5(b"abcd")}, length=4)
+        self.swift.expect(None, 204)
+        self.fails(errors.TooLarge, self.storage.copy(FILE, OTHER))
+        self.assertEqual(self.storage._segments.unpublished(), set())
+
     def test_doubtful(self) -> None:
         """What was confirmed with another checksum may stand there: its pieces are left alone."""
         self.copied_to(status=201, headers={"Etag": md5(b"other")})

@@ -88,6 +88,16 @@ class JanitorTests(LargeCase):
         self.assertEqual(await sweeper.sweep(self.box, age=-10.0), 1)
         self.assertEqual(await self.content(self.at("a")), b"onetwo")
 
+    async def test_renamed_and_open(self) -> None:
+        """A name's old upload has ended with the file that took it elsewhere; one beside it goes on."""
+        writer = self.login(process := Underway())
+        first, second = [await writer.stage(self.at("a"), Source(data)) for data in (b"one", b"two")]
+        await writer.publish(self.at("b"), [first], NOTHING)
+        self.assertEqual(await self.login(process).sweep(self.box, age=-10.0), 0)
+        await writer.discard([second])
+        self.assertEqual(writer._segments.unpublished(), set())
+        self.assertEqual(await self.content(self.at("b")), b"one")
+
     async def test_strangers(self) -> None:
         """Other tools' segments are not ours to remove."""
         self.account.put_large(self.box, "theirs", [b"one", b"two"])

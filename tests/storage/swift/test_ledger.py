@@ -90,6 +90,7 @@ class LookingTests(ScriptedCase):
             self.swift.expect(None, 201, headers={"Etag": md5(b"data")})
         for size in (10, 5):
             self.swift.expect(None, 200, headers={"Etag": md5(b"data")}, length=size)
+        self.swift.expect("HEAD /c/a", headers=HEAD, length=15)
         for _ in range(3):
             self.swift.expect("PUT /c/b?multipart-manifest=put&heartbeat=on", 503)
             self.swift.expect("HEAD /c/b?symlink=get", 404)
@@ -102,6 +103,18 @@ class LookingTests(ScriptedCase):
         self.swift.expect("GET /c/a?multipart-manifest=get", headers=SLO, body=json.dumps([SEGMENT]).encode())
         copied = self.swift.expect(None, 412)
         copied.check = lambda seen: self.assertEqual(seen.headers["if-match"], '"abc"')
+        self.fails(errors.Changed, self.storage.adopt(resolve("/c/a"), entry))
+
+    def test_adopt_nested_replaced(self) -> None:
+        """So it is where its manifest lists manifests."""
+        entry = Entry(name="a", kind=Kind.FILE, size=1, version="abc", detail={"large": "slo"})
+        inner = {**SEGMENT, "name": f"/c_segments/{UPLOAD}/00000001m", "sub_slo": True}
+        self.swift.expect("HEAD /c/a", headers={**HEAD, **SLO, "Etag": '"abc"'}, length=1)
+        self.swift.expect("GET /c/a?multipart-manifest=get", headers=SLO, body=json.dumps([inner]).encode())
+        line = f"GET /c_segments/{UPLOAD}/00000001m?multipart-manifest=get"
+        self.swift.expect(line, headers=SLO, body=json.dumps([SEGMENT]).encode())
+        self.swift.expect("HEAD /c/a", headers={**HEAD, **SLO, "Etag": '"def"'}, length=1)
+        self.swift.expect(None, 412)
         self.fails(errors.Changed, self.storage.adopt(resolve("/c/a"), entry))
 
     def test_noted_together(self) -> None:
