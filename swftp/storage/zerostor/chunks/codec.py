@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import zstandard
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from swftp.errors import Corrupt
@@ -57,34 +58,57 @@ class _Compressors(threading.local):
 _compressors = _Compressors()
 
 
-def seal(plain: bytes, obj: ObjectId, key: bytes, options: CodecOptions, entropy: Callable[[int], bytes]) -> bytes:
+def seal(
+    plain: Sequence[Block],
+    obj: ObjectId,
+    key: bytes,
+    options: CodecOptions,
+    entropy: Callable[[int], bytes],
+    padding: int = 0,
+) -> bytearray:
     """
-    The object *obj* that *plain* becomes.
+    The object *obj* that *plain*, one block after the other, becomes.
 
     :param key: 32 bytes.
     :param entropy: gives so many random bytes.
+    :param padding: so many zeros are put behind it.
     """
-    codec, body = _compressed(plain, options)
+    size = sum(map(len, plain))
+    codec, body = _compressed(plain, size, options)
     nonce = entropy(NONCE_BYTES)
-    sealed = AESGCM(key).encrypt(nonce, body, _bound(obj, codec, len(plain)))
-    return b"".join((_PREFIX.pack(codec, nonce), sealed))
+    end = _PREFIX.size + sum(map(len, body))
+    sealed = bytearray(end + TAG_BYTES + padding)
+    _PREFIX.pack_into(sealed, 0, codec, nonce)
+    encryptor = Cipher(algorithms.AES256(key), modes.GCM(nonce)).encryptor()
+    encryptor.authenticate_additional_data(_bound(obj, codec, size))
+    with memoryview(sealed) as view:
+        at = _PREFIX.size
+        for block in body:  # which leaves 15 bytes more alone than it asks for: the tag is longer
+            at += encryptor.update_into(block, view[at:])
+        encryptor.finalize()
+        view[at : at + TAG_BYTES] = encryptor.tag
+    return sealed
 
 
-def _compressed(plain: bytes, options: CodecOptions) -> tuple[int, bytes]:
-    if not options.compress or not plain:
+def _compressed(plain: Sequence[Block], size: int, options: CodecOptions) -> tuple[int, Sequence[Block]]:
+    if not options.compress or not size:
         return RAW, plain
     compressor = _compressors.of(options.level)
-    if len(plain) > 4 * SAMPLES * SAMPLE:
-        sample = _sample(plain)
+    if size > 4 * SAMPLES * SAMPLE:
+        sample = _sample(plain, size)
         if len(compressor.compress(sample)) > GAIN * len(sample):
             return RAW, plain
-    packed = compressor.compress(plain)
-    return (RAW, plain) if len(packed) > GAIN * len(plain) else (ZSTD, packed)
+    packed = compressor.compress(b"".join(plain))
+    return (RAW, plain) if len(packed) > GAIN * size else (ZSTD, (packed,))
 
 
-def _sample(plain: bytes) -> bytes:
-    step = (len(plain) - SAMPLE) // (SAMPLES - 1)
-    return b"".join(plain[number * step : number * step + SAMPLE] for number in range(SAMPLES))
+def _sample(plain: Sequence[Block], size: int) -> bytes:
+    step = (size - SAMPLE) // (SAMPLES - 1)
+    samples, start = [], 0
+    for block in plain:
+        samples += [block[at : at + SAMPLE] for at in range(-start % step, len(block), step)]
+        start += len(block)
+    return b"".join(samples)
 
 
 def unseal(sealed: Block, obj: ObjectId, plain_len: int, key: bytes) -> bytes:

@@ -43,8 +43,8 @@ class Fragment:
     """To be put on a shard."""
 
     key: bytes
-    value: tuple[bytes, bytes]
-    """Header and content; one after the other they are the value."""
+    value: tuple[Block, ...]
+    """Label, and parts of the content; one after the other they are the value."""
     digest: bytes
 
     @property
@@ -101,18 +101,18 @@ def make(
     entropy: Callable[[int], bytes],
 ) -> Made:
     """*plain*, sealed and cut into fragments."""
-    whole = plain if isinstance(plain, bytes) else b"".join(plain)
-    sealed = codec.seal(whole, obj, key, options, entropy)
-    return cut(sealed, obj, layout, len(whole))
+    blocks = (plain,) if isinstance(plain, bytes) else plain
+    sealed = codec.seal(blocks, obj, key, options, entropy, erasure.PADDING)
+    return cut(sealed, len(sealed) - erasure.PADDING, obj, layout, sum(map(len, blocks)))
 
 
-def cut(sealed: bytes, obj: ObjectId, layout: Layout, plain_len: int) -> Made:
-    """The object *sealed* of *plain_len* plain bytes, cut into fragments."""
+def cut(sealed: Block | bytearray, stored_len: int, obj: ObjectId, layout: Layout, plain_len: int) -> Made:
+    """The object of *plain_len* plain bytes that *sealed* begins with, cut into fragments; see `erasure.split`."""
     fragments = []
-    for number, content in enumerate(erasure.split(layout, sealed)):
-        value = (Label(obj, number, layout, plain_len).packed(), content)
+    for number, content in enumerate(erasure.split(layout, sealed, stored_len)):
+        value = (Label(obj, number, layout, plain_len).packed(), *content)
         fragments.append(Fragment(obj.key(number), value, digest_of(value)))
-    return Made(len(sealed), tuple(fragments))
+    return Made(stored_len, tuple(fragments))
 
 
 def digest_of(parts: Sequence[Block]) -> bytes:

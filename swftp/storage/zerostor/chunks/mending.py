@@ -122,7 +122,7 @@ def made_again(chunk: Chunk, values: Mapping[int, bytes], lost: Mapping[int, Hea
         if len(values) < layout.k:
             raise Corrupt("too little is left of what was stored")
         chosen = {number: values[number] for number in sorted(values)[: layout.k]}
-        made = cut(bytes(sealed_of(chunk, chosen)), chunk.obj, layout, chunk.plain_len)
+        made = cut(sealed_of(chunk, chosen), chunk.stored_len, chunk.obj, layout, chunk.plain_len)
         fragments |= {number: made.fragments[number] for number in lost if number not in again}
     return fragments
 

@@ -24,7 +24,7 @@ entropy = random.Random(3).randbytes
 
 def sealed(plain: bytes, options: CodecOptions = OPTIONS) -> bytes:
     """*plain* as `OBJ`."""
-    return seal(plain, OBJ, KEY, options, entropy)
+    return bytes(seal((plain,), OBJ, KEY, options, entropy))
 
 
 class SealTests(SynchronousTestCase):
@@ -69,6 +69,18 @@ class SealTests(SynchronousTestCase):
         """The same bytes are sealed differently each time."""
         self.assertNotEqual(sealed(TEXT), sealed(TEXT))
 
+    @given(st.lists(st.binary(max_size=100)), st.integers(0, 80))
+    def test_blocks(self, blocks: list[bytes], padding: int) -> None:
+        """Blocks, of whatever lengths, are sealed as what they are together; the zeros behind are no part of it."""
+        plain = b"".join(blocks)
+        apart, whole = (
+            seal(parts, OBJ, KEY, OPTIONS, random.Random(1).randbytes, padding)
+            for parts in ([memoryview(block) for block in blocks], (plain,))
+        )
+        self.assertEqual(apart, whole)
+        self.assertEqual(apart[len(apart) - padding :], bytes(padding))
+        self.assertEqual(unseal(apart[: len(apart) - padding], OBJ, len(plain), KEY), plain)
+
     def test_lies_in_the_frame(self) -> None:
         """Whoever has the key and announces more than there is gets no memory for it."""
         for body in (zstandard.compress(bytes(1 << 20)), b"no frame", b""):
@@ -111,6 +123,18 @@ class CompressionTests(SynchronousTestCase):
             plain = noise(size // 2) + (TEXT * 50)[: size // 2]
             self.assertEqual(self.codec_of(plain), codec.ZSTD)
             self.assertEqual(self.codec_of(plain[::-1]), codec.ZSTD)
+
+    def test_samples_of_blocks(self) -> None:
+        """They are the same of blocks as of the whole, but for those that cross an edge."""
+        plain = noise(1 << 20)
+        whole = codec._sample((plain,), len(plain))
+        self.assertEqual(len(whole), codec.SAMPLES * codec.SAMPLE)
+        for edge in (1, 70_000, 1 << 19):
+            blocks = [memoryview(plain)[at : at + edge] for at in range(0, len(plain), edge)]
+            sample = codec._sample(blocks, len(plain))
+            self.assertEqual(sample[:1], whole[:1])
+            self.assertLessEqual(len(sample), len(whole))
+            self.assertGreaterEqual(len(sample), codec.SAMPLES * min(edge, codec.SAMPLE // 4))
 
     def test_switched_off(self) -> None:
         """Nothing is, then."""

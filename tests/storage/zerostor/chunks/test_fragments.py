@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from swftp.errors import Corrupt
-from swftp.storage.zerostor.chunks import CodecOptions, Label, Layout, erasure, fragments
+from swftp.storage.zerostor.chunks import CodecOptions, Label, Layout, erasure, fragments, isal
 from swftp.storage.zerostor.chunks.fragments import OVERHEAD, DamagedFragments, digest_of, make, plain_of
 from swftp.storage.zerostor.values import Chunk, ObjectId
 from tests.storage.zerostor.chunks.case import TEXT, UPLOAD, noise
@@ -121,6 +121,12 @@ class LabelTests(SynchronousTestCase):
             Label.read(value)
 
 
+def split(layout: Layout, whole: bytes, *, owned: bool = True) -> list[bytes]:
+    """The fragments of *whole*, each in one piece."""
+    data = bytearray(whole + bytes(erasure.PADDING)) if owned else whole
+    return [b"".join(parts) for parts in erasure.split(layout, data, len(whole))]
+
+
 class ErasureTests(SynchronousTestCase):
     """The code itself."""
 
@@ -128,7 +134,7 @@ class ErasureTests(SynchronousTestCase):
         """No choice of m losses is one too many, with the most fragments that are usual."""
         whole = noise(3_001)
         for layout in (Layout(10, 4), Layout(5, 3), Layout(16, 2)):
-            pieces = erasure.split(layout, whole)
+            pieces = split(layout, whole)
             for kept in combinations(range(layout.total), layout.k):
                 joined = erasure.join(layout, {number: pieces[number] for number in kept}, len(whole))
                 self.assertEqual(bytes(joined), whole, kept)
@@ -138,9 +144,32 @@ class ErasureTests(SynchronousTestCase):
         for layout in (EC, Layout(3, 2), Layout(16, 4)):
             for size in (1, 2, 15, 16, 17, 31, 33, 100, 4097):
                 whole = noise(size)
-                pieces = dict(enumerate(erasure.split(layout, whole)[: layout.k]))
+                pieces = dict(enumerate(split(layout, whole)[: layout.k]))
                 decoded = erasure._driver(layout.k, layout.m).decode(list(pieces.values()))
                 self.assertEqual(bytes(erasure.join(layout, pieces, size)), decoded)
+
+    def test_same_as_the_library_makes(self) -> None:
+        """Whether ISA-L was asked or liberasurecode: the fragments are the same to the bit."""
+        for layout in (Layout(k, m) for k in (2, 3, 4, 10, 16) for m in (1, 2, 4)):
+            for size in (1, 15, 17, 33, 1000, 4097, 65_536 + 29):
+                whole = noise(size)
+                self.assertEqual(split(layout, whole), erasure._driver(layout.k, layout.m).encode(whole))
+                self.assertEqual(split(layout, whole), split(layout, whole, owned=False))
+
+    def test_nothing_is_copied(self) -> None:
+        """Data fragments are views of the object: ISA-L was found, here at least."""
+        whole = bytearray(noise(1000) + bytes(erasure.PADDING))
+        fragments = erasure.split(EC, whole, 1000)
+        for _, content in fragments[: EC.k]:
+            self.assertIs(memoryview(content).obj, whole)
+
+    def test_who_disagrees_is_not_asked(self) -> None:
+        """Where ISA-L does not make the parities that liberasurecode makes, nothing is taken from it."""
+        erasure._driver(EC.k, EC.m)
+        parity = isal.coder(EC.k, EC.m)
+        assert parity is not None
+        self.assertEqual(len(erasure.headers(EC, 1000, parity)), EC.total)
+        self.assertEqual(erasure.headers(EC, 1000, lambda data, length: [bytearray(length)]), ())
 
     def test_nonsense(self) -> None:
         """Whatever has passed as a fragment and is none is an error, and does not end the process."""
