@@ -70,7 +70,7 @@ class Finding:
         :raises NotDirectory: it is something else.
         """
         self._check()
-        if path.is_root:
+        if path.is_root or path.parent.is_root:  # which is a directory, and there for as long as its account is
             return path
         parent, node = await self.find(path.parent)
         if not node.is_directory:

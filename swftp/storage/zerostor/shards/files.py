@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from struct import Struct
@@ -66,11 +66,22 @@ def prepare(root: Path) -> None:
     sync(root.parent)
 
 
+def sync(folder: Path) -> None:
+    """Have the names in *folder* on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 class Files:
     """What is below *root*.  OSError is translated by whoever calls."""
 
-    def __init__(self, root: Path, page_size: int = PAGE) -> None:
-        self._root, self._page_size = root, page_size
+    def __init__(self, root: Path, page_size: int = PAGE, sync: Callable[[Path], None] = sync) -> None:
+        self._root, self._page_size, self._sync = root, page_size, sync
+        self._made: set[Path] = set()
+        """Directories whose own names may not be on the disk."""
         self._files, self._temporary = root / FILES, root / TEMPORARY
 
     def check_marker(self) -> None:
@@ -106,14 +117,17 @@ class Files:
             with suppress(OSError):
                 temporary.unlink()
             raise
-        sync(path.parent)
+        self._sync(path.parent)
+        if path.parent in self._made:  # the other way round, the disk would have to write its journal twice
+            self._sync(self._files)
+            self._made.discard(path.parent)
 
     def _rename(self, temporary: Path, path: Path) -> None:
         try:
             temporary.rename(path)
         except FileNotFoundError:
+            self._made.add(path.parent)  # before it is seen: whoever finds it there waits for its name as well
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            sync(self._files)
             temporary.rename(path)
 
     def read(self, key: bytes) -> bytes:
@@ -216,12 +230,3 @@ def write_all(descriptor: int, parts: Sequence[Block]) -> None:
             count -= len(rest.pop(0))
         if count:
             rest[0] = rest[0][count:]
-
-
-def sync(folder: Path) -> None:
-    """Have the names in *folder* on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

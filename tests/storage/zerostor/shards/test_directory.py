@@ -97,6 +97,26 @@ class DirectoryTests(DirectoryCase):
                 await call
         self.assertEqual(list(self.root().iterdir()), [])
 
+    def test_names_are_on_the_disk(self) -> None:
+        """Nothing is stored before its name is on the disk, and that of its directory, whoever has made that one."""
+        synced: list[Path] = []
+        others = [b"by another thread"]  # which finds the directory there, when its name may not be on the disk
+
+        def sync(path: Path) -> None:
+            if others:
+                files.write(b"new", others.pop())
+                self.assertEqual(synced, [folder, folder.parent])
+            synced.append(path)
+
+        files = Files(self.root(), sync=sync)
+        folder = files.path(b"new").parent
+        self.assertFalse(folder.exists())
+        files.write(b"new", b"value")
+        self.assertEqual(synced[2], folder)
+        del synced[:]
+        files.write(b"new", b"value")
+        self.assertEqual(synced, [folder])
+
     async def test_no_marker(self) -> None:
         """Nothing is written to what does not say that it is a shard, whatever else is there."""
         (self.root() / "shard").unlink()
