@@ -274,12 +274,6 @@ class ISessionChannel(Interface):
     def finish(status: int) -> None:
         """Send what is left of the output, ``exit-status``, EOF and CLOSE (RFC 4254 section 6.10)."""
 
-    def suspend() -> None:
-        """Last resort when memory is short: stop reading this client's TCP connection until `resume`."""
-
-    def resume() -> None:
-        """Undo `suspend`."""
-
 
 ABANDONED = 499
 """Status of a request that nobody waits for any more, as web servers log it."""

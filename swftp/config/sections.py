@@ -19,7 +19,6 @@ from swftp.config.zerostor import ZerostorConfig
 from swftp.secretfiles import located
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
-INTERFACES = ("", "public", "internal", "admin")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

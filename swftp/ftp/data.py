@@ -11,7 +11,7 @@ from collections.abc import Callable
 from enum import Enum
 from functools import partial
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IDelayedCall, IHandshakeListener, IProtocol
@@ -25,9 +25,6 @@ from swftp.ftp.ports import Admit, NoPort, Ports
 from swftp.ftp.public import PublicAddresses
 from swftp.ftp.reply import Refused
 from swftp.ftp.settings import Settings
-
-if TYPE_CHECKING:
-    from swftp.ftp.context import Context
 
 log = Logger()
 
@@ -155,11 +152,11 @@ class DataChannel:
         self._waiter: Deferred[DataConnection] | None = None
         self._timer: IDelayedCall | None = None
 
-    async def passive(self, context: Context, extended: bool) -> tuple[str, int]:
+    def passive(self) -> int:
         """
         Listen for one connection, in place of whatever was prepared.
 
-        :return: our address and the port.
+        :return: the port.
         :raises Refused: no port is free.
         """
         self._drop()
@@ -172,9 +169,10 @@ class DataChannel:
             raise Refused(425, "No port is free for a data connection, try again later.") from error
         self._advance("listen")
         self._await()
-        return self._host, self._listener.number
+        number: int = self._listener.number
+        return number
 
-    def active(self, context: Context, host: str, port: int) -> None:
+    def active(self, host: str, port: int) -> None:
         """
         Connect to the client at *port* when a transfer begins, in place of whatever was prepared.
 
@@ -333,8 +331,3 @@ def data_maker(
         )
 
     return make
-
-
-async def public_address(context: Context) -> str:
-    """See `DataChannel.public_address`."""
-    return await context.data.public_address()

@@ -21,11 +21,6 @@ class Reply:
     lines: tuple[str, ...] = ("",)
     """Shown as they are but for control characters; with more than one, the reply is a multi-line one."""
 
-    @property
-    def positive(self) -> bool:
-        """Whether it says that all went well, or goes well so far."""
-        return self.code < 400
-
     def encode(self) -> bytes:
         """As it goes over the wire."""
         *first, last = [_clean(line) for line in self.lines]

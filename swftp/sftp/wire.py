@@ -277,14 +277,3 @@ def version_packet(extensions: Iterable[tuple[bytes, bytes]]) -> bytes:
     """VERSION with the name and data of each extension."""
     pairs = b"".join(string(name) + string(data) for name, data in extensions)
     return _REPLY.pack(5 + len(pairs), Packet.VERSION, VERSION) + pairs
-
-
-def strings(raw: bytes) -> list[bytes]:
-    """All the strings of which *raw* consists.
-
-    :raises Malformed: it does not.
-    """
-    cursor, found = Cursor(raw), []
-    while cursor.left:
-        found.append(cursor.string())
-    return found

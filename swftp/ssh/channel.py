@@ -152,7 +152,6 @@ class SessionChannel(SSHChannel):
         self._advance("gone")
         self.localClosed = self.remoteClosed = True
         self._pending, self._errors, self.backlog = [], bytearray(), 0
-        self.conn.transport.release_reading(self)
         subsystem, self._subsystem = self._subsystem, None
         if subsystem is not None:
             try:
@@ -276,15 +275,6 @@ class SessionChannel(SSHChannel):
         send(Msg.CHANNEL_REQUEST, remote + string(b"exit-status") + b"\0" + U32.pack(self._status or 0))
         send(Msg.CHANNEL_EOF, remote)
         self.conn.sendClose(self)
-
-    def suspend(self) -> None:
-        """See `ISessionChannel`."""
-        if self.state is not State.CLOSED:
-            self.conn.transport.hold_reading(self)
-
-    def resume(self) -> None:
-        """See `ISessionChannel`."""
-        self.conn.transport.release_reading(self)
 
     def _advance(self, event: str) -> None:
         self.state = _TRANSITIONS[self.state, event]

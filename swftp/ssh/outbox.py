@@ -39,7 +39,7 @@ class Owner(Protocol):
     def refuse(self, error: ProtocolError) -> None:
         """The client broke the rules."""
 
-    def hold_reading(self, who: object) -> None:
+    def hold_reading(self) -> None:
         """Read nothing from the client."""
 
 
@@ -86,7 +86,7 @@ class Outbox:
         if self.choked:
             self._unread += len(sealed) + HELD_OVERHEAD
             if self._unread > HELD_LIMIT:  # it makes us answer, and does not read the answers
-                self._owner.hold_reading(self)
+                self._owner.hold_reading()
         self._schedule()
 
     def release(self) -> None:

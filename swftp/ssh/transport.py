@@ -54,7 +54,7 @@ class Transport(SSHServerTransport):
         self.connection: Connection | None = None
         self._rest = bytearray()
         self._volume = 0  # bytes received since the last change of keys
-        self._brakes: set[object] = set()
+        self._held = False  # we read nothing from the client
         self.place: Place | None = None
         self._watch: Watch | None = None
         self._late: IDelayedCall | None = None
@@ -150,9 +150,7 @@ class Transport(SSHServerTransport):
         self.outbox.close()
         if self.place is not None:
             self.transport.unregisterProducer()
-        if self._brakes:
-            self._brakes.clear()
-            self.transport.resumeProducing()
+        self._release_reading()
         if last_words:
             self.transport.write(last_words)
         self.transport.loseConnection()
@@ -166,7 +164,7 @@ class Transport(SSHServerTransport):
         """The TCP connection is gone: so is everything that was open."""
         self.phase, self.opener = Phase.CLOSED, DiscardOpener()
         self.outbox.close()
-        self._brakes.clear()
+        self._held = False
         for call in (self._late, self._aborting):
             if call is not None and call.active():
                 call.cancel()
@@ -356,7 +354,7 @@ class Transport(SSHServerTransport):
     def resumeProducing(self) -> None:
         """The TCP connection takes more."""
         self.outbox.unchoke()
-        self.release_reading(self.outbox)
+        self._release_reading()
         if self.connection is not None:
             self.connection.wake()
         self.flush()
@@ -365,24 +363,16 @@ class Transport(SSHServerTransport):
         """The TCP connection is gone; `connectionLost` says so too."""
         self.outbox.choked = True
 
-    @property
-    def suspended(self) -> bool:
-        """Whether it is for our sake, not for its own, that nothing is read from the client."""
-        return not self._brakes <= {self.outbox}
+    def hold_reading(self) -> None:
+        """Read nothing from the client until it takes what it has asked for."""
+        if self.phase is not Phase.CLOSED and not self._held:
+            self._held = True
+            self.transport.pauseProducing()
 
-    def hold_reading(self, who: object) -> None:
-        """Read nothing from the client until *who* and everybody else lets go."""
-        if self.phase is not Phase.CLOSED:
-            if not self._brakes:
-                self.transport.pauseProducing()
-            self._brakes.add(who)
-
-    def release_reading(self, who: object) -> None:
-        """Undo `hold_reading` of *who*."""
-        if who in self._brakes:
-            self._brakes.discard(who)
-            if not self._brakes:
-                self.transport.resumeProducing()
+    def _release_reading(self) -> None:
+        if self._held:
+            self._held = False
+            self.transport.resumeProducing()
 
 
 _HANDLERS: dict[int, Callable[[Transport, bytes], None]] = {

@@ -99,11 +99,9 @@ class Watch:
             transport.rekey()
 
     def _alive(self, transport: Transport, connection: Connection, now: float) -> bool:
-        if transport.suspended:  # it is us who do not listen
-            self._asked = now
         if transport.heard >= self._asked:
             self._silent = 0
-        if transport.exchange.idle or transport.suspended:
+        if transport.exchange.idle:
             self._blocked = None
         elif self._blocked is None:
             self._blocked = now

@@ -46,16 +46,16 @@ class FakeData:
         self.prepared: list[tuple[Any, ...]] = []
         self.closed = 0
 
-    async def passive(self, context: Context, extended: bool) -> tuple[str, int]:
+    def passive(self) -> int:
         """As `DataChannel.passive`."""
-        self.prepared.append(("passive", extended))
-        return "127.0.0.1", 40000
+        self.prepared.append(("passive",))
+        return 40000
 
     async def public_address(self) -> str:
         """As `DataChannel.public_address`."""
         return "192.0.2.99"
 
-    def active(self, context: Context, host: str, port: int) -> None:
+    def active(self, host: str, port: int) -> None:
         """As `DataChannel.active`."""
         self.prepared.append(("active", host, port))
 

@@ -26,9 +26,9 @@ class ChannelCase(DataCase):
         super().setUp()
         self.channel = self.make_channel()
 
-    def listen(self, channel: DataChannel | None = None) -> tuple[str, int]:
+    def listen(self, channel: DataChannel | None = None) -> int:
         """PASV."""
-        return self.successResultOf(Deferred.fromCoroutine((channel or self.channel).passive(NOBODY, False)))
+        return (channel or self.channel).passive()
 
     def refused(self, taken: Deferred[DataConnection]) -> int:
         """The code of the reply that *taken* fails with."""
@@ -40,7 +40,7 @@ class PassiveTests(ChannelCase):
 
     def test_address(self) -> None:
         """We listen on the address that the client is connected to, and nowhere else."""
-        self.assertEqual(self.listen(), (HOST, self.port.number))
+        self.assertEqual(self.listen(), self.port.number)
         self.assertEqual(self.port.host, HOST)
 
     def test_connection_before_command(self) -> None:
@@ -197,10 +197,9 @@ class RangeTests(ChannelCase):
     def test_all_in_use(self) -> None:
         """When none is left the client is told to come again, and the next who gives one back makes room."""
         channels = [self.make_channel() for _ in range(3)]
-        numbers = {self.listen(channel)[1] for channel in channels}
+        numbers = {self.listen(channel) for channel in channels}
         self.assertEqual(numbers, {50000, 50001, 50002})
-        wait = Deferred.fromCoroutine(self.channel.passive(NOBODY, False))
-        self.assertEqual(self.failureResultOf(wait, Refused).value.reply.code, 425)
+        self.assertEqual(self.assertRaises(Refused, self.listen).reply.code, 425)
         channels[1].close()
         self.listen()
 
@@ -212,19 +211,19 @@ class ActiveTests(ChannelCase):
 
     def test_third_party(self) -> None:
         """Nobody is connected to but the client, whatever the options say (RFC 2577 section 3)."""
-        error = self.assertRaises(Refused, self.channel.active, NOBODY, STRANGER, 5000)
+        error = self.assertRaises(Refused, self.channel.active, STRANGER, 5000)
         self.assertEqual(error.reply.code, 504)
         self.assertFalse(self.channel.prepared)
 
     def test_low_port(self) -> None:
         """Nor a port where a service may be."""
         for port in (0, 25, 1023):
-            self.assertRaises(Refused, self.channel.active, NOBODY, PEER, port)
-        self.channel.active(NOBODY, PEER, 1024)
+            self.assertRaises(Refused, self.channel.active, PEER, port)
+        self.channel.active(PEER, 1024)
 
     def test_connects(self) -> None:
         """We connect when a transfer wants it, not before."""
-        self.channel.active(NOBODY, PEER, 5000)
+        self.channel.active(PEER, 5000)
         self.assertEqual(self.reactor.called, [])
         taken = self.channel.take()
         [(host, port, factory)] = self.reactor.called
@@ -234,7 +233,7 @@ class ActiveTests(ChannelCase):
 
     def test_nobody_there(self) -> None:
         """A client that cannot be connected to is 425."""
-        self.channel.active(NOBODY, PEER, 5000)
+        self.channel.active(PEER, 5000)
         taken = self.channel.take()
         self.reactor.called[0][2].clientConnectionFailed(None, NOBODY)
         self.assertEqual(self.refused(taken), 425)
@@ -242,7 +241,7 @@ class ActiveTests(ChannelCase):
     def test_replaces_passive(self) -> None:
         """PORT behind PASV closes the port."""
         self.listen()
-        self.channel.active(NOBODY, PEER, 5000)
+        self.channel.active(PEER, 5000)
         self.assertTrue(self.port.stopped)
 
 
@@ -273,7 +272,7 @@ class SpellingTests(ChannelCase):
     def test_mapped_here(self) -> None:
         """A client of IPv4 on a socket of IPv6 is connected to from our IPv4 address."""
         channel = self.make_channel(peer="::ffff:192.0.2.1", host="::ffff:127.0.0.1", active=True)
-        channel.active(NOBODY, PEER, 5000)
+        channel.active(PEER, 5000)
         channel.take().addErrback(lambda _: None)
         self.assertEqual(self.reactor.bound, [(HOST, 0)])
         channel.close()

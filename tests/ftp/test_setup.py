@@ -96,7 +96,7 @@ class PassiveTests(SetupCase):
     def test_pasv(self) -> None:
         """Six numbers: the address that we are known by, and the port."""
         self.assertEqual(self.ask("PASV"), [(227, ["Entering Passive Mode (192,0,2,99,156,64)."])])
-        self.assertEqual(self.prepared, [("passive", False)])
+        self.assertEqual(self.prepared, [("passive",)])
 
     def test_epsv(self) -> None:
         """A port alone (RFC 2428 section 3)."""
@@ -108,7 +108,7 @@ class PassiveTests(SetupCase):
         self.assertEqual(
             self.codes("EPSV ALL", "PASV", "PORT 192,0,2,1,200,0", "EPRT |1|192.0.2.1|51200|"), [200, 503, 503, 503]
         )
-        self.assertEqual((self.codes("EPSV"), self.prepared), ([229], [("passive", True)]))
+        self.assertEqual((self.codes("EPSV"), self.prepared), ([229], [("passive",)]))
 
     def test_pasv_over_ipv6(self) -> None:
         """PASV has no way to say an IPv6 address."""

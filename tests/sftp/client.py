@@ -32,7 +32,6 @@ class FakeChannel:
         self.errors = b""
         self.finished: int | None = None
         self.dead = False
-        self.suspended = False
 
     @property
     def backlog(self) -> int:
@@ -60,14 +59,6 @@ class FakeChannel:
         """See `ISessionChannel.finish`."""
         assert self.finished is None, "finished twice"
         self.finished = status
-
-    def suspend(self) -> None:
-        """See `ISessionChannel.suspend`."""
-        self.suspended = True
-
-    def resume(self) -> None:
-        """See `ISessionChannel.resume`."""
-        self.suspended = False
 
 
 @dataclass(frozen=True)

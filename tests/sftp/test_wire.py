@@ -77,11 +77,6 @@ class LayoutTests(SynchronousTestCase):
         self.assertRaises(Malformed, Layout((wire.STRING,)).parse, Cursor(wire.string(b"a") + b"x"))
         self.assertEqual(Layout((wire.STRING,), lenient=True).parse(Cursor(wire.string(b"a") + b"x")), (b"a",))
 
-    def test_strings(self) -> None:
-        """A row of strings, and what is none."""
-        self.assertEqual(wire.strings(wire.string(b"a") + wire.string(b"")), [b"a", b""])
-        self.assertRaises(Malformed, wire.strings, b"\0\0\0\5abc")
-
 
 class RepliesTests(SynchronousTestCase):
     """Replies as the draft lays them out."""

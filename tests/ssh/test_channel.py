@@ -171,20 +171,6 @@ class Incoming(SynchronousTestCase):
             client.send(number, U32.pack(channel) + rest)
             self.assertTrue(client.closed)
 
-    def test_suspend(self) -> None:
-        """Suspended by two channels, the client is read again when both let go, or are gone."""
-        client = logged_in()
-        one, first = client.subsystem(Recorder())
-        _, second = client.subsystem(Recorder())
-        first.channel.suspend()
-        second.channel.suspend()
-        self.assertEqual(client.wire.producerState, "paused")
-        second.channel.resume()
-        second.channel.resume()
-        self.assertEqual(client.wire.producerState, "paused")
-        client.send(Msg.CHANNEL_CLOSE, U32.pack(one))
-        self.assertEqual(client.wire.producerState, "producing")
-
 
 class Outgoing(SynchronousTestCase):
     """To the client."""
@@ -321,8 +307,6 @@ class Finishing(SynchronousTestCase):
         client.pump()
         self.assertEqual(client.numbers(), CLOSING)
         client.send(Msg.CHANNEL_CLOSE, U32.pack(channel))
-        for call in (recorder.channel.resume, recorder.channel.suspend):
-            call()
         recorder.channel.put(b"too late")
         recorder.channel.credit(1 << 22)
         client.pump()

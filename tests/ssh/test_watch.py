@@ -138,19 +138,6 @@ class Keepalive(SynchronousTestCase):
             client.write(channel, b"x")
         self.assertEqual(client.take(Msg.GLOBAL_REQUEST), [])
 
-    def test_suspended(self) -> None:
-        """A client that we do not read from is not dead for that."""
-        client = Client(Server(self.SETTINGS)).login()
-        _, recorder = client.subsystem(Recorder())
-        recorder.channel.suspend()
-        wait(client, 1000)
-        client.transport.rekey()
-        wait(client, 1000)
-        self.assertFalse(client.closed or client.wire.aborted)
-        recorder.channel.resume()
-        wait(client, 400)
-        self.assertTrue(client.wire.aborted)
-
     def test_never_reads(self) -> None:
         """A client that asks and asks without reading is given up, although it is us who stopped reading."""
         client = Client(Server(self.SETTINGS)).login()

@@ -6,7 +6,6 @@ import re
 from ipaddress import ip_address
 
 from swftp.ftp.context import Context, Mode, Type
-from swftp.ftp.data import public_address
 from swftp.ftp.reply import Refused, Reply, reply
 
 LARGEST = (1 << 63) - 1
@@ -89,10 +88,10 @@ async def passive(context: Context, argument: bytes) -> Reply:
     _no_longer(context)
     if _version(context.control.host) != 4:
         raise Refused(425, "This connection is one of IPv6: EPSV, please.")
-    address = await public_address(context)
+    address = await context.data.public_address()
     if _version(address) != 4:
         raise Refused(425, "We have no address of IPv4: EPSV, please.")
-    _, port = await context.data.passive(context, extended=False)
+    port = context.data.passive()
     numbers = ",".join([*address.split("."), str(port >> 8), str(port & 255)])
     return reply(227, f"Entering Passive Mode ({numbers}).")
 
@@ -107,7 +106,7 @@ async def extended_passive(context: Context, argument: bytes) -> Reply:
         raise Refused(
             522, f"Network protocol not supported, use ({1 if _version(context.control.host) == 4 else 2})."
         )
-    _, port = await context.data.passive(context, extended=True)
+    port = context.data.passive()
     return reply(229, f"Entering Extended Passive Mode (|||{port}|).")
 
 
@@ -118,7 +117,7 @@ async def port(context: Context, argument: bytes) -> Reply:
     numbers = [int(number) for number in found.groups()] if found else []
     if not numbers or max(numbers) > 255:
         raise Refused(501, "Six numbers from 0 to 255, please.")
-    context.data.active(context, ".".join(map(str, numbers[:4])), numbers[4] << 8 | numbers[5])
+    context.data.active(".".join(map(str, numbers[:4])), numbers[4] << 8 | numbers[5])
     return reply(200, "OK")
 
 
@@ -137,7 +136,7 @@ async def extended_port(context: Context, argument: bytes) -> Reply:
         raise Refused(501, "No such address.") from None
     if address.version != FAMILIES[parts[0]]:
         raise Refused(501, "No address of that protocol.")
-    context.data.active(context, str(address), int(parts[2]))
+    context.data.active(str(address), int(parts[2]))
     return reply(200, "OK")
 
 

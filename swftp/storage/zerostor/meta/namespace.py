@@ -44,7 +44,6 @@ class Namespace:
         self._journal = journal
         self._cache = cache
         self._turns = DeferredLock()  # who changes what the account holds would only be in each other's way
-        self._held: dict[object, int] = {}
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
@@ -118,17 +117,6 @@ class Namespace:
         if row is None:
             raise NotFound()
         return Usage(row.used_bytes, row.quota_bytes, row.used_files, None)
-
-    async def can_allocate(self, size: int) -> bool:
-        """Whether *size* bytes more fit in the quota, besides what is being held."""
-        usage = await self.usage()
-        return usage.quota_bytes is None or usage.used_bytes + sum(self._held.values()) + size <= usage.quota_bytes
-
-    def hold(self, owner: object, size: int) -> None:
-        """Count *size* bytes that *owner* has announced as used (0: no more), in this process; no promise."""
-        self._held.pop(owner, None)
-        if size:
-            self._held[owner] = size
 
     # -- changing --------------------------------------------------------------------------------------------------
 

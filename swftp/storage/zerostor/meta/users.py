@@ -118,12 +118,6 @@ class Users:
         """
         await self._set(name, keys="\n".join(keys))
 
-    async def set_root(self, name: str, root: str) -> None:
-        """
-        :raises NotFound: nobody has that name.
-        """
-        await self._set(name, root=root)
-
     async def set_disabled(self, name: str, disabled: bool) -> None:
         """
         :raises NotFound: nobody has that name.

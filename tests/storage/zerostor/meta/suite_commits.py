@@ -210,16 +210,3 @@ class QuotaSuite(MetaCase):
         self.run_(self.names.rename(["f"], ["g"]))
         self.run_(self.names.remove(["g"]))
         self.assertEqual(self.used(), (0, 0))
-
-    def test_can_allocate(self) -> None:
-        """What is held counts as used."""
-        self.assertTrue(self.run_(self.names.can_allocate(500)))
-        self.assertFalse(self.run_(self.names.can_allocate(501)))
-        owner = object()
-        self.names.hold(owner, 400)
-        self.assertFalse(self.run_(self.names.can_allocate(101)))
-        self.names.hold(owner, 0)
-        self.names.hold(owner, 0)
-        self.assertTrue(self.run_(self.names.can_allocate(500)))
-        self.run_(self.metadata.users.set_quota("alice", None))
-        self.assertTrue(self.run_(self.names.can_allocate(1 << 60)))

@@ -82,10 +82,9 @@ class UsersSuite(MetaCase):
         self.assertIsNotNone(self.run_(self.users.check_password("al", "s3cret")))
 
     def test_changes(self) -> None:
-        """Keys and root are what they were last set to."""
+        """Keys are what they were last set to."""
         self.run_(self.users.set_keys("al", KEYS[:1]))
-        self.run_(self.users.set_root("al", "/"))
-        self.assertEqual(self.run_(self.users.login("al")), Login("al", self.account, "/", False, KEYS[:1]))
+        self.assertEqual(self.run_(self.users.login("al")), Login("al", self.account, "/home", False, KEYS[:1]))
         self.run_(self.users.set_keys("al", ()))
         self.run_(self.users.remove("al"))
         self.assertIsNone(self.run_(self.users.login("al")))
@@ -96,7 +95,6 @@ class UsersSuite(MetaCase):
         for wanted in (
             users.set_password("bob", "x"),
             users.set_keys("bob", ()),
-            users.set_root("bob", "/"),
             users.set_disabled("bob", True),
             users.remove("bob"),
             users.set_quota("bob", 1),
