@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from swftp import errors
-from swftp.entries import Attributes
+from swftp.entries import Attributes, Entry
 from swftp.paths import Path, parse
 from swftp.session import OpenMode
 from swftp.sftp import attributes
@@ -133,10 +133,12 @@ async def _release(context: Context, handle: Handle) -> None:
 
 async def fstat(context: Context, handle: FileHandle) -> Reply:
     """FSTAT, section 6.8."""
-    entry = await handle.confirm()
-    if handle.twin is not None:
-        entry = replace(entry, size=handle.twin.size)
-    return attrs_reply(context.attrs(entry, handle.path))
+    return attrs_reply(context.attrs(as_copied(handle, await handle.confirm()), handle.path))
+
+
+def as_copied(handle: FileHandle, entry: Entry) -> Entry:
+    """*entry*, which is of *handle*, with what is yet to be copied into that."""
+    return entry if handle.twin is None else replace(entry, size=handle.twin.size)
 
 
 async def fsetstat(context: Context, handle: FileHandle, attrs: Attrs) -> None:
@@ -163,6 +165,10 @@ async def truncate_path(context: Context, path: Path, size: int, wanted: Attribu
 
 
 async def fsync(context: Context, handle: FileHandle) -> None:
-    """``fsync@openssh.com``: everything written so far is with the store, if not yet to be seen."""
+    """
+    ``fsync@openssh.com``: all that was on its way has come to the store, or it is said why not.
+
+    The rest stays in memory, and nothing is seen or kept before CLOSE: only its reply says that the file is stored.
+    """
     if handle.writer is not None:
         await handle.writer.sync()

@@ -7,20 +7,26 @@ from swftp.entries import Attributes, Kind
 from swftp.paths import parse
 from swftp.sftp import attributes
 from swftp.sftp.context import Context
-from swftp.sftp.files import truncate_path
+from swftp.sftp.files import as_copied, truncate_path
 from swftp.sftp.wire import Attrs, Reply, attrs_reply, name_entry, name_reply
 
 
 async def stat(context: Context, raw: bytes) -> Reply:
     """STAT, section 6.8."""
-    path = parse(raw, context.cwd)
-    return attrs_reply(context.attrs(await context.session.stat(path), path))
+    return await _stat(context, raw, follow=True)
 
 
 async def lstat(context: Context, raw: bytes) -> Reply:
     """LSTAT, section 6.8."""
+    return await _stat(context, raw, follow=False)
+
+
+async def _stat(context: Context, raw: bytes, *, follow: bool) -> Reply:
     path = parse(raw, context.cwd)
-    return attrs_reply(context.attrs(await context.session.stat(path, follow=False), path))
+    entry = await context.session.stat(path, follow)
+    for handle in context.table.twins(path):
+        entry = as_copied(handle, entry)
+    return attrs_reply(context.attrs(entry, path))
 
 
 async def setstat(context: Context, raw: bytes, attrs: Attrs) -> None:

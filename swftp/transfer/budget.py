@@ -40,7 +40,7 @@ class Member(Protocol):
         """About a second has passed."""
 
     def starve(self) -> None:
-        """Nobody can go on, and this one holds most: fail."""
+        """Nobody can go on, and this one holds most: fail, or, where that frees nothing, do nothing."""
 
 
 class Group:
@@ -336,12 +336,21 @@ class Budget:
         if not self.pressed or not largest or self.leaving or now - self._progress < STUCK:
             return
         self._progress = largest[0].group.progress = now
-        largest[0].member.starve()
+        self._give_up(largest)
 
     def _starve_sessions(self, now: float) -> None:
         """Where a session is in its own way it is so however well others do."""
         for group in {share.group for share in self._queue}:
             if group.wanting and not group.leaving and now - group.progress >= STUCK:
                 group.progress = now
-                largest = max((share for share in self._shares if share.group is group), key=lambda share: share.held)
-                largest.member.starve()
+                shares = [share for share in self._shares if share.group is group]
+                self._give_up(sorted(shares, key=lambda share: -share.held))
+
+    def _give_up(self, largest: list[Share]) -> None:
+        """Let the first one fail that can: who reads, or is being stored, waits for the store himself."""
+        for share in largest:
+            held = share.held
+            if held:
+                share.member.starve()
+            if share.held < held:
+                return

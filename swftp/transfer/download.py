@@ -45,7 +45,6 @@ class Download:
         self._engine = engine
         self._look = look
         self._certain = certain
-        self._head = memoryview(head)
         self._renewing = False
         self._closed = False
         self.path = path
@@ -54,9 +53,9 @@ class Download:
         self.sent = 0
         self.error: errors.StorageError | None = None
         self._final: errors.StorageError | None = None
-        self._ahead = self._reader(entry)
+        self._ahead = self._reader(entry, head)
 
-    def _reader(self, entry: Entry) -> ReadAhead:
+    def _reader(self, entry: Entry, head: bytes = b"") -> ReadAhead:
         self._version = entry.version
         self._opened = Opened(entry)
         return ReadAhead(
@@ -68,6 +67,7 @@ class Download:
             clock=self._engine.clock,
             pace=Pace(self._engine.limits.read_ahead),
             begun=self._begun,
+            head=head,
         )
 
     def _arrived(self) -> None:
@@ -112,7 +112,7 @@ class Download:
         if self._renewing:
             return None
         try:
-            data = self._head[offset : offset + length] or self._ahead.read(offset, length)
+            data = self._ahead.head[offset : offset + length] or self._ahead.read(offset, length)
         except errors.Changed as error:
             if self.sent or self._look is None:
                 self.error = self._final = error
@@ -131,7 +131,7 @@ class Download:
         """Bytes at *offset* that `read` would give at once and without copying them; 0: it may have to be waited."""
         if self._renewing or self._closed:
             return 0
-        return max(0, len(self._head) - offset) or self._ahead.piece(offset)
+        return max(0, len(self._ahead.head) - offset) or self._ahead.piece(offset)
 
     def _read_anew(self, look: Callable[[], Awaitable[Entry]], offset: int, length: int) -> bytes | memoryview | None:
         self._renewing = True
@@ -148,7 +148,6 @@ class Download:
             self._certain = True
             if not self._closed and (entry.version, entry.size) != (self.entry.version, self.entry.size):
                 self._ahead.close()
-                self._head = memoryview(b"")
                 self.entry = entry
                 self._ahead = self._reader(entry)
         except errors.StorageError as error:
@@ -164,7 +163,6 @@ class Download:
         """Stop fetching, forget everything."""
         if not self._closed:
             self._closed = True
-            self._head = memoryview(b"")
             self._ahead.close()
             self._look, self.ready = None, nobody_waits
             del self._ahead  # it holds us

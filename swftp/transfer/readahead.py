@@ -57,6 +57,7 @@ class ReadAhead:
     The bytes of one object, or part of one, to whoever reads them.
 
     :ivar ready: called when a `read` that gave None is worth repeating.
+    :ivar head: the first bytes, where they came before anybody read, until memory is short or nobody reads for long.
     """
 
     def __init__(
@@ -70,12 +71,15 @@ class ReadAhead:
         clock: IReactorTime,
         pace: Pace,
         begun: Callable[[Entry], None] | None = None,
+        head: bytes = b"",
     ) -> None:
         self.fetch = fetch
         self.size = size
         self.ready = ready
         self.clock = clock
         self.share = budget.join(self, group)
+        self.head = memoryview(head)
+        self.share.take(len(head))
         self._budget = budget
         self._pace = pace
         self._begun = begun
@@ -196,7 +200,9 @@ class ReadAhead:
 
     def shrink(self, least: int) -> int:
         """See `swftp.transfer.budget.Member`."""
-        freed = 0
+        freed = len(self.head)
+        self.head = self.head[:0]
+        self.share.give(freed)
         for window in [window for window in self._windows if not window.wanted]:
             freed += window.held
             self._drop(window)
@@ -206,7 +212,7 @@ class ReadAhead:
         """See `swftp.transfer.budget.Member`."""
         if self._count != self._seen:
             self._seen, self._last = self._count, now
-        elif self._windows and now - self._last >= IDLE:
+        elif (self._windows or self.head) and now - self._last >= IDLE:
             self.shrink(0)
 
     def close(self) -> None:

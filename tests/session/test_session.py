@@ -124,6 +124,20 @@ class RequestsTests(SessionCase):
             self.assertEqual(self.requests.count("stat /box/other"), 0)
             reader.close()
 
+    def test_first_bytes_are_counted(self) -> None:
+        """They take of the memory of transfers until the file is closed, or for half a minute where nobody reads."""
+        self.storage["/box/other"] = b"x" * 1000
+        for close in (True, False):
+            reader = self.do(self.session.open_reader(OTHER, nothing, 100))
+            self.assertEqual(self.budget.used, 100)
+            if close:
+                reader.close()
+            else:
+                self.clock.pump([1.0] * 30)
+            self.assertEqual(self.budget.used, 0)
+        self.assertEqual(reader.read(0, 100), b"x" * 100)
+        reader.close()
+
     def test_first_bytes_of_another_version(self) -> None:
         """What follows the first bytes is of the version that they were of, or an error."""
         self.storage["/box/other"] = b"x" * 1000

@@ -187,7 +187,12 @@ class TwinTests(CopyDataTests):
         """The copy is of now, or has what the client sets."""
         self.clock.advance(1000)
         self.ok(Packet.FSETSTAT, self.target, u32(4), u32(0o600))
-        self.assertEqual(self.client.call(Packet.FSTAT, self.target).attrs.size, len(self.content))
+        for kind, whom in (
+            (Packet.FSTAT, self.target),
+            (Packet.STAT, string(b"/box/n")),
+            (Packet.LSTAT, string(b"/box/n")),
+        ):
+            self.assertEqual(self.client.call(kind, whom).attrs.size, len(self.content))
         self.ok(Packet.CLOSE, self.target)
         found = self.client.call(Packet.STAT, string(b"/box/n")).attrs
         self.assertEqual((found.permissions, found.mtime), (0o100600, int(NOW) + 1000))

@@ -181,6 +181,18 @@ class BudgetTests(TransferCase):
         self.clock.pump([1.0] * 3)
         self.assertIn("starve", large.log)
 
+    def test_who_cannot_be_given_up(self) -> None:
+        """A transfer that frees nothing, as one that reads, does not keep the next one from it."""
+        for group in (None, Group(MIB)):
+            reader, writer, waiting = (Holder(self.budget, group=group) for _ in range(3))
+            reader.share.take(40 * MIB)
+            writer.share.take(24 * MIB)
+            writer.starve = writer.share.close  # type: ignore[method-assign]
+            waiting.share.wait()
+            self.clock.pump([1.0] * int(STUCK + 2))
+            self.assertEqual((writer.share.held, waiting.log), (0, ["granted"] if group is None else []))
+            reader.share.close()
+
     def test_a_session_is_stuck_while_others_move_on(self) -> None:
         """Who waits for his own session only is not left to wait for good because others are busy."""
         group, busy = Group(MIB), Holder(self.budget, group=Group(MIB))
