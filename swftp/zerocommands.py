@@ -10,11 +10,11 @@ from dataclasses import asdict, replace
 from types import MappingProxyType
 
 from swftp import zeroinput
-from swftp.errors import NotFound, StorageError
+from swftp.errors import AlreadyExists, InvalidRequest, NotFound, StorageError
 from swftp.operating.progress import Bar
 from swftp.storage.zerostor.chunks import State
 from swftp.storage.zerostor.meta.values import Account, Login
-from swftp.storage.zerostor.opening import Opened
+from swftp.storage.zerostor.opening import Opened, address
 from swftp.storage.zerostor.scrubber import Report
 from swftp.storage.zerostor.values import Told
 from swftp.zeroinput import say
@@ -125,9 +125,31 @@ async def shard_state(opened: Opened, options: Options) -> None:
     raise NotFound(f"there is no shard {options.number}")
 
 
+async def shard_address(opened: Opened, options: Options) -> None:
+    """Say that a shard is found elsewhere from now on."""
+    rows = {row.id: row for row in await opened.metadata.shards()}
+    url, group = address(options.url)
+    if options.number not in rows:
+        raise NotFound(f"there is no shard {options.number}")
+    for row in rows.values():
+        if row.url == url:
+            raise AlreadyExists(f"that is shard {row.id}")
+    shard = opened.configured(url)
+    if shard is None:
+        raise InvalidRequest("put that address into shards of [zerostor] first")
+    try:
+        if not await opened.scrubber.recognises(options.number, shard):
+            raise InvalidRequest(f"there is nothing of what shard {options.number} has")
+    finally:
+        await shard.close()
+    await opened.metadata.set_shards([replace(rows[options.number], url=url, group=group)])
+    say(f"shard {options.number} is {url}; gateways know within their sweep_every")
+
+
 async def stats(opened: Opened, options: Options) -> None:
     """What is stored."""
-    for name, value in (await opened.metadata.dumping.statistics()).items():
+    found = await opened.metadata.dumping.statistics()
+    for name, value in {**found, **await opened.metadata.dumping.layouts()}.items():
         say(f"{name}\t{value}")
     try:
         say(f"room\t{await opened.chunks.capacity()}")

@@ -23,7 +23,7 @@ from swftp.storage.zerostor.meta import MetadataOptions, open_metadata
 from swftp.storage.zerostor.meta.values import Shard
 from swftp.storage.zerostor.scrubber import Scrubber
 from swftp.storage.zerostor.sending import InThread
-from swftp.storage.zerostor.shards import open_shard
+from swftp.storage.zerostor.shards import IShard, open_shard
 from swftp.storage.zerostor.shared import Options, Zerostor
 from swftp.storage.zerostor.sweeper import Sweeper
 
@@ -115,10 +115,21 @@ class Opened:
             words = "not in the database, and not used: {shards}; swftp zerostor init adds them"
             log.warn(words, event="shards", shards=", ".join(sorted(missing)))
 
+    def configured(self, url: str) -> IShard | None:
+        """
+        The shard at *url*, if the configuration names it; to be closed by whoever asked.
+
+        :raises ValueError: it cannot be used.
+        """
+        return self._open(self._addresses[url]) if url in self._addresses else None
+
+    def _open(self, url: str) -> IShard:
+        return open_shard(url, self._reactor, self._in_thread)
+
     def _use(self, row: Shard) -> None:
         self._rows[row.id] = row
         try:
-            shard = open_shard(self._addresses.get(row.url, row.url), self._reactor, self._in_thread)
+            shard = self._open(self._addresses.get(row.url, row.url))
         except ValueError as error:
             log.error("shard {number}: {reason}", event="shards", number=row.id, reason=str(error))
             return

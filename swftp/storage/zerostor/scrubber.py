@@ -15,9 +15,11 @@ from swftp.errors import StorageError
 from swftp.storage.zerostor.chunks import Chunks, ShardInfo, State
 from swftp.storage.zerostor.mender import Mender
 from swftp.storage.zerostor.meta.sweeping import Sweep
-from swftp.storage.zerostor.shards import Health, Held
+from swftp.storage.zerostor.shards import Health, Held, IShard
 from swftp.storage.zerostor.values import MISSING, PACKED_BYTES, Chunk, ObjectId, Told, untold
 
+SAMPLE = 100
+"""Fragments by which a shard is recognised: some may be lost."""
 PAGE = 200
 """Chunks in one go."""
 OLD = 48 * 3600.0
@@ -91,6 +93,18 @@ class Scrubber:
                 await self._look_at_shard(report, number, info, age if mend else None, rest)
                 told("fragments", report.fragments)
         return report
+
+    async def recognises(self, number: int, shard: IShard) -> bool:
+        """Whether *shard* has a fragment that shard *number* should have, or there is none yet."""
+        after, seen = None, 0
+        while (found := await self._sweep.chunks(after, PAGE)) and seen < SAMPLE:
+            for chunk in found:
+                for n in [n for n, where in enumerate(chunk.shards) if where == number]:
+                    seen += 1
+                    if await shard.check(chunk.obj.key(n)) is Health.OK:
+                        return True
+            after = found[-1].obj
+        return not seen
 
     async def _look_at_chunks(self, report: Report, mend: bool, rest: Rest, told: Told) -> None:
         after = None

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import io
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 
 from swftp import cli, errors, zerocommands, zeroinput
 from swftp.entries import Attributes
 from swftp.paths import resolve
+from swftp.storage.zerostor.shards import prepare
 from tests.auth.test_accounts import KEY, line
 from tests.operating.test_progress import Terminal
 from tests.storage.bytes import Source, fetched, raises
@@ -145,6 +147,28 @@ class StoreTests(CommandCase):
         await self.command("shard", "state", "1", "ro")
         self.assertIn("1\tro\tfile://", await self.command("shard", "list"))
         await raises(errors.NotFound, self.command("shard", "state", "9", "ro"))
+
+    async def test_moved_shard(self) -> None:
+        """A shard that is elsewhere now keeps its number, once the configuration says so, and only that one does."""
+        await self.storage().store(resolve("/f"), Source(b"content"), Attributes())
+        before = self.folder / "shard-1"
+        moved = f"file://{before.rename(self.folder / 'elsewhere')}"
+        shards = (moved, *self.settings.shards[1:])
+        await raises(errors.InvalidRequest, self.command("shard", "address", "1", moved))
+        self.settings = replace(self.settings, shards=(*shards, f"file://{self.folder / 'empty'}"))
+        prepare(self.settings.shards[-1])
+        self.opened = await self.another()
+        for number, url, error in (
+            ("9", moved, errors.NotFound),
+            ("1", shards[1], errors.AlreadyExists),
+            ("1", self.settings.shards[-1], errors.InvalidRequest),
+        ):
+            await raises(error, self.command("shard", "address", number, url))
+        self.assertIn(f"shard 1 is {moved}", await self.command("shard", "address", "1", moved))
+        await self.opened.refresh()
+        report = await self.opened.scrubber.scrub(mend=False)
+        self.assertEqual((report.chunks, report.damaged, report.unknown, report.silent), (1, 0, 0, ()))
+        self.assertIn("chunks ec:2+1\t1", await self.command("stats"))
 
     async def test_looking(self) -> None:
         """fsck and scrub tell what they found; the status says whether all is well."""

@@ -42,6 +42,13 @@ class Dumping:
         """How much there is of what."""
         return await self._database.snapshot(_statistics)
 
+    async def layouts(self) -> dict[str, int]:
+        """How many chunks there are of each layout."""
+        layout = schema.chunk.c.layout
+        counted = select(layout, func.count()).group_by(layout).order_by(layout)
+        rows = await self._database.snapshot(lambda c: c.execute(counted).all())
+        return {f"chunks {name}": int(count) for name, count in rows}
+
     async def write(self, path: Path, told: Told = untold) -> int:
         """
         Write all rows, as they are at one moment, to *path*, which only its owner may read; how many.

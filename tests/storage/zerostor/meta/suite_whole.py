@@ -176,6 +176,7 @@ class DumpSuite(MetaCase):
         self.assertIsNotNone(self.run_(fresh.users.check_password("al", "x")))
         self.assertEqual(self.run_(fresh.check()), [])
         self.assertEqual(self.run_(fresh.dumping.statistics())["names"], 8)
+        self.assertEqual(self.run_(fresh.dumping.layouts()), {"chunks copy:2": 3})
 
     def test_only_into_nothing(self) -> None:
         """A database that has accounts is not mixed with another."""
