@@ -127,6 +127,11 @@ def content_of(row: Row) -> str:
     return str(row.get("slo_etag") or row.get("hash") or "").strip('"')
 
 
+def is_bare(row: Row) -> bool:
+    """Whether an object whose name ends with a slash is nothing but a directory's marker: of whatever type, empty."""
+    return not size_of(row.get("bytes") or 0) and not any(name in row for name in ("slo_etag", "symlink_path"))
+
+
 async def unchanged(
     client: SwiftClient, container: str, prefix: str, limit: int, names: Sequence[str], known: Mapping[str, str]
 ) -> list[str]:

@@ -26,7 +26,7 @@ from swftp.storage.swift.describe import (
     quoted_name,
     size_of,
 )
-from swftp.storage.swift.listing import Row, content_of, every_page, rows, unchanged
+from swftp.storage.swift.listing import Row, content_of, every_page, is_bare, rows, unchanged
 from swftp.storage.swift.objects import Names, Objects, in_parallel
 from swftp.storage.swift.segments import Segments, copy_patience
 from swftp.storage.vanished import Recent, Vanished
@@ -89,7 +89,8 @@ class Trees:
     async def is_empty(self, path: Path) -> bool:
         """Whether nothing is below the directory or container *path*, as far as a listing shows."""
         prefix = f"{path.object}/" if path.object else ""
-        return all(row["name"] == prefix for row in await rows(self._client, path.container, limit=2, prefix=prefix))
+        page = await rows(self._client, path.container, limit=2, prefix=prefix)
+        return all(row["name"] == prefix and is_bare(row) for row in page)
 
     async def make_container(self, name: str, headers: dict[str, str] | None = None) -> None:
         """
@@ -172,19 +173,21 @@ class Trees:
     async def remove_directory(self, path: Path) -> None:
         """Remove the directory *path* below a container; see `IStorage.remove_directory`."""
         prefix = f"{path.object}/"
-        page = await rows(self._client, path.container, limit=STALE_LIMIT, prefix=prefix)
-        slashed = any(row["name"] == prefix for row in page)
-        children = [row for row in page if row["name"] != prefix]
-        if children and not await self._only_stale(path.container, children):
+        found: list[Row] = []
+        async for page in every_page(self._client, path.container, limit=STALE_LIMIT, prefix=prefix):
+            children = [row for row in page if row["name"] != prefix or not is_bare(row)]
+            if children and not await self._only_stale(path.container, children):
+                raise errors.NotEmpty()
+            found += page
+        if await self.unlisted(path, found):
             raise errors.NotEmpty()
-        if await self.unlisted(path, page):
-            raise errors.NotEmpty()
+        slashed = any(row["name"] == prefix for row in found)
         names = (path.container, path.object)
         headers = await self._objects.head(names, follow=False)
         marker = headers is not None and _is_marker(headers)
         if headers is not None and not marker and not slashed:
             raise errors.NotDirectory()
-        if headers is None and not slashed and not children and path not in self.vanished:
+        if headers is None and not found and path not in self.vanished:
             raise errors.NotFound()
         if marker:
             await self._objects.delete(names)
@@ -260,6 +263,8 @@ class Trees:
         async def one(row: Row) -> None:
             source, target = (leaving[0], str(row["name"])), moved[str(row["name"])]
             if not target[1]:
+                if not is_bare(row):
+                    raise errors.Unsupported("the directory holds a file that has its own name")
                 made[source[1]] = target  # the directory's own marker; a container needs none
                 return
             size, slo = size_of(row.get("bytes") or 0), "slo_etag" in row

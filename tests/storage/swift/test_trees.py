@@ -254,8 +254,83 @@ class MoveTests(TreeCase):
             self.assertEqual(self.done(self.storage.rename(resolve("/c/a"), resolve("/c/b"))).size, 4)
 
 
+class AwkwardTests(TreeCase):
+    """Objects of other tools whose names no client can say."""
+
+    def row(self, name: str, **kwargs: Any) -> bytes:
+        """A listing of one object."""
+        return json.dumps([row(name, **kwargs)]).encode()
+
+    def test_rmdir(self) -> None:
+        """A directory with one of them in it is not empty, nor is one whose own name, with a slash, has content."""
+        for name in ("d//a", "d/./a", "d/..", "d/a\r\nb", "d/"):
+            self.swift.expect("GET /c?format=json&limit=100&prefix=d/", body=self.row(name))
+            self.fails(errors.NotEmpty, self.storage.remove_directory(resolve("/c/d")))
+        for more in ({"bytes": 0, "slo_etag": "x"}, {"bytes": 0, "symlink_path": "/v1/AUTH_test/c/x"}):
+            self.swift.expect("GET /c?format=json&limit=100&prefix=d/", body=self.row("d/", **more))
+            self.fails(errors.NotEmpty, self.storage.remove_directory(resolve("/c/d")))
+
+    def test_empty_marker(self) -> None:
+        """An empty object with a slash at its end is a marker, whatever its type: it goes with the directory."""
+        self.swift.expect("GET /c?format=json&limit=100&prefix=d/", body=self.row("d/", bytes=0))
+        self.swift.expect("HEAD /c/d?symlink=get", 404)
+        self.swift.expect("DELETE /c/d/", 204)
+        self.done(self.storage.remove_directory(resolve("/c/d")))
+
+    def test_replaced(self) -> None:
+        """A directory whose own name has content is not replaced by another one."""
+        self.swift.expect("HEAD /c/d?symlink=get", headers=MARKER, length=0)
+        self.swift.expect("HEAD /c/e?symlink=get", headers=MARKER, length=0)
+        self.swift.expect("GET /c?format=json&limit=2&prefix=e/", body=self.row("e/"))
+        self.fails(errors.NotEmpty, self.storage.rename(resolve("/c/d"), resolve("/c/e")))
+
+    def test_moved(self) -> None:
+        """They move with their directory, each to the name that has the same behind the directory's."""
+        work = self.move()
+        names = ("d/", "d//a", "d/../b")
+        self.listing("d/", *names)
+        for name in names:
+            self.swift.expect(f"PUT /c/e{name[1:]}{COPY}", 201, headers=STORED)
+        self.listing("d/", *names)
+        self.swift.expect("HEAD /c/d?symlink=get", 404)
+        deleted = self.swift.expect("POST ?bulk-delete", body=b'{"Response Status": "200 OK", "Errors": []}')
+        deleted.check = lambda seen: self.assertEqual(seen.body.split(), [b"/c/d/", b"/c/d/../b", b"/c/d//a"])
+        self.swift.expect("HEAD /c/d?symlink=get", 404)
+        self.done(work)
+
+    def test_moved_to_a_container(self) -> None:
+        """Content whose name would be empty is not lost: the directory stays."""
+        self.swift.expect("HEAD /c/d?symlink=get", headers=MARKER, length=0)
+        self.swift.expect("HEAD /e", 404)
+        self.listing("d/", "d/")
+        self.swift.expect("PUT /e", 201)
+        self.swift.expect("DELETE /e", 204)
+        self.fails(errors.Unsupported, self.storage.rename(resolve("/c/d"), resolve("/e")))
+
+    def test_listed_and_asked_for(self) -> None:
+        """They are not listed, and no path a client can say leads to them."""
+        names = ("d/", "d//a", "d/./a", "d/../a", "d/.", "d/..", "d/a\nb")
+        rows = [row(name) for name in names if name.count("/") < 2]
+        rows += [{"subdir": name[: name.index("/", 2) + 1]} for name in names if name.count("/") > 1]
+        line = "GET /c?format=json&limit=1000&prefix=d/&delimiter=/"
+        self.swift.expect(line, body=json.dumps(rows).encode())
+        self.assertEqual(self.done(self.storage.list(resolve("/c/d"))).entries, ())
+        asked = {str(resolve(f"/c/{name}")) for name in names if "\n" not in name}
+        self.assertTrue(asked.isdisjoint(f"/c/{name}" for name in names))
+
+
 class RemoveTests(TreeCase):
     """Removing directories while listings lag."""
+
+    def test_many_stale_children(self) -> None:
+        """Behind a hundred names that are gone the next ones are looked at, too."""
+        for i in range(100):
+            self.storage._trees.removed(resolve(f"/c/d/{i:03}"))
+        self.listing("d/", *[f"d/{i:03}" for i in range(100)], limit=100)
+        for i in range(100):
+            self.swift.expect(f"HEAD /c/d/{i:03}?symlink=get", 404)
+        self.swift.expect("GET /c?format=json&limit=100&prefix=d/&marker=d/099", body=page("d/kept"))
+        self.fails(errors.NotEmpty, self.storage.remove_directory(resolve("/c/d")))
 
     def test_stale_child(self) -> None:
         """What we removed does not keep its directory, though the listing still shows it."""
