@@ -46,11 +46,14 @@ class Ledger:
         self._remembering = DeferredLock()
         self._marked: set[Names] = set()
 
-    async def read(self, names: Names, newest: bool = True) -> tuple[list[Segment], list[Names]]:
+    async def read(
+        self, names: Names, newest: bool = True, inline: bool = False
+    ) -> tuple[list[Segment], list[Names]]:
         """
         The segments of the manifest *names*, those of nested ones in their place; and the nested ones' names.
 
         :param newest: ask all replicas; for who changes things.
+        :param inline: see `parse_manifest`.
         """
         request = Request(
             method="GET",
@@ -65,9 +68,9 @@ class Ledger:
             return [], []
         segments: list[Segment] = []
         nested: list[Names] = []
-        for segment, is_manifest in parse_manifest(reply.body):
+        for segment, is_manifest in parse_manifest(reply.body, inline):
             if is_manifest and not segment.span:
-                inner, further = await self.read(segment.names, newest)
+                inner, further = await self.read(segment.names, newest, inline)
                 segments += inner
                 nested += [segment.names, *further]
             else:
@@ -76,9 +79,11 @@ class Ledger:
 
     async def lost_at(self, names: Names, offset: int) -> bool:
         """Whether the segment of the large object *names* that has the byte at *offset* is gone, or was replaced."""
-        segments, nested = await self.read(names)
+        segments, nested = await self.read(names, inline=True)
         for segment in segments:
             if offset < segment.size:
+                if not segment.container:
+                    return False
                 found = await self._objects.head(segment.names, newest=True)
                 lost = found is None or etag(found) != segment.etag
                 if lost:

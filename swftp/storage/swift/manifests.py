@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from base64 import b64decode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -121,18 +122,21 @@ def manifest_etag(segments: Iterable[Segment]) -> str:
     return digest.hexdigest()
 
 
-def parse_manifest(body: bytes) -> list[tuple[Segment, bool]]:
+def parse_manifest(body: bytes, inline: bool = False) -> list[tuple[Segment, bool]]:
     """
     The segments that ``?multipart-manifest=get`` shows, and of each whether it is a manifest itself.
 
     Bytes that the manifest holds itself, as other tools make it, are in none: then sizes do not add up to the file's.
 
+    :param inline: show them, too, as segments without a container.
     :raises Unavailable: it is no manifest.
     """
     found = []
     try:
         for row in json.loads(body):
             if "data" in row:
+                size = len(b64decode(row["data"]))
+                found += [(Segment("", "", "", size, 0, size), False)] if inline else []
                 continue
             _, container, name = row["name"].split("/", 2)
             total = int(row["bytes"])

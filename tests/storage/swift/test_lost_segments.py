@@ -57,6 +57,28 @@ class LostTests(ScriptedCase):
         self.swift.expect("GET /s/m?multipart-manifest=get", 404)
         self.fails(errors.Corrupt, self.storage.fetch(FILE, Sink()))
 
+    def test_own_bytes(self) -> None:
+        """Bytes that the manifest holds itself count, so that it is the right segment that is looked at."""
+        rows = [{"data": "eHh4"}, *json.loads(MANIFEST)]  # b"xxx"
+        for status, found, error in ((404, {}, errors.Corrupt), (200, {"Etag": md5(b"ta")}, None)):
+            self.swift.expect("GET /c/f", 200, headers=WHOLE, body=b"xxxda", length=7, cut=True)
+            self.swift.expect("GET /c/f", 409)
+            self.swift.expect(THE_MANIFEST, 200, headers=WHOLE, body=json.dumps(rows).encode())
+            self.swift.expect("HEAD /s/2", status, headers=found, length=2)
+            if error is not None:
+                self.fails(error, self.storage.fetch(FILE, Sink()))
+                continue
+            self.swift.expect("GET /c/f", 206, headers={**WHOLE, "Content-Range": "bytes 5-6/7"}, body=b"ta")
+            self.assertEqual(self.done(fetched(self.storage, FILE)), b"xxxdata")
+
+    def test_own_bytes_asked_again(self) -> None:
+        """They cannot be lost while the manifest is there."""
+        self.swift.expect("GET /c/f", 409)
+        rows = json.dumps([{"data": "eHh4"}]).encode()
+        self.swift.expect(THE_MANIFEST, 200, headers=WHOLE, body=rows)
+        self.swift.expect("GET /c/f", 200, headers=WHOLE, body=b"xxx")
+        self.assertEqual(self.done(fetched(self.storage, FILE)), b"xxx")
+
     def test_no_large_object(self) -> None:
         """A conflict of anything else passes, or is an outage in the end."""
         for _ in range(3):
