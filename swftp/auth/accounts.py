@@ -8,23 +8,19 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Protocol
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from twisted.conch.error import ValidPublicKey
-from twisted.cred.checkers import ICredentialsChecker
-from twisted.cred.credentials import ISSHPrivateKey, IUsernamePassword, UsernamePassword
-from twisted.internet.defer import Deferred
-from twisted.logger import Logger, LogLevel
-from zope.interface import implementer
+from twisted.logger import Logger
 
 from swftp.auth import logins
-from swftp.auth.checkers import Journal, PasswordOf
-from swftp.auth.key_checker import METHOD, check_signature
+from swftp.auth.checkers import PasswordsChecker
+from swftp.auth.key_checker import METHOD, Enter, KeysChecker
 from swftp.auth.keys import AuthorizedKey, parse_options
 from swftp.auth.login import Login
-from swftp.auth.refusals import Denied, Down, LoginRefused, LoginThrottled
+from swftp.auth.refusals import Denied, Down, LoginRefused
 from swftp.auth.throttle import Throttle
 from swftp.auth.turns import Turns
 from swftp.errors import StorageError
@@ -107,98 +103,40 @@ class Rights:
         return Login(name=person.name, user=user, access=right, root=base.join(root), method=method, peer=peer)
 
 
-@implementer(ICredentialsChecker)
-class AccountPasswordChecker:
+class AccountPasswordChecker(PasswordsChecker):
     """Names and passwords."""
 
-    credentialInterfaces = (IUsernamePassword,)
-
     def __init__(self, users: Users, rights: Rights, throttle: Throttle) -> None:
+        super().__init__(throttle)
         self._users = users
         self._rights = rights
-        self._throttle = throttle
-        self._journal = Journal(throttle)
         self._turns = Turns(AT_A_TIME, WAITING_LIMIT, throttle.clock)
 
-    def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
-        """
-        A `Login`.
-
-        :raises LoginRefused: the name or the password is wrong, or the address has been wrong too often.
-        :raises LoginUnavailable: the database does not say.
-        """
-        return Deferred.fromCoroutine(self._login(credentials))
-
-    async def _login(self, credentials: PasswordOf | UsernamePassword) -> Login:
-        peer = getattr(credentials, "peer", "")
-        async with self._throttle.turn(peer):
-            return await self._looked_at(credentials, peer)
-
-    async def _looked_at(self, credentials: PasswordOf | UsernamePassword, peer: str) -> Login:
-        try:
-            if self._throttle.refused(peer):
-                raise LoginThrottled
-            name, secret = logins.decoded(credentials.username, credentials.password)
-            person = await self._checked(name, secret)
-        except (Denied, Down, LoginThrottled) as error:
-            answer = self._journal.refused(credentials.username, peer, "password", error)
-        else:
-            return self._rights.login(person, "password", peer)
-        raise answer
-
-    async def _checked(self, name: str, secret: str) -> Person:
+    async def entered(self, name: str, secret: str, peer: str) -> Login:
+        """See `PasswordsChecker`."""
         try:
             person = await self._turns.run(name, lambda: self._users.check_password(name, secret))
         except StorageError as error:
             raise Down(f"the database of logins: {error}") from error
         if person is None:
             raise Denied("wrong name or password, or the login is disabled")
-        return person
+        return self._rights.login(person, "password", peer)
 
 
-@implementer(ICredentialsChecker)
-class AccountKeyChecker:
+class AccountKeyChecker(KeysChecker):
     """Public keys."""
-
-    credentialInterfaces = (ISSHPrivateKey,)
 
     def __init__(self, users: Users, rights: Rights, throttle: Throttle, wall: Callable[[], float]) -> None:
         """
         :param wall: seconds since the epoch.
         """
+        super().__init__(throttle)
         self._users = users
         self._rights = rights
-        self._throttle = throttle
         self._wall = wall
-        self._journal = Journal(throttle)
 
-    def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
-        """
-        A `Login`.
-
-        :raises ValidPublicKey: there is no signature yet, and the key is good.
-        :raises LoginRefused: it is not, or its signature is wrong, or the address has been wrong too often.
-        :raises LoginUnavailable: the database does not say.
-        """
-        return Deferred.fromCoroutine(self._login(credentials))
-
-    async def _login(self, offered: Any) -> Login:
-        peer = getattr(offered, "peer", "")
-        try:
-            if self._throttle.refused(peer):
-                raise LoginThrottled
-            person, key = await self._authorized(offered, peer)
-            if not offered.signature:
-                raise ValidPublicKey
-            check_signature(key, offered)
-        except (Denied, Down, LoginRefused) as error:
-            asked = LogLevel.warn if offered.signature else LogLevel.debug  # agents offer key after key
-            answer = self._journal.refused(offered.username, peer, METHOD, error, asked)
-        else:
-            return self._rights.login(person, METHOD, peer, key.root)
-        raise answer
-
-    async def _authorized(self, offered: Any, peer: str) -> tuple[Person, AuthorizedKey]:
+    async def authorized(self, offered: Any, peer: str) -> tuple[AuthorizedKey, Enter]:
+        """See `KeysChecker`."""
         try:
             name, _ = logins.decoded(offered.username, b"-")
             person = await self._users.login(name)
@@ -209,8 +147,11 @@ class AccountKeyChecker:
         if person is not None and not person.disabled:
             for key in _keys(person, offered.blob):
                 if key.blob == offered.blob and key.admits(peer, self._wall()):
-                    return person, key
+                    return key, partial(self._enter, person, key, peer)
         raise LoginRefused
+
+    async def _enter(self, person: Person, key: AuthorizedKey, peer: str) -> Login:
+        return self._rights.login(person, METHOD, peer, key.root)
 
 
 def _keys(person: Person, blob: bytes) -> Iterator[AuthorizedKey]:

@@ -7,6 +7,7 @@ wrong counts against its address.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from twisted.cred.checkers import ICredentialsChecker
@@ -76,29 +77,32 @@ class Journal:
 
 
 @implementer(ICredentialsChecker)
-class PasswordChecker:
-    """Login names and passwords, asked of the identity service."""
+class PasswordsChecker(ABC):
+    """Login names and passwords, whoever knows which of them are good."""
 
     credentialInterfaces = (IUsernamePassword,)
 
-    def __init__(self, settings: AuthSettings, cache: AccessCache, throttle: Throttle, root: Path = ROOT) -> None:
-        """
-        :param root: what every client sees as ``/``.
-        """
-        self._settings = settings
-        self._cache = cache
+    def __init__(self, throttle: Throttle) -> None:
         self._throttle = throttle
         self._journal = Journal(throttle)
-        self._root = root
 
     def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
         """
         A `Login`.
 
         :raises LoginRefused: the name or the password is wrong, or the address has been wrong too often.
-        :raises LoginUnavailable: the identity service does not say.
+        :raises LoginUnavailable: whoever knows does not say.
         """
         return Deferred.fromCoroutine(self._login(credentials))
+
+    @abstractmethod
+    async def entered(self, name: str, secret: str, peer: str) -> Login:
+        """
+        Who comes in from *peer* with *name* and *secret*.
+
+        :raises Denied: nobody.
+        :raises Down: that cannot be said now.
+        """
 
     async def _login(self, credentials: PasswordOf | UsernamePassword) -> Login:
         peer = getattr(credentials, "peer", "")
@@ -110,20 +114,36 @@ class PasswordChecker:
             if self._throttle.refused(peer):
                 raise LoginThrottled
             name, secret = logins.decoded(credentials.username, credentials.password)
-            identity = logins.parse(name, self._settings)
-            access = await self._cache.login(identity, secret)
+            return await self.entered(name, secret, peer)
         except (Denied, Down, LoginThrottled) as error:
             answer = self._journal.refused(credentials.username, peer, "password", error)
-        else:
-            return Login(
-                name=name,
-                user=access.user or identity.key,
-                spellings=(*identity.spellings, *access.names),
-                access=access,
-                root=self._root,
-                peer=peer,
-            )
         raise answer
+
+
+class PasswordChecker(PasswordsChecker):
+    """Login names and passwords, asked of the identity service."""
+
+    def __init__(self, settings: AuthSettings, cache: AccessCache, throttle: Throttle, root: Path = ROOT) -> None:
+        """
+        :param root: what every client sees as ``/``.
+        """
+        super().__init__(throttle)
+        self._settings = settings
+        self._cache = cache
+        self._root = root
+
+    async def entered(self, name: str, secret: str, peer: str) -> Login:
+        """See `PasswordsChecker`."""
+        identity = logins.parse(name, self._settings)
+        access = await self._cache.login(identity, secret)
+        return Login(
+            name=name,
+            user=access.user or identity.key,
+            spellings=(*identity.spellings, *access.names),
+            access=access,
+            root=self._root,
+            peer=peer,
+        )
 
 
 def shown(name: str | bytes) -> str:

@@ -6,7 +6,9 @@ An unknown login and a key that is not its own take one path, so that nobody lea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from twisted.conch.error import ValidPublicKey
@@ -32,6 +34,7 @@ TOUCHED, VERIFIED = 1, 4
 """Flags of a security key's signature (OpenSSH PROTOCOL.u2f)."""
 
 KeysByLogin = Mapping[str, tuple[AuthorizedKey, ...]]
+Enter = Callable[[], Awaitable[Login]]
 
 
 class KeyOf(SSHPrivateKey):
@@ -48,10 +51,52 @@ class KeyOf(SSHPrivateKey):
 
 
 @implementer(ICredentialsChecker)
-class PublicKeyChecker:
-    """Keys of the authorized keys file; the identity service is asked with the credential a key stands for."""
+class KeysChecker(ABC):
+    """Public keys, whoever knows which of them are good."""
 
     credentialInterfaces = (ISSHPrivateKey,)
+
+    def __init__(self, throttle: Throttle) -> None:
+        self._throttle = throttle
+        self._journal = Journal(throttle)
+
+    def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
+        """
+        A `Login`.
+
+        :raises ValidPublicKey: there is no signature yet, and the key is good.
+        :raises LoginRefused: it is not, or its signature is wrong, or the address has been wrong too often.
+        :raises LoginUnavailable: whoever knows does not say.
+        """
+        return Deferred.fromCoroutine(self._login(credentials))
+
+    @abstractmethod
+    async def authorized(self, offered: Any, peer: str) -> tuple[AuthorizedKey, Enter]:
+        """
+        The key that *offered* is, and what lets in who has signed with it.
+
+        :raises LoginRefused: it is nobody's.
+        :raises Down: that cannot be said now.
+        """
+
+    async def _login(self, offered: Any) -> Login:
+        peer = getattr(offered, "peer", "")
+        try:
+            if self._throttle.refused(peer):
+                raise LoginThrottled
+            key, enter = await self.authorized(offered, peer)
+            if not offered.signature:
+                raise ValidPublicKey
+            check_signature(key, offered)
+            return await enter()
+        except (Denied, Down, LoginRefused) as error:
+            asked = LogLevel.warn if offered.signature else LogLevel.debug  # agents offer key after key
+            answer = self._journal.refused(offered.username, peer, METHOD, error, asked)
+        raise answer
+
+
+class PublicKeyChecker(KeysChecker):
+    """Keys of the authorized keys file; the identity service is asked with the credential a key stands for."""
 
     def __init__(
         self,
@@ -66,50 +111,21 @@ class PublicKeyChecker:
         :param wall: seconds since the epoch.
         :param root: what every client sees as ``/``; a key's own root is taken from there.
         """
+        super().__init__(throttle)
         self._keys = keys
         self._credentials = credentials
         self._cache = cache
-        self._throttle = throttle
         self._wall = wall
-        self._journal = Journal(throttle)
         self._root = root
 
-    def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
-        """
-        A `Login`.
-
-        :raises ValidPublicKey: there is no signature yet, and the key is good.
-        :raises LoginRefused: it is not, or its signature is wrong, or the address has been wrong too often.
-        :raises LoginUnavailable: the identity service does not let the stored credential in.
-        """
-        return Deferred.fromCoroutine(self._login(credentials))
-
-    async def _login(self, offered: Any) -> Login:
-        peer = getattr(offered, "peer", "")
-        try:
-            if self._throttle.refused(peer):
-                raise LoginThrottled
-            key = await self._authorized(offered, peer)
-            if key is None:
-                raise LoginRefused
-            if not offered.signature:
-                raise ValidPublicKey
-            check_signature(key, offered)
-            login = await self._enter(key, peer)
-        except (Denied, Down, LoginRefused) as error:
-            asked = LogLevel.warn if offered.signature else LogLevel.debug  # agents offer key after key
-            answer = self._journal.refused(offered.username, peer, METHOD, error, asked)
-        else:
-            return login
-        raise answer
-
-    async def _authorized(self, offered: Any, peer: str) -> AuthorizedKey | None:
+    async def authorized(self, offered: Any, peer: str) -> tuple[AuthorizedKey, Enter]:
+        """See `KeysChecker`."""
         keys = await self._keys.get()
         name = offered.username.decode("utf-8", "replace")
         for key in keys.get(name, ()):
             if key.blob == offered.blob and key.admits(peer, self._wall()):
-                return key
-        return None
+                return key, partial(self._enter, key, peer)
+        raise LoginRefused
 
     async def _enter(self, key: AuthorizedKey, peer: str) -> Login:
         credential = (await self._credentials.get()).get(key.credential)
