@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from twisted.internet.defer import Deferred, gatherResults
+
 from swftp.entries import Attributes
+from swftp.errors import Unavailable
 from swftp.paths import resolve
 from swftp.storage.zerostor import setting_up
 from swftp.storage.zerostor.chunks import UnusableMasterKey, masterkey
-from tests.storage.bytes import Source, fetched
+from tests.storage.bytes import Source, fetched, raises
 from tests.storage.zerostor.places import ZeroCase
 
 
@@ -46,3 +49,16 @@ class InitTests(ZeroCase):
         self.assertRaises(UnusableMasterKey, self.init)
         kept.rename(key)
         self.init()
+
+    async def test_ended(self) -> None:
+        """Who comes when it has ended is told so, and does not wait for good; to end it again does nothing."""
+        storage = self.storage()
+        await storage.store(resolve("/f"), Source(b"x"), Attributes())
+        await gatherResults([Deferred.fromCoroutine(self.opened.stop()) for _ in range(2)], consumeErrors=True)
+        await self.opened.stop()
+        for late in (
+            storage.stat(resolve("/g")),
+            storage.store(resolve("/g"), Source(b"y"), Attributes()),
+            storage.rename(resolve("/f"), resolve("/g")),
+        ):
+            await raises(Unavailable, late)
