@@ -217,7 +217,7 @@ class SFTPServer:
             self.put(wire.ok(request))
         elif isinstance(outcome, BaseException):
             self.put(wire.status(request, *self._explained(outcome)))
-            outcome.__traceback__ = None  # as above
+            outcome.__traceback__ = None  # some of its frames have the error, and this one has us
         else:
             self.put(outcome.packed(request))
 

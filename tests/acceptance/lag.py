@@ -7,16 +7,15 @@ of each.  Bars: <= 50 ms in 99 of 100 looks, <= 500 ms in all of them.
 
 import io
 import ssl
-import threading
 import time
 import urllib.request
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.acceptance import rig
-from tests.acceptance.memory import MANY, MB, WRITE
+from tests.acceptance.memory import MANY, MB, put, together
 from tests.functional.both import BothGateway
-from tests.functional.clients import Login, Packet, Speaker
+from tests.functional.clients import Login, Speaker
 from tests.functional.faults import FaultProxy
 from tests.functional.ftp import Reusing, certificate, tls_context
 from tests.functional.processes import free_port
@@ -60,22 +59,9 @@ def one_client(house: rig.House, gateway: BothGateway, seconds: float, size: int
         files.retrbinary(f"RETR /{rig.CONTAINER}/secured", lambda piece: None, 1 << 18)
 
 
-def many_slow(gateway: BothGateway, uploads: int, size: int) -> None:
-    """Uploads that the store holds up."""
-
-    def upload(number: int) -> None:
-        speaker = Speaker(gateway.port)
-        handle = speaker.open(f"/{rig.CONTAINER}/slow-{number}", WRITE)
-        for _ in speaker.write_all(handle, bytes(size)):
-            pass
-        speaker.channel.settimeout(600)
-        speaker.ask(Packet.CLOSE, handle)
-
-    threads = [threading.Thread(target=upload, args=(number,)) for number in range(uploads)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+def many_slow(gateway: BothGateway, uploads: int, size: int) -> list[BaseException]:
+    """Uploads that the store holds up; what failed."""
+    return together(lambda number: put(Speaker(gateway.port), f"slow-{number}", size), range(uploads))
 
 
 def main() -> None:
@@ -90,7 +76,8 @@ def main() -> None:
         time.sleep(3)
         before = looks(port)
         if url == proxy.url:
-            many_slow(gateway, given.uploads, given.megabytes * MB)
+            failures = many_slow(gateway, given.uploads, given.megabytes * MB)
+            bars.at_most(f"{name}: errors", len(failures), 0)
         else:
             one_client(house, gateway, given.seconds, given.mebibytes * MIB)
         judge(bars, name, before, looks(port))

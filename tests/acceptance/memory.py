@@ -9,6 +9,7 @@ there is: all arrive, within it; 10 GiB through one handle, up and down: flat
 
 import threading
 import time
+from collections.abc import Callable, Iterable
 
 from tests.acceptance import rig
 from tests.functional.clients import Flag, Packet, Speaker
@@ -25,6 +26,33 @@ def peak(gateway: Gateway, before: int) -> float:
     return (gateway.child.memory("VmHWM") - before) / MIB
 
 
+def put(speaker: Speaker, name: str, size: int) -> None:
+    """Upload *size* zeros with patience."""
+    speaker.channel.settimeout(900)
+    handle = speaker.open(f"/{rig.CONTAINER}/{name}", WRITE)
+    for _ in speaker.write_all(handle, bytes(size)):
+        pass
+    speaker.ask(Packet.CLOSE, handle)
+
+
+def together(work: Callable[[int], object], numbers: Iterable[int]) -> list[BaseException]:
+    """Do *work* with all *numbers* at once, each in a thread of its own; what failed."""
+    failures: list[BaseException] = []
+
+    def one(number: int) -> None:
+        try:
+            work(number)
+        except BaseException as error:  # a figure too
+            failures.append(error)
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in numbers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return failures
+
+
 def slow_store(house: rig.House, bars: rig.Bars, sessions: int, size: int) -> None:
     """Many uploads while the store takes 1 MB/s of each."""
     proxy = FaultProxy(house.swift.url)
@@ -33,26 +61,14 @@ def slow_store(house: rig.House, bars: rig.Bars, sessions: int, size: int) -> No
     Speaker(gateway.port).close()
     before = gateway.child.memory()
     gateway.child.forget_peak()
-    failures: list[BaseException] = []
 
     def upload(number: int) -> None:
-        try:
-            speaker = Speaker(gateway.port)
-            handle = speaker.open(f"/{rig.CONTAINER}/slow-{number}", WRITE)
-            for _ in speaker.write_all(handle, bytes(size)):
-                pass
-            speaker.channel.settimeout(600)
-            speaker.ask(Packet.CLOSE, handle)
-            speaker.close()
-        except BaseException as error:  # a figure too
-            failures.append(error)
+        speaker = Speaker(gateway.port)
+        put(speaker, f"slow-{number}", size)
+        speaker.close()
 
-    threads = [threading.Thread(target=upload, args=(number,)) for number in range(sessions)]
     start = time.monotonic()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    failures = together(upload, range(sessions))
     print(f"      {sessions} slow uploads took {time.monotonic() - start:.0f} s")
     bars.at_most(f"{sessions} uploads against a slow store, errors", len(failures), 0)
     for failure in failures[:3]:
@@ -72,25 +88,13 @@ def many_uploads(house: rig.House, bars: rig.Bars, uploads: int, size: int) -> N
     speakers = [other for speaker in first for other in (speaker, *(speaker.another() for _ in range(9)))][:uploads]
     print(f"      {uploads} sessions hold {peak(gateway, before):.0f} MiB")
     finished: list[float] = []
-    failures: list[BaseException] = []
     start = time.monotonic()
 
-    def upload(number: int, speaker: Speaker) -> None:
-        try:
-            speaker.channel.settimeout(900)
-            handle = speaker.open(f"/{rig.CONTAINER}/many-{number}", WRITE)
-            for _ in speaker.write_all(handle, bytes(size)):
-                pass
-            speaker.ask(Packet.CLOSE, handle)
-            finished.append(time.monotonic() - start)
-        except BaseException as error:  # a figure too
-            failures.append(error)
+    def upload(number: int) -> None:
+        put(speakers[number], f"many-{number}", size)
+        finished.append(time.monotonic() - start)
 
-    threads = [threading.Thread(target=upload, args=item) for item in enumerate(speakers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    failures = together(upload, range(len(speakers)))
     for speaker in first:
         speaker.close()
     seconds = finished[-1] if finished else 0.0
