@@ -6,11 +6,12 @@ What a store can do is asked by the first login that needs to know, and never st
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import Deferred, DeferredLock, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -49,6 +50,7 @@ class SwiftStores:
         self.reach = reach
         self._underway = Underway()
         self._known: dict[str, tuple[float, Limits]] = {}
+        self._asking: defaultdict[str, DeferredLock] = defaultdict(DeferredLock)
 
     async def open(self, access: IAccess, session: str, scrutiny: Scrutiny = UNNOTICED) -> SwiftStorage:
         """
@@ -77,6 +79,12 @@ class SwiftStores:
             host = urlsplit((await access.get()).url).netloc
         except StorageError:
             return Limits()  # whatever is wrong, the client's first request will say it
+        now = self.reach.clock.seconds()
+        until, limits = self._known.get(host, (0.0, Limits()))
+        return await self._asking[host].run(self._renewed, access, host) if until <= now else limits
+
+    async def _renewed(self, access: IAccess, host: str) -> Limits:
+        """Asked for, unless another login that came at the same time has just done so."""
         now = self.reach.clock.seconds()
         until, limits = self._known.get(host, (0.0, Limits()))
         if until <= now:

@@ -35,6 +35,15 @@ class SwiftStoresTests(ScriptedCase):
             self.check_script()
             self.turn(DISCOVERY_AGE)
 
+    def test_who_comes_at_the_same_time(self) -> None:
+        """Logins that come before the answer wait for it: none asks for itself."""
+        self.swift.expect("GET /info", silent=True)
+        logins = [self.open() for _ in range(3)]
+        self.turn(DISCOVERY_TIMEOUT)
+        for login in logins:
+            self.successResultOf(login)
+        self.check_script()
+
     def test_no_answer(self) -> None:
         """A store that does not say what it can do keeps nobody out: after five seconds the usual is taken."""
         self.swift.expect("GET /info", silent=True)

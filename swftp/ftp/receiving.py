@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from swftp import errors
+from swftp import errors, sockets
 from swftp.ftp.ascii import FromNetwork
+from swftp.ftp.data import RECEIVE
 from swftp.ftp.deflate import Inflater
 from swftp.ftp.pipe import Phase, Pipe, Terms
 
@@ -32,9 +33,17 @@ class Receiving(Pipe):
     receiving = True
 
     def __init__(
-        self, terms: Terms, write: Write, offset: int = 0, *, text: bool = False, inflated: bool = False
+        self,
+        terms: Terms,
+        write: Write,
+        offset: int = 0,
+        *,
+        piece: Callable[[], int] = lambda: RECEIVE,
+        text: bool = False,
+        inflated: bool = False,
     ) -> None:
         """
+        :param piece: `swftp.session.Writer.piece`.
         :param text: lines end in CRLF (TYPE A).
         :param inflated: it comes compressed (MODE Z).
         """
@@ -42,6 +51,7 @@ class Receiving(Pipe):
         self.offset = offset
         self.came = 0
         self._write = write
+        self._piece = piece
         self._text = FromNetwork() if text else None
         self._inflater = Inflater() if inflated else None
         self._plain = self._text is None and self._inflater is None
@@ -56,6 +66,10 @@ class Receiving(Pipe):
 
     def opened(self) -> None:
         """See `Pipe`."""
+        self._resume()
+
+    def _resume(self) -> None:
+        sockets.read_at_once(self._tcp, min(RECEIVE, self._piece()))
         self.transport.resumeProducing()
 
     def received(self, data: bytes) -> None:
@@ -105,7 +119,7 @@ class Receiving(Pipe):
         self._held = False
         self._go_on()
         if not self._held and not self._last and self.phase is Phase.MOVING:
-            self.transport.resumeProducing()
+            self._resume()
 
     def _failed(self, failure: Failure) -> None:
         self._held = False

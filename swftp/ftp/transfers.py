@@ -97,6 +97,7 @@ async def _receive(
             transfer.terms(),
             writer.write,
             offset,
+            piece=writer.piece,
             text=context.type is Type.ASCII,
             inflated=context.mode is Mode.DEFLATE,
         )

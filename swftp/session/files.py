@@ -20,6 +20,7 @@ from swftp.paths import Path
 from swftp.session.client import Client
 from swftp.session.results import result_of
 from swftp.traces import tracing
+from swftp.transfer.budget import LEAST_GRANT
 from swftp.transfer.download import Download
 from swftp.transfer.phase import Phase
 from swftp.transfer.upload import Upload
@@ -186,6 +187,10 @@ class Writer(_File):
     def is_new(self) -> bool:
         """Whether nothing stood at its path when it was opened, or nothing is left of it."""
         return self.upload.base is None
+
+    def piece(self) -> int:
+        """Bytes to ask the client's connection for at once: they are here before the client can be told to wait."""
+        return max(LEAST_GRANT, self.upload.engine.budget.fair)
 
     @property
     def open(self) -> bool:

@@ -119,6 +119,21 @@ class ReceivingTests(PipeCase):
         self.successResultOf(done)
         self.assertEqual(self.written, [(7, b"one"), (10, b"two")])
 
+    def test_reads_what_there_is_room_for(self) -> None:
+        """How much is read at once is asked whenever reading goes on: with many uploads each reads little."""
+        asked: list[int] = []
+
+        def piece() -> int:
+            asked.append(len(self.written))
+            return 1 << 16
+
+        wait: Deferred[None] = Deferred()
+        self.waits.append(wait)
+        self.begin(Receiving(self.terms, self.write, piece=piece))
+        self.wire.send(b"one")
+        wait.callback(None)
+        self.assertEqual(asked, [0, 1])
+
     def test_full(self) -> None:
         """An error of the store ends the transfer at once."""
         done = self.begin(Receiving(self.terms, self.write))

@@ -49,6 +49,11 @@ class RequestsTests(SessionCase):
         self.assertEqual([one is UNLIKELY for one in given], [True, True, False])
         self.assertIs(given[2], UNSEEN)
 
+    def test_many_writers_read_little_at_once(self) -> None:
+        """What clients send before they can be told to wait is a fraction of the memory, however many they are."""
+        writers = [self.writer(resolve(f"/box/{number}")) for number in range(100)]
+        self.assertLessEqual(sum(writer.piece() for writer in writers), self.budget.limit // 4)
+
     def test_after_the_client_looked(self) -> None:
         """Where the client itself had asked whether it is there, the store is not asked again."""
         self.do(self.session.listing(BOX))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -28,6 +27,7 @@ from twisted.web.iweb import IAgent, IResponse
 from swftp import errors, traces
 from swftp.interfaces import Access, IAccess, IByteSource
 from swftp.paths import ROOT, quoted
+from swftp.storage.swift import describe
 from swftp.storage.swift.bodies import Hangup, Upload, Watchdog, collect
 from swftp.storage.swift.connections import Connections
 from swftp.storage.swift.refusals import RETRIED, Reply, refusal
@@ -336,8 +336,8 @@ class SwiftClient:
                 transaction=_header(response, b"X-Trans-Id"),
             )
         try:
-            date = parsedate_to_datetime(_header(response, b"Date")).timestamp()
-        except (TypeError, ValueError):
+            date = describe.seconds(_header(response, b"Date"))
+        except ValueError:
             return
         skew = date + 0.5 - self._wall()  # a Date has whole seconds: ours is better where they agree
         self._epoch = self._wall() - self.clock.seconds() + (skew if abs(skew) > 2.0 else 0.0)

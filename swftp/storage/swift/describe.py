@@ -11,6 +11,7 @@ import mimetypes
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -135,13 +136,23 @@ def kind_of(content_type: str, size: int) -> Kind:
     return Kind.DIRECTORY if size == 0 and content_type.partition(";")[0] in MARKERS else Kind.FILE
 
 
+@lru_cache(maxsize=64)
+def seconds(date: str) -> float:
+    """
+    An HTTP date, in seconds since the epoch: all answers of a second have the same, and it takes long to read.
+
+    :raises ValueError: it is none.
+    """
+    return parsedate_to_datetime(date).timestamp()
+
+
 def modified(headers: Mapping[str, str]) -> float | None:
     """When the store last changed the object: with microseconds, as listings say it, where it tells."""
     if (stamp := _float(headers.get("x-timestamp"))) is not None:
         return stamp
     try:
-        return parsedate_to_datetime(headers.get("last-modified", "")).timestamp()
-    except (TypeError, ValueError):
+        return seconds(headers.get("last-modified", ""))
+    except ValueError:
         return None
 
 
