@@ -265,6 +265,9 @@ class ISessionChannel(Interface):
     def put(*parts: bytes | memoryview) -> None:
         """Append to the output; all output of one reactor turn leaves together.  A no-op on a dead channel."""
 
+    def hurry() -> None:
+        """Let the output leave now: nothing that belongs to it will follow in this turn."""
+
     def credit(count: int) -> None:
         """*count* received bytes have been dealt with."""
 

@@ -69,8 +69,10 @@ class InsightCase(SynchronousTestCase):
         return Account(login, self.store, self.shared)
 
     def do(self, work: Any) -> Any:
-        """What *work* comes to."""
-        return self.successResultOf(Deferred.fromCoroutine(work))
+        """What *work* comes to, and the lines about it, which come behind the answer."""
+        result = self.successResultOf(Deferred.fromCoroutine(work))
+        self.reactor.advance(0)
+        return result
 
     def text(self) -> str:
         """What Prometheus is told."""
@@ -197,6 +199,7 @@ class CountedTests(InsightCase):
                 self.do(writer.close())
             else:
                 writer.lost()
+        self.reactor.advance(0)
         self.assertEqual(total(self.metrics.transfers, dir="in", result="ok"), 1)
         self.assertEqual(total(self.metrics.transfers, dir="in", result="client_abort"), 1)
         self.assertEqual(

@@ -38,7 +38,8 @@ class Metrics:
         build = Gauge("gw_build_info", "The version, as a label; always 1", ["version"], registry=registry)
         build.labels(__version__).set(1)
         self._logins: set[str] = set()
-        self._did: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
+        self._series: dict[tuple[object, ...], tuple[Counter, Histogram]] = {}
+        """By all their labels: to look these up costs more than to count."""
         self.moved: TallyOf[tuple[str, str]] = TallyOf()
         self._of_clients(registry)
         self._of_files(registry)
@@ -130,10 +131,13 @@ class Metrics:
     def answered(self, method: str, status: int, seconds: float) -> None:
         """The store answered one with *status* after *seconds*; 0: it did not."""
         self.backend_inflight.dec()
-        known = method if method in METHODS else "other"
-        code = str(status) if 100 <= status < 600 else "none"
-        self.backend_requests.labels(known, f"{code[0]}xx" if status else "none", code).inc()
-        self.backend_seconds.labels(known).observe(seconds)
+        key = method if method in METHODS else "other", status if 100 <= status < 600 else 0
+        series = self._series.get(key)
+        if series is None:
+            code, group = (str(status), f"{status // 100}xx") if key[1] else ("none", "none")
+            counter = self.backend_requests.labels(key[0], group, code)
+            series = self._series[key] = counter, self.backend_seconds.labels(key[0])
+        _count(series, seconds)
 
     def retried(self, status: int) -> None:
         """One is sent again that was answered with *status*; 0: not at all."""
@@ -144,16 +148,18 @@ class Metrics:
     def did(self, protocol: str, operation: str, result: str, seconds: float) -> None:
         """A client asked for *operation*."""
         key = protocol, operation, result
-        series = self._did.get(key)
-        if series is None:  # looking up labels costs more than counting
-            series = self._did[key] = self.requests.labels(*key), self.request_seconds.labels(operation)
-        series[0].inc()
-        series[1].observe(seconds)
+        series = self._series.get(key)
+        if series is None:
+            series = self._series[key] = self.requests.labels(*key), self.request_seconds.labels(operation)
+        _count(series, seconds)
 
     def transferred(self, direction: str, result: str, seconds: float) -> None:
         """A file was closed."""
-        self.transfers.labels(direction, result).inc()
-        self.transfer_seconds.labels(direction).observe(seconds)
+        key = direction, result
+        series = self._series.get(key)
+        if series is None:
+            series = self._series[key] = self.transfers.labels(*key), self.transfer_seconds.labels(direction)
+        _count(series, seconds)
 
     def carried(self, login: str, direction: str, count: int) -> None:
         """*login* moved *count* bytes."""
@@ -161,6 +167,11 @@ class Metrics:
             login = OTHERS
         self._logins.add(login)
         self.login_bytes.labels(login, direction).inc(count)
+
+
+def _count(series: tuple[Counter, Histogram], seconds: float) -> None:
+    series[0].inc()
+    series[1].observe(seconds)
 
 
 def total(metric: Counter | Gauge, **labels: str) -> float:

@@ -85,6 +85,10 @@ class _File:
             return
         self.over = True
         self.outcome = result_of(error)
+        clock = self._owner.clock  # the answer goes first, then the line
+        clock.callLater(0, self._tell, count, clock.seconds() - self._begun, error, transaction)
+
+    def _tell(self, count: int, seconds: float, error: BaseException | None, transaction: str) -> None:
         client = self._owner.client
         client.scrutiny.logger(log).info(
             "{user}@{peer} {verb} {path}: {bytes} bytes in {seconds:.3f} s, {result}",
@@ -96,7 +100,7 @@ class _File:
             verb=self.verb,
             path=str(self.shown),
             bytes=count,
-            seconds=self._owner.clock.seconds() - self._begun,
+            seconds=seconds,
             result="ok" if error is None else str(error) or type(error).__name__,
             outcome=self.outcome,
             transaction=transaction,

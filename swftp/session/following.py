@@ -119,7 +119,10 @@ class Following:
         return found
 
     def opened(self, path: Path) -> None:
-        """The client reads *path*: fetch what it is going to read next."""
+        """The client reads *path*: fetch what it is going to read next, once it has its answer."""
+        self._clock.callLater(0, self._look_ahead, path)
+
+    def _look_ahead(self, path: Path) -> None:
         self._in_order = self._in_order + 1 if path in self._next else 0
         following = self._known.following(path, REACH)
         self._next = tuple(path.parent.child(entry.name) for entry in following)

@@ -81,7 +81,7 @@ class Watched(Session):
                 seconds = self.clock.seconds() - begun
                 self._metrics.did(self.client.protocol, operation, result_of(error, asked=True), seconds)
                 if changes or self.client.scrutiny.on:
-                    self._line(operation, paths, seconds, error, trace)
+                    self.clock.callLater(0, self._line, operation, paths, seconds, error, trace)  # behind the answer
 
     async def _changed(self, operation: str, work: Awaitable[T], *paths: Path) -> T:
         """The same of what changes something."""

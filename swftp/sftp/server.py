@@ -241,6 +241,7 @@ class SFTPServer:
         then(result)
         del result  # what an error tells of its way has this frame, which has us
         self.turn()
+        self._channel.hurry()
 
     def begun(self, size: int = 0) -> None:
         """See `IReplies.begun`."""

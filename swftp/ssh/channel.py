@@ -206,6 +206,11 @@ class SessionChannel(SSHChannel):
         if not self._marked:
             self.mark()
 
+    def hurry(self) -> None:
+        """See `ISessionChannel`."""
+        if self._marked:
+            self.conn.transport.outbox.hurry()
+
     def error(self, text: bytes) -> None:
         """See `ISessionChannel`; what exceeds 64 KiB waiting is dropped."""
         if self.state in (State.IDLE, State.RUNNING):

@@ -134,6 +134,11 @@ class Outbox:
         if self._owner is not None:
             self._owner.flush()
 
+    def hurry(self) -> None:
+        """Flush now, unless somebody is about to: who waited for the store need not wait for the end of our turn."""
+        if not self._in_turn and self._owner is not None:
+            self._owner.flush()
+
     def flush(self) -> None:
         """Seal what channels may send, and write everything; channels may produce more while it goes."""
         self._in_turn = True

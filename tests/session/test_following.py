@@ -39,6 +39,7 @@ class FollowingTests(SessionCase):
     def get(self, number: int) -> bytes:
         """What the client gets of a file."""
         reader = self.reader(self.path(number))
+        self.clock.advance(0)  # it has its answer
         data = reader.read(0, 4096)
         reader.close()
         assert data is not None
@@ -114,6 +115,7 @@ class FollowingTests(SessionCase):
         self.held["fetch"] = []
         third = self.start(self.session.open_reader(self.path(SURE), nothing))
         self.successResultOf(third)
+        self.clock.advance(0)
         fourth = self.start(self.session.open_reader(self.path(SURE + 1), nothing))
         self.assertNoResult(fourth)
         self.release("fetch")
@@ -152,8 +154,10 @@ class FollowingTests(SessionCase):
         self.held["fetch"] = []
         for number in range(SURE + 1):
             self.start(self.session.open_reader(self.path(number), nothing))
+            self.clock.advance(0)
         waiting = self.start(self.session.open_reader(self.path(SURE + 1), nothing))
         self.session.lost()
         self.failureResultOf(waiting, errors.Interrupted)
+        self.clock.advance(0)
         self.assertEqual(self.budget.used, 0)
         self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -379,4 +379,5 @@ class SharedTests(SessionCase):
         self.assertEqual(self.do(other.stat(BOX.child("f"))).size, 5)
         self.assertEqual(self.requests, [])
         other.lost()
+        self.clock.advance(0)
         self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -682,6 +682,7 @@ class LostTests(SessionCase):
         self.writer().write(0, [b"x" * 300 * KIB], 300 * KIB)
         self.session.lost()
         self.assertEqual((self.budget.used, self.budget.leaving, self.storage.staged), (0, 0, 0))
+        self.clock.advance(0)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
@@ -820,6 +821,7 @@ class LogTests(SessionCase):
         self.writer(OTHER).write(0, [b"xx"], 2)
         self.clock.advance(2)
         self.session.lost()
+        self.clock.advance(0)
         self.assertEqual(
             self.lines(),
             [

@@ -46,6 +46,9 @@ class FakeChannel:
             self.output += part
             self.unread += len(part)
 
+    def hurry(self) -> None:
+        """See `ISessionChannel.hurry`: nothing is ever held back here."""
+
     def credit(self, count: int) -> None:
         """See `ISessionChannel.credit`."""
         assert count > 0

@@ -241,6 +241,8 @@ async def collect(response: IResponse, limit: int, clock: IReactorTime, timeout:
     :param timeout: seconds without a byte.
     :raises Exception: it was cut, is too long, or came too slowly.
     """
+    if response.length == 0:
+        return b""
     done: Deferred[bytes] = Deferred(lambda _: protocol.cut(CancelledError()))
     watchdog = Watchdog(clock, timeout, lambda: protocol.cut(TimeoutError("response body stalled")))
     protocol = _Collector(limit, watchdog, done)

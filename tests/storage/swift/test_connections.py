@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor, ssl
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.testing import MemoryReactor
 from twisted.trial.unittest import SynchronousTestCase, TestCase
-from twisted.web.client import URI, BrowserLikePolicyForHTTPS
+from twisted.web.client import BrowserLikePolicyForHTTPS
 from twisted.web.iweb import IPolicyForHTTPS
 from twisted.web.resource import Resource
 from twisted.web.server import Site
@@ -17,7 +18,7 @@ from zope.interface import implementer
 
 from swftp import sockets
 from swftp.storage.swift.bodies import Bytes, Upload, collect
-from swftp.storage.swift.connections import LEAST_RECEIVE, RECEIVE, TOGETHER, Connections, Downloads, _Endpoints
+from swftp.storage.swift.connections import LEAST_RECEIVE, RECEIVE, TOGETHER, Connections, Downloads, _Agent
 from tests.auth.test_transport import certificate
 
 
@@ -39,19 +40,55 @@ class DownloadsTests(SynchronousTestCase):
         self.assertEqual(downloads.piece, LEAST_RECEIVE)
 
 
-class EndpointsTests(SynchronousTestCase):
-    """Where the agents connect to."""
+class _Pool:
+    """A pool whose connections keep what they are asked."""
+
+    persistent = True
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[object, object]] = []
+        self.requests: list[Any] = []
+
+    def getConnection(self, key: object, endpoint: object) -> Deferred[_Pool]:
+        """See `HTTPConnectionPool`."""
+        self.asked.append((key, endpoint))
+        return succeed(self)
+
+    def request(self, request: object) -> None:
+        """See `HTTP11ClientProtocol`."""
+        self.requests.append(request)
+
+
+class HostsTests(SynchronousTestCase):
+    """Where requests go."""
+
+    def setUp(self) -> None:
+        self.pool = _Pool()
+        self.agent = _Agent(MemoryReactor(), self.pool, BrowserLikePolicyForHTTPS(), 5.0)
 
     def test_once_for_a_host(self) -> None:
         """Two objects of one store are one endpoint; another port or scheme is another."""
-        endpoints = _Endpoints(MemoryReactor(), BrowserLikePolicyForHTTPS(), 5.0)
-        made = [
-            endpoints.endpointForURI(URI.fromBytes(uri))
-            for uri in (b"http://a:1/x", b"http://a:1/y", b"http://a:2/x", b"https://a:1/x", b"https://a:1/y")
-        ]
+        for uri in (b"http://a:1/x", b"http://a:1/y", b"http://a:2/x", b"https://a:1/x", b"https://a:1/y"):
+            self.agent.request(b"GET", uri)
+        keys, made = zip(*self.pool.asked, strict=True)
+        self.assertEqual(keys[0], (b"http", b"a", 1))
+        self.assertEqual((keys[0], keys[3]), (keys[1], keys[4]))
         self.assertIs(made[0], made[1])
         self.assertIs(made[3], made[4])
         self.assertEqual(len(set(map(id, made))), 3)
+
+    def test_what_is_asked(self) -> None:
+        """All behind the host, or "/"; the header Host says which."""
+        for uri in (b"http://a:1/v1/b//c%2F?x=y&z", b"http://[::1]:80"):
+            self.agent.request(b"PUT", uri)
+        self.assertEqual([request.uri for request in self.pool.requests], [b"/v1/b//c%2F?x=y&z", b"/"])
+        hosts = [request.headers.getRawHeaders(b"Host") for request in self.pool.requests]
+        self.assertEqual(hosts, [[b"a:1"], [b"[::1]:80"]])
+
+    def test_no_request_in_a_url(self) -> None:
+        """A line end in a URL is refused, not sent."""
+        with self.assertRaises(ValueError):
+            self.agent.request(b"GET", b"http://a:1/x HTTP/1.1\r\nX: y")
 
 
 class _Echo(Resource):
