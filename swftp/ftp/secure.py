@@ -83,10 +83,12 @@ class Secured(Protocol):
     :ivar phase: how far it is.
     """
 
-    def __init__(self, protocol: Any, context: ssl.SSLContext, *, half: bool = False) -> None:
+    def __init__(self, protocol: Any, context: ssl.SSLContext, shown: ssl.SSLContext, *, half: bool = False) -> None:
         """
         Take over the connection of *protocol*, which is told through `IHandshakeListener` when all is agreed.
 
+        :param context: what it begins with, and whose sessions it resumes.
+        :param shown: what it goes on with: has the certificates.
         :param half: the peer's close_notify ends what it says and nothing else: we go on (RFC 8446 section 6.1).
         """
         self.protocol = protocol
@@ -94,7 +96,9 @@ class Secured(Protocol):
         self.phase = Phase.HANDSHAKE
         self._half = half
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._context = context  # OpenSSL calls what it is told of servers' names by an address
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._tls.context = shown
         self._answered = 0  # bytes that we did not mean to say
         self._early: list[bytes] = []  # written before the handshake was over
         self._hurried = False  # `loseConnection` was called before that

@@ -3,7 +3,7 @@ Certificates, and the TLS context of each control connection.
 
 The law: a data connection belongs to the control connection whose session it resumes (RFC 4217 section 10).  Every
 control connection gets a context of its own, and with it keys for tickets that no other has: what its data
-connections resume can only be a session of its own.
+connections resume can only be a session of its own.  What was in the files, parsed, all share.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Tls:
                     self.reload()
                 except TlsProblem as problem:
                     self._tell(f"{problem.option}: {problem.reason}")
-        return TlsSession(self._material.context, self._files.resume)
+        return TlsSession(self._material, self._files.resume)
 
     def _stat(self) -> tuple[object, ...]:
         stamp: list[object] = []
@@ -108,10 +108,10 @@ class Tls:
 class TlsSession:
     """One control connection's."""
 
-    def __init__(self, make: Callable[[], ssl.SSLContext], resume: bool) -> None:
-        self._make = make
+    def __init__(self, material: _Material, resume: bool) -> None:
+        self._material = material
         self._resume = resume
-        self._context = make()
+        self._context = material.context()
 
     def protect(self, protocol: Any) -> Secured:
         """
@@ -119,7 +119,7 @@ class TlsSession:
 
         A *protocol* that provides `IHandshakeListener` is told when the handshake is over.
         """
-        return Secured(protocol, self._context)
+        return Secured(protocol, self._context, self._material.shown)
 
     def protect_data(self, protocol: Any, *, receiving: bool, tied: bool = False) -> Secured:
         """
@@ -130,11 +130,12 @@ class TlsSession:
         :param receiving: the client only writes.  It gets no tickets: those that it never reads would turn its close
             into a reset, which takes with it what we have not read yet (seen with rclone and ftplib).
         """
-        context = self._context if self._resume else self._make()  # a context that is new resumes nothing
+        # a context that is new resumes nothing
+        context = self._context if self._resume else self._material.context()
         context.num_tickets = 0 if receiving or not self._resume else 1
         context.sni_callback = _refuse_new if tied else None
         context.verify_mode = min(context.verify_mode, ssl.CERT_OPTIONAL)  # the control connection's is what counts
-        return Secured(protocol, context, half=not receiving)
+        return Secured(protocol, context, self._material.shown, half=not receiving)
 
 
 def _refuse_new(tls: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> int | None:
@@ -143,7 +144,12 @@ def _refuse_new(tls: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -
 
 
 class _Material:
-    """What was in the files."""
+    """
+    What was in the files.
+
+    :ivar shown: the context that has all of it.  OpenSSL takes from there what is shown to clients and what they are
+        verified by, and from that which a connection began with the keys of its tickets (``SSL_set_SSL_CTX``).
+    """
 
     def __init__(self, files: TlsFiles) -> None:
         self._files = files
@@ -153,23 +159,24 @@ class _Material:
             self._authorities = _read("client_ca", files.client_ca).decode("ascii") if files.client_ca else ""
         except UnicodeDecodeError:
             raise TlsProblem("client_ca", f"{files.client_ca}: no PEM file") from None
-        self.context()
+        self.shown = self.context()
+        self.shown.set_alpn_protocols(["ftp"])
+        self._load(self.shown)
+        if self._authorities:
+            try:
+                self.shown.load_verify_locations(cadata=self._authorities)
+            except (ssl.SSLError, ValueError) as error:
+                raise TlsProblem("client_ca", f"{files.client_ca}: {_reason(error)}") from error
 
     def context(self) -> ssl.SSLContext:
-        """A new one."""
+        """A new one, to begin a connection with that goes on with `shown`."""
         files = self._files
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_3 if files.minimum == "1.3" else ssl.TLSVersion.TLSv1_2
         context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
         context.set_ciphers(CIPHERS)
-        context.set_alpn_protocols(["ftp"])
         context.num_tickets = TICKETS if files.resume else 0
-        self._load(context)
         if self._authorities:
-            try:
-                context.load_verify_locations(cadata=self._authorities)
-            except (ssl.SSLError, ValueError) as error:
-                raise TlsProblem("client_ca", f"{files.client_ca}: {_reason(error)}") from error
             context.verify_mode = ssl.CERT_REQUIRED if files.require_client else ssl.CERT_OPTIONAL
         return context
 
