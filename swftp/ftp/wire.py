@@ -7,7 +7,6 @@ a line feed must not become a command by a client's mistake.
 
 from __future__ import annotations
 
-from collections import deque
 from enum import Enum
 
 from swftp.ftp.settings import LINE_COST, LINE_LIMIT
@@ -155,7 +154,7 @@ class Kept:
     """
 
     def __init__(self) -> None:
-        self._lines: deque[bytes | Fault] = deque()
+        self._lines: list[bytes | Fault] = []  # few; an empty deque costs each idle session 0.7 KiB
         self.size = 0
 
     def put(self, line: bytes | Fault) -> None:
@@ -165,7 +164,7 @@ class Kept:
 
     def take(self) -> bytes | Fault:
         """The first one."""
-        line = self._lines.popleft()
+        line = self._lines.pop(0)
         self.size -= _cost(line)
         return line
 
