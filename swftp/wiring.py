@@ -308,8 +308,10 @@ def ftp_settings(config: Config) -> FtpSettings:
     for name, wanted in needs.items():
         if wanted and not options.certificate:
             raise config.problem("ftp", name, "needs certificate")
-    if options.client_certificate == "required" and not options.client_ca:
-        raise config.problem("ftp", "client_certificate", "needs client_ca")
+    needs = {"client_certificate": options.client_certificate == "required", "client_crl": bool(options.client_crl)}
+    for name, wanted in needs.items():
+        if wanted and not options.client_ca:
+            raise config.problem("ftp", name, "needs client_ca")
     shown_in_tls = options.client_certificate == "required"  # whoever says no AUTH is asked for none
     return chosen(
         options,
@@ -332,6 +334,7 @@ def ftp_tls(config: Config, clock: IReactorTime) -> Tls | None:
         certificate=options.certificate,
         key=options.private_key,
         client_ca=options.client_ca,
+        client_crl=options.client_crl,
         require_client=options.client_certificate == "required",
         minimum=options.minimum_tls,
         resume=options.tls_reuse != "off",

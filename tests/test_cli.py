@@ -84,6 +84,7 @@ class CommandTests(SynchronousTestCase):
             "[ftp]\ntls_reuse = required\n": ":2: [ftp] tls_reuse: needs certificate",
             "[ftp]\nprivate_key = /x\n": ":2: [ftp] private_key: needs certificate",
             "[ftp]\nclient_ca = /x\n": ":2: [ftp] client_ca: needs certificate",
+            "[ftp]\nclient_crl = /x\n": ":2: [ftp] client_crl: needs client_ca",
             "[ftp]\nclient_certificate = required\n": ":2: [ftp] client_certificate: needs client_ca",
             "[ftp]\ncertificate = /nonexistent\n": ":2: [ftp] certificate: /nonexistent",
             "[ftp]\nroot = /" + "x" * 300: ":2: [ftp] root: ",

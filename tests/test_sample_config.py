@@ -66,7 +66,7 @@ STATISTICS = {"stats_host", "stats_port", "log_statsd_host", "log_statsd_port"} 
     "log_statsd_sample_rate",
     "log_statsd_metric_prefix",
 }
-TLS = {"certificate", "private_key", "client_ca", "client_certificate", "minimum_tls"}
+TLS = {"certificate", "private_key", "client_ca", "client_crl", "client_certificate", "minimum_tls"}
 """Options that fill nothing by their name."""
 OTHERWISE = {
     *(("storage", name) for name in STORAGE),

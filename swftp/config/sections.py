@@ -131,6 +131,9 @@ class FtpConfig:
     )
     private_key: str = setting("", "PEM file of its key; default: in the file of the certificate", read=located)
     client_ca: str = setting("", "PEM file of the authorities whose certificates clients may show")
+    client_crl: str = setting(
+        "", "PEM file of their lists of revoked certificates, one of each authority; default: none is looked at"
+    )
     client_certificate: str = setting(
         "optional", "whether a client has to show one, and so to say AUTH TLS", choices=("optional", "required")
     )

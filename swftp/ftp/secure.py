@@ -19,11 +19,14 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IAddress, IHandshakeListener, ITransport
 from twisted.internet.main import CONNECTION_DONE
 from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from swftp import sockets
 from swftp.ftp.identity import names
+
+log = Logger()
 
 RECORD = 16384
 """Bytes that one record holds at most (RFC 8446 section 5.1)."""
@@ -142,6 +145,9 @@ class Secured(Protocol):
             self._flush()
             return False
         except ssl.SSLError as error:
+            if isinstance(error, ssl.SSLCertVerificationError):
+                peer, reason = getattr(self.tcp.getPeer(), "host", ""), error.verify_message
+                log.info("{peer}: bad client certificate: {reason}", event="ftp_refused", peer=peer, reason=reason)
             self._fail(error)
             return False
         self._advance("open")

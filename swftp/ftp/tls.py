@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import ssl
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +49,8 @@ class TlsFiles:
     """PEM file of the key; empty: it is in *certificate*."""
     client_ca: str = ""
     """PEM file of the authorities of client certificates; empty: clients are not asked for one."""
+    client_crl: str = ""
+    """PEM file of their lists of revoked certificates, of each of them one; empty: none is looked at."""
     require_client: bool = False
     """Refuse a control connection without a client certificate."""
     minimum: str = "1.2"
@@ -96,7 +99,7 @@ class Tls:
 
     def _stat(self) -> tuple[object, ...]:
         stamp: list[object] = []
-        for name in (self._files.certificate, self._files.key, self._files.client_ca):
+        for name in (self._files.certificate, self._files.key, self._files.client_ca, self._files.client_crl):
             try:
                 status = expanded(name).stat() if name else None
             except OSError:
@@ -159,6 +162,7 @@ class _Material:
             self._authorities = _read("client_ca", files.client_ca).decode("ascii") if files.client_ca else ""
         except UnicodeDecodeError:
             raise TlsProblem("client_ca", f"{files.client_ca}: no PEM file") from None
+        self._revoked = _read("client_crl", files.client_crl) if files.client_crl else b""
         self.shown = self.context()
         self.shown.set_alpn_protocols(["ftp"])
         self._load(self.shown)
@@ -167,6 +171,8 @@ class _Material:
                 self.shown.load_verify_locations(cadata=self._authorities)
             except (ssl.SSLError, ValueError) as error:
                 raise TlsProblem("client_ca", f"{files.client_ca}: {_reason(error)}") from error
+        if files.client_crl:
+            self._load_revoked(self.shown)
 
     def context(self) -> ssl.SSLContext:
         """A new one, to begin a connection with that goes on with `shown`."""
@@ -178,6 +184,8 @@ class _Material:
         context.num_tickets = TICKETS if files.resume else 0
         if self._authorities:
             context.verify_mode = ssl.CERT_REQUIRED if files.require_client else ssl.CERT_OPTIONAL
+        if files.client_crl:
+            context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
         return context
 
     def _load(self, context: ssl.SSLContext) -> None:
@@ -188,14 +196,33 @@ class _Material:
         read, so it gets what we have read.
         """
         option = "key" if self._files.key else "certificate"
-        descriptor = os.memfd_create("certificate", os.MFD_CLOEXEC)
         try:
-            os.write(descriptor, self._key + b"\n" + self._certificate)
-            context.load_cert_chain(f"/proc/self/fd/{descriptor}", password=_no_password)
+            with _named(self._key + b"\n" + self._certificate) as name:
+                context.load_cert_chain(name, password=_no_password)
         except (ssl.SSLError, ValueError) as error:
             raise TlsProblem(option, f"{self._files.key or self._files.certificate}: {_reason(error)}") from error
-        finally:
-            os.close(descriptor)
+
+    def _load_revoked(self, context: ssl.SSLContext) -> None:
+        """The lists of revoked certificates; see `_load`."""
+        try:
+            with _named(self._revoked) as name:
+                context.load_verify_locations(name)
+        except ssl.SSLError as error:
+            raise TlsProblem("client_crl", f"{self._files.client_crl}: {_reason(error)}") from error
+        if not context.cert_store_stats()["crl"]:
+            raise TlsProblem("client_crl", f"{self._files.client_crl}: holds no list of revoked certificates")
+
+
+@contextmanager
+def _named(content: bytes) -> Iterator[str]:
+    """The name of a file that has *content*, in memory."""
+    descriptor = os.memfd_create("certificate", os.MFD_CLOEXEC)
+    try:
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(content)
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
 
 
 def _no_password() -> str:

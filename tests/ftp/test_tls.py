@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from cryptography.x509.oid import NameOID
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from swftp.ftp.identity import names
@@ -24,6 +25,7 @@ from tests.ftp.tlscase import (
     key_pem,
     pem,
     principal,
+    revocations,
 )
 
 
@@ -190,6 +192,65 @@ class ClientTests(FileCase):
         session = tls.session()
         data = TlsClient(session, client_context(), data=True, receiving=True).shake()
         self.assertEqual(data.server.agreed, 1)
+
+
+class RevocationTests(FileCase):
+    """``client_crl``."""
+
+    def setUp(self) -> None:
+        """Anna and Berta have certificates of an authority that counts."""
+        super().setUp()
+        self.ca = file(self.directory, "ca.pem", pem(certificate("ca")))
+        self.made = {name: certificate(name, issuer="ca") for name in ("anna", "berta")}
+        for name, made in self.made.items():
+            file(self.directory, f"{name}.pem", key_pem(name), pem(made))
+        self.take_back("anna")
+
+    def take_back(self, *names: str) -> None:
+        """The authority's list says so from now on."""
+        self.crl = file(self.directory, "crl.pem", revocations("ca", *(self.made[name] for name in names)))
+
+    def shake(self, tls: Tls, name: str, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> int:
+        """How many control connections came about where *name* shows a certificate."""
+        shown = (str(self.directory / f"{name}.pem"),) if name else ()
+        client = TlsClient(tls.session(), client_context(version, *shown)).shake()
+        client.move()
+        return client.server.agreed
+
+    def test_revoked(self) -> None:
+        """A certificate that was taken back is as good as a stranger's; others, and none, are what they were."""
+        tls = self.make(client_ca=self.ca, client_crl=self.crl)
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            self.assertEqual([self.shake(tls, name, version) for name in ("anna", "berta", "")], [0, 1, 1])
+        self.assertEqual(self.shake(self.make(client_ca=self.ca), "anna"), 1)
+
+    def test_changed(self) -> None:
+        """A new list is used for connections to come; one that is none is told of, and that of before stays."""
+        tls = self.make(client_ca=self.ca, client_crl=self.crl)
+        self.take_back("berta")
+        self.assertEqual([self.shake(tls, name) for name in ("anna", "berta")], [0, 1])
+        self.clock.advance(LOOK)
+        self.assertEqual([self.shake(tls, name) for name in ("anna", "berta")], [1, 0])
+        Path(self.crl).unlink()
+        self.clock.advance(LOOK)
+        self.assertEqual([self.shake(tls, name) for name in ("anna", "berta")], [1, 0])
+        self.assertIn("client_crl", self.told[0])
+
+    def test_not_certain(self) -> None:
+        """Where the list is too old, or of another authority, no certificate is good, and a line says why."""
+        for words, why in ((revocations("ca", days=30), "CRL has expired"), (revocations("nobody"), "unable to get")):
+            tls = self.make(client_ca=self.ca, client_crl=file(self.directory, "other.pem", words))
+            with capturedLogs() as events:
+                self.assertEqual([self.shake(tls, name) for name in ("berta", "")], [0, 1])
+            self.assertEqual([event["event"] for event in events], ["ftp_refused"])
+            self.assertIn(why, events[0]["reason"])
+
+    def test_no_list(self) -> None:
+        """A file that holds no list is no answer."""
+        for words in (b"", b"nonsense", pem(certificate("ca"))):
+            crl = file(self.directory, "other.pem", words)
+            error = self.assertRaises(TlsProblem, self.make, client_ca=self.ca, client_crl=crl)
+            self.assertEqual(error.option, "client_crl")
 
 
 class NameTests(SynchronousTestCase):

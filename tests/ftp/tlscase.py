@@ -61,6 +61,18 @@ def certificate(
     return builder.sign(key(issuer or name), hashes.SHA256())
 
 
+def revocations(issuer: str, *revoked: x509.Certificate, days: int = 36500) -> bytes:
+    """A file of the list in which *issuer* takes back *revoked*; it is good for *days* from 2025 on."""
+    then = datetime(2025, 1, 1, tzinfo=UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)])
+    builder = x509.CertificateRevocationListBuilder().issuer_name(name)
+    builder = builder.last_update(then).next_update(then + timedelta(days=days))
+    for made in revoked:
+        one = x509.RevokedCertificateBuilder().serial_number(made.serial_number).revocation_date(then).build()
+        builder = builder.add_revoked_certificate(one)
+    return builder.sign(key(issuer), hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
 def der(made: x509.Certificate) -> bytes:
     """As a client shows it."""
     return made.public_bytes(Encoding.DER)

@@ -28,12 +28,12 @@ PRINCIPAL = ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")
 
 
 class Authority:
-    """Signs certificates; ``path`` is its own."""
+    """Signs certificates; ``path`` is its own, ``revoked`` its list of those it took back."""
 
     def __init__(self, name: str) -> None:
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self.path = scratch() / f"{name}.pem"
+        self.path, self.revoked = scratch() / f"{name}.pem", scratch() / f"{name}.crl"
         self.path.write_bytes(self._sign(self._name, self._key, True, []).public_bytes(Encoding.PEM))
 
     def _sign(
@@ -48,6 +48,17 @@ class Authority:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         return builder.sign(self._key, hashes.SHA256())
 
+    def take_back(self, *paths: Path) -> None:
+        """The list of revoked certificates, at ``revoked``, has those in *paths*."""
+        now = datetime.datetime.now(datetime.UTC)
+        builder = x509.CertificateRevocationListBuilder().issuer_name(self._name)
+        builder = builder.last_update(now).next_update(now + datetime.timedelta(30))
+        for path in paths:
+            number = x509.load_pem_x509_certificate(path.read_bytes()).serial_number
+            one = x509.RevokedCertificateBuilder().serial_number(number).revocation_date(now).build()
+            builder = builder.add_revoked_certificate(one)
+        self.revoked.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM))
+
     def issue(self, name: str, *names: x509.GeneralName) -> Path:
         """Certificate and key of *name* in one file."""
         key = ec.generate_private_key(ec.SECP256R1())
@@ -60,6 +71,7 @@ class Authority:
 
 
 OURS, THEIRS = Authority("clients"), Authority("strangers")
+OURS.take_back()
 
 
 def credentials() -> Path:
@@ -102,7 +114,26 @@ class CertificateCase(FtpCase):
 
 
 class CommonNameTests(CertificateCase):
-    """``client_name = cn``."""
+    """``client_name = cn``, and ``client_crl``."""
+
+    more: ClassVar[dict[str, object]] = {"client_crl": str(OURS.revoked)}
+
+    def test_taken_back(self) -> None:
+        """A certificate that its authority has taken back is one of nobody's, without a restart."""
+        shown = OURS.issue("backup")
+        self.assertEqual(self.show(shown).sendcmd("USER backup")[:3], "232")
+        OURS.take_back(shown)
+        self.addCleanup(OURS.take_back)
+        self.assertTrue(eventually(lambda: self.refuses(shown), 20, 1))
+        self.assertEqual(self.show(OURS.issue("backup")).sendcmd("USER backup")[:3], "232")
+
+    def refuses(self, shown: Path) -> bool:
+        """Whether a client with the certificate *shown* is hung up on."""
+        try:
+            self.show(shown).sendcmd("NOOP")
+        except (ssl.SSLError, OSError, EOFError):
+            return True
+        return False
 
     def test_login(self) -> None:
         """A certificate of our authority is a login without a password, of the name that is in it."""
