@@ -17,6 +17,7 @@ from twisted.logger import Logger, LogLevel
 from zope.interface import implementer
 
 from swftp.auth import logins
+from swftp.auth.begun import in_turn
 from swftp.auth.cache import AccessCache
 from swftp.auth.login import Login
 from swftp.auth.refusals import Denied, Down, LoginRefused, LoginThrottled, LoginUnavailable
@@ -93,7 +94,8 @@ class PasswordsChecker(ABC):
         :raises LoginRefused: the name or the password is wrong, or the address has been wrong too often.
         :raises LoginUnavailable: whoever knows does not say.
         """
-        return Deferred.fromCoroutine(self._login(credentials))
+        peer = getattr(credentials, "peer", "")
+        return in_turn(self._throttle, peer, lambda: self._looked_at(credentials, peer))
 
     @abstractmethod
     async def entered(self, name: str, secret: str, peer: str) -> Login:
@@ -103,11 +105,6 @@ class PasswordsChecker(ABC):
         :raises Denied: nobody.
         :raises Down: that cannot be said now.
         """
-
-    async def _login(self, credentials: PasswordOf | UsernamePassword) -> Login:
-        peer = getattr(credentials, "peer", "")
-        async with self._throttle.turn(peer):
-            return await self._looked_at(credentials, peer)
 
     async def _looked_at(self, credentials: PasswordOf | UsernamePassword, peer: str) -> Login:
         try:

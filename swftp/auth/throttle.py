@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from ipaddress import ip_address
 
 from twisted.internet.defer import Deferred
@@ -172,7 +173,7 @@ class Throttle:
             yield
             return
         while not self._is_free(source):
-            waiter: Deferred[None] = Deferred()
+            waiter: Deferred[None] = Deferred(partial(self._given_up, source))
             self._waiting.setdefault(source, deque()).append(waiter)
             await waiter
         self._asking[source] += 1
@@ -181,6 +182,14 @@ class Throttle:
         finally:
             self._asking[source] -= 1
             self._wake(source)
+
+    def _given_up(self, source: str, waiter: Deferred[None]) -> None:
+        waiting = self._waiting.get(source)
+        if waiting is None or waiter not in waiting:
+            return  # `_wake` has them in its hands
+        waiting.remove(waiter)
+        if not waiting:
+            del self._waiting[source]
 
     def _is_free(self, source: str) -> bool:
         return self._asking[source] < (1 if source in self._penalties else AT_ONCE)

@@ -12,6 +12,7 @@ from typing import Any
 
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import Portal
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -57,6 +58,7 @@ class Login:
         self._user = b""
         self._avatar: Any = None
         self._logout: Callable[[], None] | None = None
+        self._entering: Deferred[Any] | None = None
 
     @property
     def user(self) -> str:
@@ -123,7 +125,13 @@ class Login:
         """
         :raises Interrupted: the client went away meanwhile.
         """
-        entered: Any = await self._portal.login(credentials, None, IFtpAccount)
+        entering = self._entering = self._portal.login(credentials, None, IFtpAccount)
+        try:
+            entered: Any = await entering
+        except CancelledError:
+            if self.phase is Phase.CHECKING:
+                raise
+            raise errors.Interrupted() from None
         _, avatar, logout = entered
         if self.phase is not Phase.CHECKING:
             logout()
@@ -151,10 +159,17 @@ class Login:
         return Refused(530, "Login incorrect.")
 
     def forget(self) -> None:
-        """Nobody is there any more (REIN, AUTH, another USER, hung up): the session's place is free at once."""
+        """
+        Nobody is there any more (REIN, AUTH, another USER, hung up): the session's place is free at once.
+
+        A login that is under way is given up: a client that hangs up leaves no work behind that has not begun.
+        """
         logout, self._logout = self._logout, None
         self.session = self._avatar = None
         self._user = b""
         self.phase = Phase.NAMELESS
         if logout is not None:
             logout()
+        entering, self._entering = self._entering, None
+        if entering is not None:
+            entering.cancel()  # nothing, if it is over

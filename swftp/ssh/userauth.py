@@ -69,6 +69,7 @@ class UserAuth(SSHService):
         self._user = b""
         self._requests = self._failures = 0
         self._delayed: Deferred[None] | None = None
+        self._checking: Deferred[Any] | None = None
         offered = portal.listCredentialsInterfaces()
         self._methods = []
         if ISSHPrivateKey in offered:
@@ -85,8 +86,10 @@ class UserAuth(SSHService):
         """Logged in, or the client is gone."""
         self._attempt = Attempt.DONE
         self._queue.clear()
-        if self._delayed is not None:
-            self._delayed.cancel()
+        for begun in (self._checking, self._delayed):
+            if begun is not None:
+                begun.cancel()  # nothing, if it is over
+        self._checking = self._delayed = None
 
     # -- messages ------------------------------------------------------------------------------------------
 
@@ -192,6 +195,7 @@ class UserAuth(SSHService):
         self._attempt = Attempt.CHECKING
         started = self._clock.seconds()
         checked: Deferred[Any] = Deferred.fromCoroutine(method)
+        self._checking = checked
         checked.addCallbacks(self._granted, self._refused, errbackArgs=(counts, started))
         checked.addErrback(lambda failure: self.transport.failed(failure))
 
@@ -208,9 +212,10 @@ class UserAuth(SSHService):
         self.transport.logged_in(avatar, logout)
 
     def _refused(self, failure: Any, counts: bool, started: float) -> None:
-        if self._attempt is not Attempt.CHECKING:
-            return
         error = failure.value
+        if self._attempt is not Attempt.CHECKING:
+            failure.cleanFailure()  # given up: some of its frames have it
+            return
         if isinstance(error, ProtocolError):
             raise error
         verdict = judge(error)

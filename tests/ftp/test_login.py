@@ -112,13 +112,25 @@ class LoginTests(ControlCase):
         self.log_in()
 
     def test_gone_while_checked(self) -> None:
-        """A login that succeeds when the client is gone ends at once."""
-        self.checker.wait = Deferred()
+        """A login that succeeds, though the client is gone and it was given up, ends at once."""
+        self.checker.wait = Deferred(lambda wait: wait.callback(None))
         client = self.connect()
         client.type(f"USER {USER}", f"PASS {PASSWORD}")
         client.tcp.end()
-        self.checker.wait.callback(None)
         self.assertEqual((self.accounts[0].ended, len(self.counter)), (1, 0))
+
+    def test_gone_while_waiting(self) -> None:
+        """A client that goes, or that we hang up on, has nothing looked at any more."""
+        for end in (lambda client: client.tcp.end(), lambda client: client.control.hang_up("Enough.")):
+            given_up: list[object] = []
+            self.checker.wait = Deferred(given_up.append)
+            client = self.connect()
+            client.type(f"USER {USER}", f"PASS {PASSWORD}")
+            end(client)
+            self.assertEqual(given_up, [self.checker.wait])
+            self.assertEqual([code for code, _ in client.hear()], [331] if client.tcp.over else [331, 421])
+            client.tcp.end()
+        self.assertEqual((self.accounts, self.flushLoggedErrors()), ([], []))
 
     def test_gone_while_refused(self) -> None:
         """A client that goes while its refusal is held back takes nothing with it."""
@@ -374,11 +386,10 @@ class CertificateTests(TlsCase):
         self.assertEqual(other.codes(f"USER {USER}"), [421])
 
     def test_gone_while_checked(self) -> None:
-        """A login that succeeds when the client is gone ends at once."""
-        self.known.wait = Deferred()
+        """A login that succeeds, though the client is gone and it was given up, ends at once."""
+        self.known.wait = Deferred(lambda wait: wait.callback(None))
         self.client.type(f"USER {USER}")
         self.client.tcp.end()
-        self.known.wait.callback(None)
         self.assertEqual(self.accounts[0].ended, 1)
 
     def test_without_credentials(self) -> None:

@@ -338,16 +338,24 @@ class Vanishing(SynchronousTestCase):
     """A client that goes while it logs in."""
 
     def test_before_the_answer(self) -> None:
-        """A login that succeeds for nobody is logged out at once."""
+        """A login that succeeds for nobody, though it was given up, is logged out at once."""
         checker = Checker()
-        waiting: Deferred[Any] = Deferred()
-        checker.answer = waiting
+        checker.answer = Deferred(lambda waiting: waiting.callback(b"me"))
         server = serving(checker)
         client = Client(server).service()
         password(client)
         client.vanish()
-        waiting.callback(b"me")
         self.assertEqual(server.realm.logouts, 1)
+
+    def test_given_up(self) -> None:
+        """A client that goes has nothing looked at any more."""
+        checker, given_up = Checker(), list[object]()
+        waiting: Deferred[Any] = Deferred(given_up.append)
+        checker.answer = waiting
+        client = Client(serving(checker)).service()
+        password(client)
+        client.vanish()
+        self.assertEqual((given_up, self.flushLoggedErrors()), ([waiting], []))
 
     def test_after_we_hung_up(self) -> None:
         """The same for one that we hung up on before its TCP connection is gone."""
