@@ -8,15 +8,19 @@ the sum, and of one that does not answer the last that it said.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
+from swftp.metrics.instruments import LOGINS, OTHERS
+
 GROWING = frozenset(("counter", "histogram", "summary"))
 LARGEST = frozenset(("gw_build_info", "gw_accepting", "gw_penalised_sources", "python_info", "process_max_fds"))
 """Gauges that are not sums: what all say alike, and what is so if one says so."""
+BY_LOGIN = "gw_login_transfer_bytes"
+"""The family that has a label for each login; see `Logins`."""
 OF_STORE = ("gw_shard_", "gw_zerostor_")
 """How the names of gauges begin that all tell of one store."""
 OF_PROCESS = frozenset(("gw_zerostor_repairs_waiting",))
@@ -61,6 +65,32 @@ class Past:
         for (name, sample, labels), value in self._counted.items():
             found[name].append((sample, dict(labels), value))
         return [(name, *self._families[name], samples) for name, samples in found.items()]
+
+
+class Logins:
+    """
+    Which logins have series of their own in the sum: as many as in one process, whoever came first.
+
+    Who has one keeps it and who has not gets none, or a counter would go back.
+    """
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+
+    def folded(self, families: Iterable[Family]) -> Iterator[Family]:
+        """*families*, in which all other logins are one."""
+        for name, kind, about, samples in families:
+            if name == BY_LOGIN:
+                samples = [(sample, self._folded(labels), value) for sample, labels, value in samples]
+            yield name, kind, about, samples
+
+    def _folded(self, labels: Mapping[str, str]) -> Mapping[str, str]:
+        login = labels["login"]
+        if login not in self._names:
+            if len(self._names) >= LOGINS:
+                return {**labels, "login": OTHERS}
+            self._names.add(login)
+        return labels
 
 
 def growing(families: Iterable[Family]) -> list[Family]:

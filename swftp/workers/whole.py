@@ -26,7 +26,7 @@ from swftp.metrics.history import MEAN
 from swftp.overview import SHOWN, shown_history
 from swftp.telling import Listening, of_2014, tellers
 from swftp.workers.child import Child, Phase
-from swftp.workers.merging import Past, growing, listed, merged, summed, told
+from swftp.workers.merging import Logins, Past, growing, listed, merged, summed, told
 
 FULLY = 10
 """Looks of which one is at everything: so many seconds of counting a worker that is killed may take with it."""
@@ -59,6 +59,7 @@ class Whole(MultiService):
         self._clock, self._children = reactor, children
         self._begun = self._looked = reactor.seconds()
         self._looks = 0
+        self._logins = Logins()
         self._past, self._past_totals, self._past_classic = Past(), dict[str, float](), dict[str, dict[str, float]]()
         self._history, self._classic = History(), History(MEAN)
         self._own = Metrics().registry
@@ -125,7 +126,7 @@ class Whole(MultiService):
 
     def buried(self, child: Child, *, again: bool) -> None:
         """It is dead; what it had counted is not.  *again*: it is to be started again."""
-        self._past.add(child.families)
+        self._past.add(self._logins.folded(child.families))
         self._past_totals = summed([self._past_totals, child.counted.get("totals", {})])
         for protocol, numbers in child.counted.get("classic", {}).items():
             counted = {name: value for name, value in numbers.items() if name != "num_clients"}
@@ -138,7 +139,8 @@ class Whole(MultiService):
     def _collect(self) -> Iterable[Metric]:
         parts = [self._past.families()]
         for child in self._children():
-            parts.append(growing(child.families) if child.silent else child.families)
+            families = growing(child.families) if child.silent else child.families
+            parts.append(list(self._logins.folded(families)))
         own = told(self._own)
         quiet = [family for family in own if family[0].startswith(("process_", "python_", "gw_worker", "gw_build"))]
         return merged([*parts, quiet])

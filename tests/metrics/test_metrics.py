@@ -53,6 +53,16 @@ class MetricsTests(SynchronousTestCase):
         self.assertEqual(total(self.metrics.login_bytes), 10 * (LOGINS + 50))
         self.assertEqual(total(self.metrics.login_bytes, login=OTHERS), 500)
 
+    def test_odd_logins(self) -> None:
+        """Whatever a name holds, it is one label and ends no line."""
+        names = ['a"} 1', "back\\slash", "two\nlines", "\u202e\u2028", "\x00"]
+        for name in names:
+            self.metrics.carried(name, "in", 1)
+        said = generate_latest(self.metrics.registry).decode()
+        (family,) = [f for f in text_string_to_metric_families(said) if f.name == "gw_login_transfer_bytes"]
+        found = {sample.labels["login"] for sample in family.samples if sample.name.endswith("_total")}
+        self.assertEqual(found, set(names))
+
     def test_quantile(self) -> None:
         """It is of what came between, not of all time; of nothing there is none."""
         before = buckets(self.metrics.backend_seconds)

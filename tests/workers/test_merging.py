@@ -9,7 +9,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import Metric
 from twisted.trial.unittest import SynchronousTestCase
 
-from swftp.workers.merging import Family, Past, growing, listed, merged, summed, told
+from swftp.metrics import Metrics
+from swftp.metrics.instruments import LOGINS
+from swftp.workers.merging import Family, Logins, Past, growing, listed, merged, summed, told
 
 
 def process(count: float, level: float, *seconds: float) -> list[Family]:
@@ -54,6 +56,23 @@ class MergingTests(SynchronousTestCase):
         self.assertEqual(value(metrics, "c_total", way="in"), 9)
         self.assertEqual(value(metrics, "g"), 1)
         self.assertEqual(value(metrics, "h_count"), 1)
+
+    def test_logins(self) -> None:
+        """However many workers there were, so many logins have series of their own; no series ever goes back."""
+        past, own, told_before = Past(), Logins(), dict[tuple[Any, ...], float]()
+        for worker in range(5):
+            metrics = Metrics()
+            for number in range(LOGINS):
+                metrics.carried(f"user {worker}-{number}", "in", 1)
+                metrics.carried("everywhere", "out", 1)
+            past.add(own.folded(told(metrics.registry)))
+            found = merged([past.families()])
+            (family,) = [metric for metric in found if metric.name == "gw_login_transfer_bytes"]
+            now = {tuple(s.labels.values()): s.value for s in family.samples if s.name.endswith("_total")}
+            self.assertLessEqual(len({login for login, _ in now}), LOGINS + 1)
+            self.assertEqual(sum(now.values()), 2 * LOGINS * (worker + 1))
+            self.assertTrue(all(now[key] >= value for key, value in told_before.items()))
+            told_before = now
 
     def test_silent(self) -> None:
         """Of a process that does not answer, what it had counted stays."""
