@@ -119,6 +119,9 @@ class Share:
                 return True
             budget.turns -= 1
             self._quantum = min(2 * self._quantum, budget.largest_grant)
+            if budget.used + budget.reserved <= budget.mark and group.used <= group.limit:
+                budget.settle()  # it goes on without a turn: nobody else would tell the next one
+                return True
         return budget.used + budget.reserved <= budget.mark and group.used <= group.limit
 
     def wait(self) -> None:
@@ -171,6 +174,7 @@ class Share:
 
     def close(self) -> None:
         """Give everything back and leave."""
+        self.budget.forget(self)  # first: the room that this makes is not for itself
         self.give(self.leaving, departed=True)
         self.give(self.held)
         self.budget.remove(self)
@@ -186,6 +190,7 @@ class Budget:
     :ivar reserved: bytes promised to transfers that were told to go on; *turns*: how many those are.
     :ivar leaving: bytes held that are on their way out.
     :ivar left: bytes that set out since the last tick.
+    :ivar slow: whether half of the turns were too long for their clients: room that is kept for those is no room.
     :ivar last_place: gives a place behind all others.
     """
 
@@ -201,6 +206,7 @@ class Budget:
         self._shares: set[Share] = set()
         self._queue: list[Share] = []
         self._at_once = FEW
+        self.slow = False
         self._timer: IDelayedCall | None = None
         self._settling = False
         self._progress = 0.0
@@ -219,7 +225,7 @@ class Budget:
     def wanting(self) -> bool:
         """Whether somebody waits, there is nothing to give, and too little is or was on its way out to help soon."""
         if self.pressed:
-            full = self.used + LEAST_GRANT > self.limit
+            full = self.slow or self.used + LEAST_GRANT > self.limit
             return full and bool(self._queue) and max(self.leaving, self.left) < self.limit // 8
         return any(share.group.wanting for share in self._queue)
 
@@ -276,7 +282,8 @@ class Budget:
         of many files is brought together as one, and none waits for more than a part of each of the others.  Few
         at a time, for then they are soon complete; more where these do not use what room there is.
         """
-        if self._settling or not self._queue or self.used + self.reserved + LEAST_GRANT > self.limit:
+        busy = self._settling or self.turns >= self._at_once
+        if busy or not self._queue or self.used + self.reserved + LEAST_GRANT > self.limit:
             return
         self._settling = True
         try:
@@ -301,14 +308,18 @@ class Budget:
     def _tick(self) -> None:
         now = self._clock.seconds()
         self._timer = self._clock.callLater(TICK, self._tick)
+        lapsed = 0
         for share in list(self._shares):
             if share not in self._shares:
                 continue
             if share.allowance and share.expires <= now:
                 self.reserved -= share.revoke()
+                lapsed += 1
             share.member.tick(now)
-        idle = self._queue and self.used + self.reserved + self.largest_grant <= self.limit
-        self._at_once = 2 * self._at_once if idle else max(FEW, self._at_once // 2)
+        self.slow = 2 * lapsed >= self._at_once
+        room = self.used + self.reserved + self.largest_grant <= self.limit
+        idle = self._queue and (self.slow or room)
+        self._at_once = max(FEW, min(2 * self._at_once, len(self._shares)) if idle else self._at_once // 2)
         if self.wanting:
             largest = self._candidates()
             if not (self._relieve(LEAST_PART, largest) or self._relieve(LEAST_GRANT, largest)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 
 from swftp import errors
 from swftp.paths import resolve
@@ -38,6 +39,33 @@ class Holder:
     def starve(self) -> None:
         """See `Member`."""
         self.log.append("starve")
+
+
+class Slow(Holder):
+    """Writes a little whenever it may; what it is asked for is with the store a moment later."""
+
+    amount = 50 * KIB
+
+    def __init__(self, budget: Budget, clock: Clock) -> None:
+        super().__init__(budget)
+        self._clock = clock
+        self.written = 0
+
+    def write(self) -> None:
+        """Go on, unless it is to wait."""
+        if not self.share.waiting:
+            self.written += self.amount
+            if not self.share.take(self.amount):
+                self.share.wait()
+
+    def shrink(self, least: int) -> int:
+        """See `Member`."""
+        given = self.share.held - self.share.leaving
+        if given < least:
+            return 0
+        self.share.depart(given)
+        self._clock.callLater(0.3, self.share.give, given, departed=True)
+        return given
 
 
 class BudgetTests(TransferCase):
@@ -106,6 +134,54 @@ class BudgetTests(TransferCase):
         first.share.wait()
         self.clock.advance(1.0)
         self.assertEqual(large.log, ["shrink"])
+
+    def test_where_there_is_room_nobody_waits_for_a_look(self) -> None:
+        """Who has used his turn up and goes on without another one leaves it to the next at once."""
+        full, first, second, third = (Holder(self.budget) for _ in range(4))
+        full.share.take(64 * MIB)
+        for holder in (first, second, third):
+            holder.share.wait()
+        full.share.give(40 * MIB)
+        self.assertEqual((first.log, second.log, third.log), (["granted"], ["granted"], []))
+        self.assertTrue(first.share.take(first.share.allowance))
+        self.assertEqual(third.log, ["granted"])
+
+    def test_a_full_session_does_not_give_turns_to_all_others(self) -> None:
+        """However long a session waits for itself while there is room, few have turns at once when there is none."""
+        group, full = Group(MIB), Holder(self.budget)
+        own, waiting = Holder(self.budget, group=group), Holder(self.budget, group=group)
+        own.share.take(2 * MIB)
+        own.share.depart(2 * MIB)
+        waiting.share.wait()
+        self.clock.pump([1.0] * 60)
+        full.share.take(62 * MIB)
+        holders = [Holder(self.budget) for _ in range(40)]
+        for holder in holders:
+            holder.share.wait()
+        self.clock.pump([1.0] * 10)
+        full.share.give(20 * MIB)
+        self.assertLessEqual(self.budget.turns, 8)
+
+    def test_slow_clients_are_not_few_at_a_time(self) -> None:
+        """Where turns are longer than what clients use, memory is no queue: all together are as fast as they are."""
+        clients = [Slow(self.budget, self.clock) for _ in range(100)]
+        for client in clients:
+            client.share.take(600 * KIB)
+            client.write()
+        for _ in range(60):
+            self.clock.advance(0.5)
+            for client in clients:
+                client.write()
+        self.assertGreater(sum(client.written for client in clients), 100 * 60 * Slow.amount // 3)
+
+    def test_who_leaves_has_no_turn(self) -> None:
+        """What a transfer gives back as it ends is not promised to itself."""
+        ending, waiting = Holder(self.budget), Holder(self.budget)
+        ending.share.take(64 * MIB)
+        ending.share.wait()
+        waiting.share.wait()
+        ending.share.close()
+        self.assertEqual((ending.log.count("granted"), waiting.log), (0, ["granted"]))
 
     def test_who_ended_needs_no_turn(self) -> None:
         """What was promised to a file is there for others as soon as it is being stored."""
@@ -293,6 +369,16 @@ class ManyUploadsTests(TransferCase):
         for n, client in enumerate(clients):
             self.assertEqual(self.storage[f"/box/{n}"], client.content)
         self.assertEqual(self.storage.staged, 0)
+
+    def test_what_waits_fails_with_its_file(self) -> None:
+        """Room that a failing file makes is not used to tell its client that its WRITE was taken."""
+        full, upload = Holder(self.budget), self.upload()
+        full.share.take(self.memory - 128 * KIB)
+        wait = upload.write(0, [bytes(512 * KIB)], 512 * KIB)
+        assert wait is not None
+        upload.lost()
+        self.failureResultOf(wait, errors.Interrupted)
+        full.share.close()
 
     def test_files_that_fit_stay_whole(self) -> None:
         """Of many files that fit in memory one by one, though not together, each is one request."""
