@@ -127,8 +127,7 @@ class Upload:
         self._check()
         if not size:
             return None
-        table = self.table
-        cost = table.cost
+        table, cost = self.table, self.table.cost
         if self._append:
             offset = table.size
         try:
@@ -147,6 +146,7 @@ class Upload:
         except errors.StorageError as error:
             self._fail(error)
             raise
+        room = room or self.share.allowance > 0  # its turn came with what that gave back
         if room and self.share.held <= self.brake.cap and flows(self.stream):
             return None
         return self.brake.wait(room)

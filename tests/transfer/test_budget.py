@@ -174,6 +174,21 @@ class BudgetTests(TransferCase):
                 client.write()
         self.assertGreater(sum(client.written for client in clients), 100 * 60 * Slow.amount // 3)
 
+    def test_a_turn_is_not_given_twice(self) -> None:
+        """A WRITE that sets free room itself, behind one that waits, uses the turn that its file got by that."""
+        full, upload = Holder(self.budget), self.upload(self.engine(segment_size=MIB))
+        full.share.take(self.memory)
+        first = upload.write(0, [bytes(900 * KIB)], 900 * KIB)
+        assert first is not None
+        self.assertNoResult(first)
+        full.share.give(900 * KIB)
+        second = upload.write(900 * KIB, [bytes(400 * KIB)], 400 * KIB)
+        self.successResultOf(first)
+        self.assertIsNone(second)
+        self.assertEqual((self.budget.turns, self.budget.reserved), (1, upload.share.allowance))
+        upload.lost()
+        self.assertEqual((self.budget.turns, self.budget.reserved), (0, 0))
+
     def test_who_leaves_has_no_turn(self) -> None:
         """What a transfer gives back as it ends is not promised to itself."""
         ending, waiting = Holder(self.budget), Holder(self.budget)
