@@ -85,6 +85,12 @@ class ServiceTests(TestCase):
         self.users = ZeroUsers(self.service)
         self.addCleanup(self.stop)
 
+    async def init(self) -> None:
+        """As ``swftp zerostor init``."""
+        settings = settings_of(self.config)
+        list(setting_up.make_places(settings))
+        await setting_up.register(settings, reactor)
+
     def stop(self) -> Deferred[None] | None:
         """If it runs."""
         return self.service.stopService() if self.service.running else None
@@ -95,9 +101,7 @@ class ServiceTests(TestCase):
         await raises(Unavailable, self.users.login("anna"))
         await raises(Unavailable, self.users.check_password("anna", "secret"))
         await raises(Unavailable, ZeroStores(self.service).open(AccountRight(uuid4(), ROOT, "anna"), "s"))
-        settings = settings_of(self.config)
-        list(setting_up.make_places(settings))
-        await setting_up.register(settings, reactor)
+        await self.init()
         for _ in range(200):
             try:
                 opened = self.service.opened
@@ -112,9 +116,7 @@ class ServiceTests(TestCase):
 
     async def test_first_client(self) -> None:
         """Who logs in while it opens, as the client that started us by its socket does, waits for that."""
-        settings = settings_of(self.config)
-        list(setting_up.make_places(settings))
-        await setting_up.register(settings, reactor)
+        await self.init()
         self.service.startService()
         self.assertIsNone(await self.users.check_password("anna", "secret"))
 
@@ -127,9 +129,7 @@ class ServiceTests(TestCase):
 
     async def test_leaves_early(self) -> None:
         """Who waits for it may go; others are not kept from it."""
-        settings = settings_of(self.config)
-        list(setting_up.make_places(settings))
-        await setting_up.register(settings, reactor)
+        await self.init()
         self.service.startService()
         gone, stays = (Deferred.fromCoroutine(self.users.login("anna")) for _ in range(2))
         gone.addErrback(lambda reason: reason.trap(CancelledError))
@@ -142,9 +142,7 @@ class ServiceTests(TestCase):
         registry = CollectorRegistry()
         registry.register(self.service)
         self.assertEqual(generate_latest(registry), b"")
-        settings = settings_of(self.config)
-        list(setting_up.make_places(settings))
-        await setting_up.register(settings, reactor)
+        await self.init()
         for _ in range(200):
             text = generate_latest(registry).decode()
             if "gw_zerostor_used_bytes" in text:
@@ -157,16 +155,9 @@ class ServiceTests(TestCase):
 
     async def test_duties(self) -> None:
         """What one gateway does for all another one leaves to it, but mends what its own readers have noticed."""
-        settings = settings_of(self.config)
-        list(setting_up.make_places(settings))
-        await setting_up.register(settings, reactor)
+        await self.init()
         self.service.startService()
-        for _ in range(200):
-            try:
-                opened = self.service.opened
-                break
-            except Unavailable:
-                await deferLater(reactor, 0.05)
+        opened = await self.service.ready()
         done: list[str] = []
 
         def noting(what: str) -> Any:
