@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -103,6 +104,13 @@ class GatewayCase(SynchronousTestCase):
 
         if not eventually(lambda: len(self.store.segments(self.container)) == count, timeout, 0.2):
             self.assertEqual(self.store.segments(self.container), [("expected", str(count))])
+
+    def assertLogged(self, pattern: str, since: int = 0, timeout: float = 10.0) -> None:
+        """The log has *pattern* from character *since* on; a line may lag behind its answer by *timeout* seconds."""
+        from tests.functional.processes import eventually
+
+        if not eventually(lambda: re.search(pattern, self.gateway.log()[since:]), timeout):
+            self.assertRegex(self.gateway.log()[since:], pattern)
 
     def assertFails(self, call: Callable[..., object], *args: Any, code: int | None = None) -> OSError:
         """*call* fails with an SFTP status (and errno *code*, where given), and with nothing else."""

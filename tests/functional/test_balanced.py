@@ -145,7 +145,7 @@ class BalancedTests(BothCase):
             self.assertEqual(receive(stranger), b"")
         with socket.create_connection((FRONT, port), 20):
             self.assertEqual(files.sendcmd("NOOP")[:3], "200")
-        self.assertIn(f"data connection from {GUESSER}", self.gateway.log())
+        self.assertLogged(f"data connection from {GUESSER}")
 
     def test_guessing(self) -> None:
         """Who guesses is refused by both protocols, at the gateway that it comes to; nobody else is."""
@@ -157,7 +157,7 @@ class BalancedTests(BothCase):
             self.assertNotIn(b"SSH-2.0-", receive(wire))
         self.assertTrue(self.sftp(FRONT).is_authenticated())
         self.ftp()
-        self.assertIn(f"from {GUESSER}", self.gateway.log())
+        self.assertLogged(f"from {GUESSER}")
 
     def test_checks(self) -> None:
         """Checks go on for as long as they would cost a client its welcome, and nothing is logged or refused."""

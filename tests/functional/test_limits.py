@@ -58,6 +58,7 @@ class NoLargeObjectsTests(GatewayCase):
         self.login()
         self.login()
         line = "has no static large objects: files have 5368709122 bytes at most"
+        self.assertLogged(line)
         self.assertEqual(self.gateway.log().count(line), 1, self.gateway.log()[-2000:])
 
     def test_large(self) -> None:

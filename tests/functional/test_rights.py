@@ -169,7 +169,7 @@ class NetworkTests(GatewayCase):
         """The right password is refused as a wrong one."""
         with self.assertRaises(paramiko.AuthenticationException):
             Login(self.gateway.port, USER, PASSWORD)
-        self.assertIn("not from this address", self.gateway.log())
+        self.assertLogged("not from this address")
 
 
 class NetworkFtpTests(FtpCase):

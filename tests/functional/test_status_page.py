@@ -151,8 +151,7 @@ class NumbersTests(StatusCase):
         session.put(__file__, self.path("x"))
         (shown,) = [each for each in self.sessions() if each["session"]]
         self.assertEqual((shown["protocol"], shown["peer"]), ("sftp", "127.0.0.1"))
-        lines = [line for line in self.gateway.log().splitlines() if " put " in line]
-        self.assertIn(self.path("x"), lines[-1])
+        self.assertLogged(f" put .*{self.path('x')}")
         session.close()
         self.assertTrue(eventually(lambda: self.sessions() == []))
 

@@ -81,4 +81,4 @@ class ByTheWayTests(KilledCase):
         client.stat("/")
         self.assertSegments(3, 60)
         self.assertStored("whole", whole)
-        self.assertIn("abandoned segments of lost/swftp-", self.gateway.log())
+        self.assertLogged("abandoned segments of lost/swftp-")
