@@ -40,6 +40,12 @@ def cut(item: Item, start: int, end: int) -> Item:
     return memoryview(item)[start:end]
 
 
+def lean(item: Item) -> Item:
+    """*item*, copied if as a view it would keep more in memory that nobody needs than what it is."""
+    wide = isinstance(item, memoryview) and 2 * len(item) < len(item.obj)  # type: ignore[arg-type]
+    return bytes(item) if wide else item  # type: ignore[arg-type]
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """A stretch of the table that is all of one sort: memory (no *item*), a hole (None), or one `Remote`."""
@@ -123,13 +129,13 @@ class Extents:
         keep: list[Item] = []
         if starts[first] < start:
             keep_starts.append(starts[first])
-            keep.append(cut(items[first], 0, start - starts[first]))
+            keep.append(lean(cut(items[first], 0, start - starts[first])))
         index = first + len(keep)
         tail = items[last - 1]
         tail_start = starts[last - 1]
         if tail_start + len(tail) > end:
             keep_starts.append(end)
-            keep.append(cut(tail, end - tail_start, len(tail)))
+            keep.append(lean(cut(tail, end - tail_start, len(tail))))
         self.memory -= sum(len(item) for item in items[first:last] if not isinstance(item, Remote))
         self.memory += sum(len(item) for item in keep if not isinstance(item, Remote))
         starts[first:last] = keep_starts

@@ -19,7 +19,7 @@ from swftp.transfer.brake import Brake
 from swftp.transfer.budget import LEAST_GRANT, LEAST_PART
 from swftp.transfer.commit import commit
 from swftp.transfer.engine import Engine, nobody_waits
-from swftp.transfer.extents import ITEM_COST, Extents, Remote
+from swftp.transfer.extents import ITEM_COST, Extents, Remote, lean
 from swftp.transfer.front import BLOCK, Front, owned
 from swftp.transfer.phase import CHANGEABLE, TRANSITIONS, Phase
 from swftp.transfer.rereading import Rereader
@@ -238,7 +238,7 @@ class Upload:
     def hold(self, offset: int, data: memoryview) -> None:
         """Keep *data* in memory, which is what the file has at *offset* already."""
         cost = self.table.cost
-        self.table.put(offset, (data,))
+        self.table.put(offset, (lean(data),))
         self._charge(self.table.cost - cost)
 
     def tick(self, now: float) -> None:

@@ -79,6 +79,15 @@ class RoomTests(TransferCase):
         for upload in uploads:
             upload.lost()
 
+    def test_what_was_written_over_is_let_go_of(self) -> None:
+        """Of an object of which the file has but a few bytes, here and there, no more is kept than those."""
+        upload = self.upload(base=self._standing())
+        self.write_through(upload, 1, bytes(self.segment_size - 2))
+        self.assertEqual(self.read_through(upload, 0, 10), pattern(self.segment_size)[:1] + bytes(9))
+        pieces = [item for _, _, item in upload.table.pieces(0, self.segment_size)]
+        self.assertEqual([len(getattr(item, "obj", item)) for item in (pieces[0], pieces[-1])], [1, 1])
+        upload.lost()
+
     def test_many_closes(self) -> None:
         """Files closed at the same time are put together by the store where there is no room to do it here."""
         entry = self._standing()

@@ -100,7 +100,7 @@ class SmallFileTests(TransferCase):
         gc.disable()
         self.addCleanup(gc.enable)
         for end in (lambda upload: self.run_through(upload.close()), lambda upload: upload.lost()):
-            upload, data = self.upload(), pattern(100 * KIB)
+            upload, data = self.upload(), pattern(40 * KIB)
             before = sys.getrefcount(data)
             upload.write(0, [data], len(data))
             self.assertGreater(sys.getrefcount(data), before)
