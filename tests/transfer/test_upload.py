@@ -102,7 +102,7 @@ class SmallFileTests(TransferCase):
         for end in (lambda upload: self.run_through(upload.close()), lambda upload: upload.lost()):
             upload, data = self.upload(), pattern(40 * KIB)
             before = sys.getrefcount(data)
-            upload.write(0, [data], len(data))
+            upload.write(0, [memoryview(data)], len(data))
             self.assertGreater(sys.getrefcount(data), before)
             end(upload)
             self.assertEqual(sys.getrefcount(data), before)
