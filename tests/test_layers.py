@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -67,8 +68,6 @@ RANK = {
     **dict.fromkeys(("audit", "events", "insight", "telling", "overview", "probing", "receivers"), 5),
     **dict.fromkeys(
         (
-            "gateway",
-            "workers",
             "housekeeping",
             "logs",
             "hostkeys",
@@ -90,6 +89,7 @@ FUNCTION_LIMIT = 40
 """Lines, docstring included."""
 
 
+@cache
 def modules() -> dict[str, ast.Module]:
     """Every module of the package by its name without ``swftp.``."""
     found = {}
@@ -98,6 +98,12 @@ def modules() -> dict[str, ast.Module]:
         name = ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
         found[name] = ast.parse(path.read_text("utf-8"), str(path))
     return found
+
+
+@cache
+def imported(name: str) -> frozenset[str]:
+    """What the module *name* imports when it runs."""
+    return frozenset(imports(modules()[name]))
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
@@ -113,11 +119,13 @@ def imports(tree: ast.AST) -> Iterator[str]:
             yield from imports(node)
 
 
-def graph(trees: dict[str, ast.Module]) -> dict[str, set[str]]:
+@cache
+def graph() -> dict[str, set[str]]:
     """Module -> the modules of ours that it imports."""
     edges: dict[str, set[str]] = {}
-    for name, tree in trees.items():
-        used = (full.removeprefix("swftp.") for full in imports(tree) if full.startswith("swftp."))
+    trees = modules()
+    for name in trees:
+        used = (full.removeprefix("swftp.") for full in imported(name) if full.startswith("swftp."))
         edges[name] = {module for full in used if (module := nearest(full, trees)) != name}
     return edges
 
@@ -139,8 +147,7 @@ class LayerTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Read the source."""
-        self.trees = modules()
-        self.graph = graph(self.trees)
+        self.graph = graph()
 
     def test_every_module_has_a_rank(self) -> None:
         """Whoever adds a module says where it belongs."""
@@ -166,14 +173,14 @@ class LayerTests(SynchronousTestCase):
 
     def test_only_service_has_the_reactor(self) -> None:
         """Everybody else is given clocks and reactors."""
-        users = {name for name, tree in self.trees.items() if "twisted.internet.reactor" in set(imports(tree))}
+        users = {name for name in self.graph if "twisted.internet.reactor" in imported(name)}
         self.assertEqual(users, {"service"})
 
     def test_only_the_demo_knows_swift_and_eventlet(self) -> None:
         """The product runs without them."""
-        for name, tree in self.trees.items():
+        for name in self.graph:
             if top(name) != "demo":
-                known = {full.partition(".")[0] for full in imports(tree)} & {"swift", "eventlet"}
+                known = {full.partition(".")[0] for full in imported(name)} & {"swift", "eventlet"}
                 self.assertEqual(known, set(), name)
 
 
