@@ -16,7 +16,7 @@ from swftp.config import Config, ConfigError, LimitsConfig, SftpConfig, StorageC
 from swftp.doors import Entrance, Guard
 from swftp.generations import FIXED, Source, merged
 from swftp.proxied import Proxies
-from tests.test_service import Reactor
+from tests.gatewaycase import Reactor
 
 
 class Door:

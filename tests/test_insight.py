@@ -23,7 +23,7 @@ from swftp.probing import AGE, TIMEOUT, Probing
 from swftp.session import OpenMode
 from swftp.stores import Account
 from tests.auth.fakes import Journal
-from tests.test_service import Reactor, Store
+from tests.gatewaycase import Reactor, Store
 
 IDENTITY = AuthConfig(auth_url="http://identity.test/auth/v1.0")
 NEW = OpenMode(create=True, truncate=True)
