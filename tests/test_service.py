@@ -1,4 +1,4 @@
-"""Rules of `swftp.service` and `swftp.stores`: how the service begins, and what connections have to do with each other."""
+"""Rules of `swftp.service` and `swftp.stores`: how the service begins, and what connections have in common."""
 
 from __future__ import annotations
 
