@@ -229,7 +229,7 @@ class SwiftStorage:
     def _stored(self, path: Path, old: tuple[Sequence[Segment], Sequence[Names]], used: set[Names]) -> None:
         self._trees.stored(path)
         if not used.issuperset([segment.names for segment in old[0]] + list(old[1])):
-            self._background.run(self._segments.remove_unused(path, old[0], old[1]))
+            self._background.run(self._segments.remove_unused(path, old[0], old[1], used))
 
     async def settle(self) -> None:
         """Wait until nothing is left to clean up."""

@@ -92,7 +92,7 @@ class ComposingStorage(SwiftStorage):
         self._stored(path, old, used)
         joined = [segment for segment in segments if segment.staged and segment.names not in used]
         if joined:
-            self._background.run(self._segments.remove_unused(path, joined, []))
+            self._background.run(self._segments.remove_unused(path, joined, [], used))
         return self._made(path, headers, version, sum(segment.size for segment in segments), large=True)
 
     async def _copy_bytes(self, source: Path, target: Path, entry: Entry) -> None:

@@ -94,8 +94,10 @@ class Janitor:
         try:
             records = {(container, str(row["name"])) for row in found} - {(container, name) for name in ours}
             users = [path for names in sorted(records) for path in await self._segments.noted(names)]
-            used, served = await self._segments.used_of([(container, upload)], *users)
+            used, served, absent = await self._segments.used_of([(container, upload)], *users)
             doomed: set[Names] = {(container, name) for name in ours} - used
+            if doomed:
+                await self._segments.check_absent(absent)
             if not self._remove:
                 return len(doomed)
             busy = any((where, upload_of(name)) == (container, upload) for where, name in used)

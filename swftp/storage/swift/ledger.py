@@ -9,7 +9,7 @@ else writes but a listing may be late to show, and in a list, which is never lat
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
@@ -19,7 +19,7 @@ from swftp.paths import OBJECT_LIMIT, Path
 from swftp.storage.swift.bodies import Bytes
 from swftp.storage.swift.client import Request, SwiftClient
 from swftp.storage.swift.describe import etag
-from swftp.storage.swift.listing import every_page
+from swftp.storage.swift.listing import every_page, rows
 from swftp.storage.swift.manifests import RECORD, Segment, home_of, parse_manifest, record_of, upload_of
 from swftp.storage.swift.objects import Names, Objects
 
@@ -35,6 +35,10 @@ MARKED_LIMIT = 4096
 """Records that we remember to have written."""
 
 
+Parts = tuple[list[Segment], list[Names]]
+"""Segments, and nested manifests, of one object."""
+
+
 class Ledger:
     """Of one account."""
 
@@ -46,15 +50,17 @@ class Ledger:
         self._remembering = DeferredLock()
         self._marked: set[Names] = set()
 
-    async def read(
-        self, names: Names, newest: bool = True, inline: bool = False
-    ) -> tuple[list[Segment], list[Names]]:
+    async def read(self, names: Names, newest: bool = True, inline: bool = False) -> Parts:
         """
         The segments of the manifest *names*, those of nested ones in their place; and the nested ones' names.
 
         :param newest: ask all replicas; for who changes things.
         :param inline: see `parse_manifest`.
         """
+        return await self._read(names, newest, inline) or ([], [])
+
+    async def _read(self, names: Names, newest: bool = True, inline: bool = False) -> Parts | None:
+        """See `read`; None: nothing has this name."""
         request = Request(
             method="GET",
             names=names,
@@ -64,7 +70,9 @@ class Ledger:
             needs="x-static-large-object",
         )
         reply = await self._client.request(request, 200, 404)
-        if reply.status == 404 or "x-static-large-object" not in reply.headers:
+        if reply.status == 404:
+            return None
+        if "x-static-large-object" not in reply.headers:
             return [], []
         segments: list[Segment] = []
         nested: list[Names] = []
@@ -159,41 +167,55 @@ class Ledger:
         except (ValueError, TypeError) as error:
             raise errors.Unavailable("list of names does not parse") from error
 
-    async def remove_unused(self, path: Path, segments: Iterable[Segment], nested: Iterable[Names]) -> None:
+    async def remove_unused(
+        self, path: Path, segments: Iterable[Segment], nested: Iterable[Names], by: Collection[Names] | None = None
+    ) -> None:
         """
         Delete what the object that stood at *path* used, unless an object uses it still.
 
         Never raises: what cannot be looked up or deleted stays, and is logged.
+
+        :param by: some of what the object uses that we have just put in its place; None: we have removed it.
         """
         try:
-            await self._remove_unused(path, list(segments), list(nested))
+            await self._remove_unused(path, list(segments), list(nested), by)
         except errors.StorageError as error:
             log.warn("old segments of {path} stay: {error}", path=str(path), error=str(error))
 
-    async def _remove_unused(self, path: Path, segments: list[Segment], nested: list[Names]) -> None:
+    async def _remove_unused(
+        self, path: Path, segments: list[Segment], nested: list[Names], by: Collection[Names] | None
+    ) -> None:
         if not self.are_ours(segments):
             return
         uploads = {(s.container, str(upload_of(s.name))) for s in segments}
-        used, records = await self.used_of(uploads, path)
+        used, records, absent = await self.used_of(uploads, path)
+        if by is not None and path in absent:
+            raise errors.Unavailable("the store does not find what was stored a moment ago")
         doomed = ({segment.names for segment in segments} | set(nested)) - used
-        await self.delete(doomed | records)
+        await self.delete((doomed | records).difference(by or ()))
 
-    async def used_of(self, uploads: Iterable[tuple[str, str]], *others: Path) -> tuple[set[Names], set[Names]]:
+    async def used_of(
+        self, uploads: Iterable[tuple[str, str]], *others: Path
+    ) -> tuple[set[Names], set[Names], set[Path]]:
         """
         What of *uploads* any object may use, by the manifests of all names that they know of, and *others*.
 
-        :return: names of segments and nested manifests; and of the records that serve no more.
+        :return: names of segments and nested manifests; those of the records that serve no more; and the names at
+            which nothing was found.
         """
         uploads = list(uploads)
-        paths, seen, records = set(others), set[Path](), set[tuple[Names, str]]()
+        paths, seen, absent, records = set(others), set[Path](), set[Path](), set[tuple[Names, str]]()
         paths |= {home for container, upload in uploads if (home := home_of(container, upload, self.suffix))}
         used: set[Names] = set()
         while True:
             for path in paths - seen:
                 await self._check_history(path.container, seen)
-                alive, inner = await self.read((path.container, path.object))
+                found = await self._read((path.container, path.object))
+                alive, inner = found or ([], [])
                 used |= {segment.names for segment in alive} | set(inner)
                 seen.add(path)
+                if found is None:
+                    absent.add(path)
             # a rename adds its target to the list before the source goes: what was missed above is in it by now
             for container, upload in uploads:
                 users = await self._users_of(container, upload)
@@ -202,7 +224,21 @@ class Ledger:
             if paths <= seen:
                 break
         busy = {(container, upload_of(name)) for container, name in used}
-        return used, {names for names, upload in records if (names[0], upload) not in busy}
+        return used, {names for names, upload in records if (names[0], upload) not in busy}, absent
+
+    async def check_absent(self, paths: Iterable[Path]) -> None:
+        """
+        See that listings do not show *paths* either: objects out of reach were taken for none by some stores.
+
+        :raises Unavailable: one of them is listed.
+        """
+        for path in sorted(paths):
+            try:
+                page = await rows(self._client, path.container, limit=1, prefix=path.object)
+            except errors.NotFound:
+                continue
+            if any(row["name"] == path.object for row in page):
+                raise errors.Unavailable(f"{path} is listed, and not found")
 
     async def _check_history(self, container: str, seen: set[Path]) -> None:
         """

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from swftp import errors
 from swftp.entries import Entry, Kind
 from swftp.paths import Path, resolve
 from swftp.storage.swift import Limits
-from swftp.storage.swift.manifests import record_of
+from swftp.storage.swift.manifests import manifest_etag, record_of
 from swftp.storage.swift.objects import in_parallel
 from tests.storage.bytes import Source, md5, raises
 from tests.storage.swift.scripted import ScriptedCase
@@ -66,6 +67,51 @@ class LookingTests(ScriptedCase):
         written.check = lambda seen: self.assertEqual(json.loads(seen.body), ["/c/a", "/c/b", "/c/c"])
         self.swift.expect("DELETE /c/a", 204)
         self.done(self.storage.rename(resolve("/c/a"), resolve("/c/b")))
+
+    def test_listed_and_not_found(self) -> None:
+        """What a listing shows is there, though the store does not find it: its disks may be out of reach."""
+        self.listed()
+        self.swift.expect("HEAD /c", 204)
+        self.swift.expect("GET /c/a?multipart-manifest=get", 404)
+        self.swift.expect(NAMES, 404)
+        self.swift.expect("GET /c?format=json&limit=1&prefix=a", body=b'[{"name": "a"}]')
+        self.assertEqual(self.done(self.storage.sweep("c")), 0)
+
+    def test_neither_listed_nor_found(self) -> None:
+        """What neither shows is gone, and so is its container where that is not there."""
+        for listing in ({"body": b'[{"name": "ab"}]'}, {"status": 404}):
+            self.listed()
+            self.swift.expect("HEAD /c", 204)
+            self.swift.expect("GET /c/a?multipart-manifest=get", 404)
+            self.swift.expect(NAMES, 404)
+            self.swift.expect("GET /c?format=json&limit=1&prefix=a", **listing)  # type: ignore[arg-type]
+            self.swift.expect(f"DELETE /c_segments/{UPLOAD}/00000000", 204)
+            self.assertEqual(self.done(self.storage.sweep("c")), 1)
+
+    def test_stored_and_not_found(self) -> None:
+        """Where the store does not find what it has just stored, it is not asked what that may use."""
+        entry = Entry(name="a", kind=Kind.FILE, size=1, version="abc", detail={"large": "slo"})
+        self.swift.expect("GET /c/a?multipart-manifest=get", headers=SLO, body=json.dumps([SEGMENT]).encode())
+        self.swift.expect("PUT /c/a", 201, headers={"Etag": md5(b"data")})
+        self.swift.expect("HEAD /c", 204)
+        self.swift.expect("GET /c/a?multipart-manifest=get", 404)
+        self.swift.expect(NAMES, 404)
+        self.done(self.storage.store(resolve("/c/a"), Source(b"data", digest=md5(b"data")), NOTHING, replaces=entry))
+
+    def test_used_by_what_was_just_published(self) -> None:
+        """What a new object is made of stays, whatever the store says to be at its name: it may be an older one."""
+        old, new = _part(), replace(_part(), name=f"{UPLOAD}/00000001", etag=md5(b"y"), staged=True)
+        entry = Entry(name="a", kind=Kind.FILE, size=2, version="abc", detail={"large": "slo"})
+        other = {**SEGMENT, "name": f"/c_segments/{UPLOAD}/00000002"}
+        self.swift.expect("GET /c/a?multipart-manifest=get", headers=SLO, body=json.dumps([SEGMENT, other]).encode())
+        self.swift.expect(
+            "PUT /c/a?multipart-manifest=put&heartbeat=on", 201, headers={"Etag": manifest_etag([old, new])}
+        )
+        self.swift.expect("HEAD /c", 204)
+        self.swift.expect("GET /c/a?multipart-manifest=get", headers=HEAD)
+        self.swift.expect(NAMES, 404)
+        self.swift.expect(f"DELETE /c_segments/{UPLOAD}/00000002", 204)
+        self.done(self.storage.publish(resolve("/c/a"), [old, new], NOTHING, replaces=entry))
 
     def test_no_time(self) -> None:
         """An upload whose age the store does not tell is not an old one."""
