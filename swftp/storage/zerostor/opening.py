@@ -73,7 +73,6 @@ class Opened:
         """
         keys = masterkey.read(settings.master_key)
         self._reactor = reactor
-        self._in_thread = in_thread
         self._addresses = {address(url)[0]: url.partition("#")[0] for url in settings.shards}
         self._rows: dict[int, Shard] = {}
         self.shards: dict[int, ShardInfo] = {}
@@ -124,7 +123,7 @@ class Opened:
         return self._open(self._addresses[url]) if url in self._addresses else None
 
     def _open(self, url: str) -> IShard:
-        return open_shard(url, self._reactor, self._in_thread)
+        return open_shard(url, self._reactor)
 
     def _use(self, row: Shard) -> None:
         self._rows[row.id] = row

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -45,17 +45,31 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 LASTING = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR)
 """A person has to see to it: keys that are not there are told before this is asked."""
 OVERDUE = 4
-"""Calls that hang in the kernel before no more threads are given to this disk."""
+"""Calls that hang in the kernel before no more are made of this disk."""
+
+
+async def _none() -> None:
+    """Whoever runs the calls is not ours to end."""
 
 
 @implementer(IShard)
 class DirectoryShard:
     """One directory; all work is done in threads."""
 
-    def __init__(self, root: Path, clock: IReactorTime, offload: Offload, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self,
+        root: Path,
+        clock: IReactorTime,
+        offload: Offload,
+        timeout: float = TIMEOUT,
+        ended: Callable[[], Awaitable[None]] = _none,
+    ) -> None:
+        """
+        :param ended: called when *offload* is needed no more.
+        """
         self.name = f"directory {root}"
         self._files = files.Files(root)
-        self._clock, self._offload, self._timeout = clock, offload, timeout
+        self._clock, self._offload, self._ended, self._timeout = clock, offload, ended, timeout
         self._overdue = 0
         self._closed = False
 
@@ -104,6 +118,7 @@ class DirectoryShard:
     async def close(self) -> None:
         """See `IShard`."""
         self._closed = True
+        await self._ended()
 
     async def _run(self, function: Callable[..., T], *args: Any) -> T:
         """

@@ -21,8 +21,9 @@ from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.ssl import optionsForClientTLS
 
+from swftp.pools import Pool
 from swftp.storage.zerostor.shards import files
-from swftp.storage.zerostor.shards.directory import DirectoryShard
+from swftp.storage.zerostor.shards.directory import OVERDUE, DirectoryShard
 from swftp.storage.zerostor.shards.interfaces import CONNECT_TIMEOUT, TIMEOUT, IShard, Offload
 from swftp.storage.zerostor.shards.redis import RedisShard
 from swftp.storage.zerostor.shards.zdb import ZdbShard
@@ -36,7 +37,7 @@ CACERT = "cacert="
 def open_shard(
     url: str,
     reactor: Any,
-    offload: Offload,
+    offload: Offload | None = None,
     *,
     password: str | None = None,
     connect_timeout: float = CONNECT_TIMEOUT,
@@ -46,7 +47,8 @@ def open_shard(
     The shard at *url*.
 
     :param reactor: connects, resolves names, and is the clock.
-    :param offload: runs what a directory has to do; other shards need no thread.
+    :param offload: runs what a directory has to do; None: it gets threads of its own, so that a disk that hangs takes
+        none from others, and three disks are written to at the same time.  Other shards need no thread.
     :param password: instead of the one in *url*.
     :param connect_timeout: seconds for a connection to be there and usable.
     :param timeout: seconds for one call.
@@ -54,7 +56,7 @@ def open_shard(
     """
     parts = split(url)
     if parts.scheme == "file":
-        return DirectoryShard(folder_of(parts), reactor, offload, timeout)
+        return _directory(folder_of(parts), reactor, offload, timeout)
     host, port = parts.hostname, port_of(parts)
     if not host:
         raise ValueError("a shard's address needs a host")
@@ -70,6 +72,14 @@ def open_shard(
     if place and not place.isdecimal():
         raise ValueError(f"{name}: the database of a redis is a number")
     return RedisShard(name, endpoint, reactor, int(place or 0), password, connect_timeout, timeout)
+
+
+def _directory(root: Path, reactor: Any, offload: Offload | None, timeout: float) -> DirectoryShard:
+    if offload is not None:
+        return DirectoryShard(root, reactor, offload, timeout)
+    pool = Pool(f"disk {root}", OVERDUE, reactor)
+    pool.start()
+    return DirectoryShard(root, reactor, pool.run, timeout, pool.stop)
 
 
 def prepare(url: str) -> None:
