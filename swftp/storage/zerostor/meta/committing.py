@@ -18,7 +18,6 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from swftp.errors import AlreadyExists, Changed, Interrupted, IsDirectory, NotDirectory, NotFound
 from swftp.storage.zerostor.meta import fence, rows, schema, tree
 from swftp.storage.zerostor.meta.collecting import START, Cursor, Part, collect
-from swftp.storage.zerostor.meta.discarding import known
 from swftp.storage.zerostor.meta.statements import bury, charge
 from swftp.storage.zerostor.meta.values import UNSEEN, Node, Replaces
 from swftp.storage.zerostor.values import Piece
@@ -60,6 +59,10 @@ class Published(NamedTuple):
     """The names of which something else is true now."""
 
 
+_CONTENT, _CHUNK, _EXTENT, _FILE = (
+    insert(table) for table in (schema.content, schema.chunk, schema.extent, schema.file)
+)
+"""Made once: to make one costs more than to carry it out."""
 _OPEN = (
     update(schema.content)
     .where(schema.content.c.id == bindparam("number"), schema.content.c.state == schema.OPEN)
@@ -84,7 +87,7 @@ def _record(connection: Connection, proposal: Proposal, *, first: bool, last: bo
     """Make the content what it has to be at this step."""
     if first:
         connection.execute(
-            insert(schema.content),
+            _CONTENT,
             {
                 "id": proposal.content,
                 "account_id": proposal.account,
@@ -102,14 +105,13 @@ def _record(connection: Connection, proposal: Proposal, *, first: bool, last: bo
 
 def _insert(connection: Connection, proposal: Proposal, parts: Sequence[Part]) -> None:
     fresh = {part.obj: part.chunk for part in parts if part.chunk is not None and part.obj in proposal.fresh}
-    fence.check(connection, proposal.gateway, {obj[:16] for obj in fresh})
-    present = known(connection, list(fresh))
+    present = fence.present(connection, proposal.gateway, list(fresh))
     made = [rows.chunk_values(chunk) for obj, chunk in fresh.items() if obj not in present]
     if made:
-        connection.execute(insert(schema.chunk), made)
+        connection.execute(_CHUNK, made)
     if parts:
         connection.execute(
-            insert(schema.extent),
+            _EXTENT,
             [
                 {
                     "content_id": proposal.content,
@@ -152,7 +154,7 @@ def _publish(connection: Connection, proposal: Proposal) -> Published:
     number = proposal.file if old is None else old.id
     if old is None:
         named = {"id": number, "account_id": proposal.account, "parent_id": parent, "name": name}
-        connection.execute(insert(schema.file), {**named, **values})
+        connection.execute(_FILE, {**named, **values})
     else:
         connection.execute(_REPLACE, {"number": number, **values})
         bury(connection, [old.content], proposal.now)

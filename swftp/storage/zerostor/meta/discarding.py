@@ -17,14 +17,14 @@ BATCH = 500
 LAST = 0xFFFF_FFFF
 """The highest number there is in an upload."""
 
-_CHUNKS = select(schema.chunk.c.obj).where(schema.chunk.c.obj.in_(bindparam("objs", expanding=True)))
+CHUNKS = select(schema.chunk.c.obj).where(schema.chunk.c.obj.in_(bindparam("objs", expanding=True)))
 
 
 def known(connection: Connection, objs: Sequence[bytes]) -> set[bytes]:
     """Those of the packed *objs* that are chunks."""
     found: set[bytes] = set()
     for i in range(0, len(objs), BATCH):
-        found.update(connection.scalars(_CHUNKS, {"objs": objs[i : i + BATCH]}))
+        found.update(connection.scalars(CHUNKS, {"objs": objs[i : i + BATCH]}))
     return found
 
 

@@ -14,6 +14,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 
 WRITES = "swftp_writes"
 """Execution option of a connection that is about to write."""
+SINGLE = "swftp_single"
+"""Execution option of a connection whose statements are each by itself."""
 BUSY_TIMEOUT = 5.0
 """Seconds for which SQLite waits for another process's transaction."""
 CONNECT_TIMEOUT = 5
@@ -47,9 +49,9 @@ def make_engine(url: str | URL, connections: int) -> Engine:
 
 
 def reading(engine: Engine) -> Engine:
-    """The same engine for single statements that read: servers are spared BEGIN and ROLLBACK."""
+    """The same engine for single statements that read: databases are spared BEGIN and ROLLBACK."""
     if engine.dialect.name == "sqlite":
-        return engine
+        return engine.execution_options(**{SINGLE: True})
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
@@ -60,5 +62,6 @@ def _prepare_sqlite(connection: SQLiteConnection, record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(WRITES)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if SINGLE not in options:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if WRITES in options else "BEGIN")
