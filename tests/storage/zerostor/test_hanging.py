@@ -27,7 +27,7 @@ class HangingDiskTests(ZeroCase):
 
     async def test_takes_no_thread_from_others(self) -> None:
         """However many calls hang in one disk, the others are used, and chunks are made."""
-        pipe = Files(self.folder / "shard-1").path(b"pipe")
+        pipe = Path(Files(self.folder / "shard-1").path(b"pipe"))
         pipe.parent.mkdir()
         os.mkfifo(pipe)
         shards = {number: info.shard for number, info in self.opened.shards.items()}

@@ -5,6 +5,9 @@ A file is a header (magic, length, digest of key and value) and the value, so th
 moved to another name is seen.
 """
 
+# Paths of keys are strings: to put a `Path` together costs half of what else a small file does.
+# ruff: noqa: PTH102, PTH104, PTH108, PTH116, PTH123
+
 from __future__ import annotations
 
 import errno
@@ -66,7 +69,7 @@ def prepare(root: Path) -> None:
     sync(root.parent)
 
 
-def sync(folder: Path) -> None:
+def sync(folder: Path | str) -> None:
     """Have the names in *folder* on the disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -78,62 +81,63 @@ def sync(folder: Path) -> None:
 class Files:
     """What is below *root*.  OSError is translated by whoever calls."""
 
-    def __init__(self, root: Path, page_size: int = PAGE, sync: Callable[[Path], None] = sync) -> None:
+    def __init__(self, root: Path, page_size: int = PAGE, sync: Callable[[str], None] = sync) -> None:
         self._root, self._page_size, self._sync = root, page_size, sync
-        self._made: set[Path] = set()
+        self._made: set[str] = set()
         """Directories whose own names may not be on the disk."""
-        self._files, self._temporary = root / FILES, root / TEMPORARY
+        self._marker, self._files, self._temporary = (str(root / name) for name in (MARKER, FILES, TEMPORARY))
 
     def check_marker(self) -> None:
         """
         :raises Refused: this is no shard, or its disk is not mounted.
         """
         try:
-            (self._root / MARKER).stat()
+            os.stat(self._marker)
         except FileNotFoundError as error:
             raise Refused("no shard is here: not mounted, or not made yet") from error
 
-    def path(self, key: bytes) -> Path:
+    def path(self, key: bytes) -> str:
         """Where *key* is."""
-        return self._folder(xxhash.xxh64_intdigest(key) % FOLDERS) / key.hex()
+        return f"{self._folder(xxhash.xxh64_intdigest(key) % FOLDERS)}/{key.hex()}"
 
-    def _folder(self, number: int) -> Path:
-        return self._files / f"{number:03x}"
+    def _folder(self, number: int) -> str:
+        return f"{self._files}/{number:03x}"
 
     def write(self, key: bytes, value: Value) -> None:
         """Have *value* under *key*, on the disk."""
         self.check_marker()
         path = self.path(key)
-        descriptor, name = mkstemp(prefix=path.name, dir=self._temporary)
-        temporary = Path(name)
+        folder, _, name = path.rpartition("/")
+        descriptor, temporary = mkstemp("", name, self._temporary)
         try:
             try:
                 write_all(descriptor, [header(key, value), *parts_of(value)])
                 os.fdatasync(descriptor)
             finally:
                 os.close(descriptor)
-            self._rename(temporary, path)
+            self._rename(temporary, path, folder)
         except BaseException:
             with suppress(OSError):
-                temporary.unlink()
+                os.unlink(temporary)
             raise
-        self._sync(path.parent)
-        if path.parent in self._made:  # the other way round, the disk would have to write its journal twice
+        self._sync(folder)
+        if folder in self._made:  # the other way round, the disk would have to write its journal twice
             self._sync(self._files)
-            self._made.discard(path.parent)
+            self._made.discard(folder)
 
-    def _rename(self, temporary: Path, path: Path) -> None:
+    def _rename(self, temporary: str, path: str, folder: str) -> None:
         try:
-            temporary.rename(path)
+            os.rename(temporary, path)
         except FileNotFoundError:
-            self._made.add(path.parent)  # before it is seen: whoever finds it there waits for its name as well
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-            temporary.rename(path)
+            self._made.add(folder)  # before it is seen: whoever finds it there waits for its name as well
+            with suppress(FileExistsError):
+                os.mkdir(folder, 0o700)
+            os.rename(temporary, path)
 
     def read(self, key: bytes) -> bytes:
         """The value of *key*, verified."""
         try:
-            with self.path(key).open("rb", buffering=0) as file:
+            with open(self.path(key), "rb", buffering=0) as file:
                 magic, size, digest = HEADER.unpack(file.read(HEADER.size).ljust(HEADER.size, b"\0"))
                 if magic != MAGIC or size > VALUE_LIMIT:
                     raise Corrupt
@@ -152,7 +156,7 @@ class Files:
     def remove(self, key: bytes) -> None:
         """Forget *key*."""
         try:
-            self.path(key).unlink()
+            os.unlink(self.path(key))
         except FileNotFoundError as error:
             self.check_marker()
             raise NotFound from error
@@ -178,7 +182,7 @@ class Files:
 
     def _sweep(self) -> None:
         """Remove what was being written when a process ended."""
-        for path in self._temporary.iterdir():
+        for path in Path(self._temporary).iterdir():
             with suppress(FileNotFoundError):  # whoever wrote it has just finished
                 if path.stat().st_mtime < time.time() - FORGOTTEN:
                     path.unlink()
@@ -195,7 +199,7 @@ def number_of(cursor: Cursor) -> int:
     return int(cursor or 0)
 
 
-def held_in(folder: Path) -> list[Held]:
+def held_in(folder: str) -> list[Held]:
     """The keys below *folder*; what has no name of a key is not ours."""
     found = []
     with os.scandir(folder) as entries:
