@@ -110,6 +110,20 @@ class Ledger:
         if self.are_ours(segments):
             await self.remember(segments, {Path((name[0], *name[1].split("/"))) for name in names})
 
+    async def remember_copy(self, source: Names, target: Names) -> None:
+        """
+        Note that *target* shares its segments, if it has any, with *source*, of which it is a second name.
+
+        It may be another *source* than was looked at, large since then, or stored again.  Never raises.
+        """
+        try:
+            segments, _ = await self.read(target)
+            await self.remember_names(segments, source, target)
+        except errors.StorageError as error:
+            log.error(
+                "{target} may lose its segments with {source}: {error}", target=target, source=source, error=error
+            )
+
     async def remember(self, segments: Iterable[Segment], add: set[Path]) -> None:
         """
         Note beside *segments*, for each upload among them, that *add* may use them.

@@ -336,3 +336,22 @@ class Segments(Ledger):
         names = {part.names for part in parts if part.staged and part.names not in self._published}
         self._closed(names)
         await self.delete(names)
+
+    async def renamed(
+        self, source: Names, target: Names, request: Request, expected: Mapping[str, str]
+    ) -> Mapping[str, str] | None:
+        """
+        Send *request*, which copies *source*, its segments shared, to *target*; None: there is nothing to copy.
+
+        What may have been copied although this fails keeps its segments.
+        """
+        try:
+            return await self._objects.publish(request, expected)
+        except errors.NotFound:
+            if await self._objects.head(source, follow=False) is None:
+                return None  # the listing was late
+            raise
+        except (errors.Changed, errors.StateUnknown) as error:
+            if "If-Match" not in request.headers or isinstance(error, errors.StateUnknown):
+                await self.remember_copy(source, target)
+            raise

@@ -277,8 +277,8 @@ class Trees:
             if version is None:
                 return
             made[source[1]] = target
-            if not slo and version != content_of(row):
-                await self._remember_late(source, target)
+            if version != content_of(row):
+                await self._segments.remember_copy(source, target)
 
         await in_parallel([one(row) for row in found])
 
@@ -299,11 +299,6 @@ class Trees:
             torn = there == container and (parts.startswith(prefix) or prefix.startswith(parts))
         if torn:
             raise errors.Unsupported("the directory holds the segments of a large file")
-
-    async def _remember_late(self, source: Names, target: Names) -> None:
-        """*target* is a copy of another *source* than was listed: of a large object, perhaps."""
-        segments, _ = await self._segments.read(target)
-        await self._segments.remember_names(segments, source, target)
 
     async def copy_name(
         self,
@@ -336,12 +331,9 @@ class Trees:
             headers=headers,
             patience=copy_patience(size),
         )
-        try:
-            answer = await self._objects.publish(request, {"etag": version} if version is not None else {})
-        except errors.NotFound:
-            if await self._objects.head(source, follow=False) is None:
-                return None  # the listing was late
-            raise
+        expected = {"etag": version} if version is not None else {}
+        if (answer := await self._segments.renamed(source, target, request, expected)) is None:
+            return None
         self.stored(Path((target[0], *target[1].split("/"))))
         await self._segments.remember_names(segments, source, target)  # another rename may have overwritten the list
         return etag(answer)

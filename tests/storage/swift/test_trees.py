@@ -89,6 +89,7 @@ class MoveTests(TreeCase):
         for _ in range(2):
             self.swift.expect(f"PUT /c/e/a{COPY}", 503)
             self.swift.expect("HEAD /c/e/a?symlink=get", 404)
+        self.swift.expect("GET /c/e/a?multipart-manifest=get", 404)
         self.swift.expect("DELETE /c/e/a", 204)
         self.fails(errors.StateUnknown, work)
 
@@ -230,11 +231,31 @@ class MoveTests(TreeCase):
             self.swift.expect("HEAD /c/b?symlink=get", 404)
             self.listing("b/", limit=1)
             self.swift.expect(f"PUT /c/b{COPY}", 201, headers={"Etag": md5(b"new")})
+            self.swift.expect("GET /c/b?multipart-manifest=get", headers=new)
             self.swift.expect("HEAD /c/a?symlink=get", headers=new, length=3)
             self.swift.expect("HEAD /c/b?symlink=get", headers=there, length=3)  # or somebody else's by now
             if gone:
                 self.swift.expect("DELETE /c/b", 204)
             self.fails(errors.Changed, self.storage.rename(resolve("/c/a"), resolve("/c/b")))
+
+    def test_file_large_by_now(self) -> None:
+        """A copy of what is large since it was looked at, in place of another file, has its name noted beside it."""
+        upload = "a/swftp-5f5e100-0123456789abcdef"
+        segment = {"name": f"/c_segments/{upload}/00000000", "hash": md5(b"x"), "bytes": 1}
+        for status, kind in ((201, errors.Changed), (503, errors.StateUnknown)):
+            self.swift.expect("HEAD /c/a?symlink=get", headers=PLAIN, length=4)
+            self.swift.expect("HEAD /c/b?symlink=get", headers=PLAIN, length=4)
+            for _ in range(1 if status == 201 else self.policy.attempts):
+                self.swift.expect(f"PUT /c/b{COPY}", status, headers={"Etag": md5(b"new")})
+                if status == 503:
+                    self.swift.expect("HEAD /c/b?symlink=get", headers={**PLAIN, "Etag": md5(b"new")}, length=1)
+            slo = {"X-Static-Large-Object": "True"}
+            self.swift.expect("GET /c/b?multipart-manifest=get", headers=slo, body=json.dumps([segment]).encode())
+            if status == 201:
+                self.swift.expect("PUT /c_segments/" + record_of(upload, resolve("/c/b")), 201)
+            self.swift.expect(f"GET /c_segments/{upload}/names", 404)
+            self.swift.expect(f"PUT /c_segments/{upload}/names", 201)
+            self.fails(kind, self.storage.rename(resolve("/c/a"), resolve("/c/b")))
 
     def test_file_made_anew(self) -> None:
         """What somebody stored at the old name while the store copied for long is another file, and stays."""
