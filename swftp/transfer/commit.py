@@ -29,6 +29,9 @@ from swftp.transfer.streaming import Stream
 if TYPE_CHECKING:
     from swftp.transfer.upload import Upload
 
+LONG = 0.1
+"""Seconds after which it is looked again at what stands there, before another object takes its place."""
+
 
 async def commit(upload: Upload) -> Entry:
     """
@@ -139,12 +142,15 @@ class _Composition:
         self._zeros: dict[int, Segment] = {}
 
     async def publish(self) -> Entry:
-        upload = self._upload
+        upload, clock = self._upload, self._upload.engine.clock
+        begun = clock.seconds()
         if not base.remains(upload):
             await base.check(upload)
         groups = plan(await self._stretches(), LEAST_PART, upload.part_size)
         segments = [await self._segment(group) for group in groups]
         await self._stager.room(1)
+        if clock.seconds() - begun > LONG:
+            await base.check(upload)
         parts = [
             _slice(group[0] if segment is None else Stretch(Sort.STORED, segment, 0, segment.length))
             for group, segment in zip(groups, segments, strict=True)

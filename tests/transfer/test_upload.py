@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 import sys
+from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from swftp import errors
-from swftp.entries import Attributes
+from swftp.entries import Attributes, Entry
 from swftp.interfaces import IByteSource
 from swftp.paths import Path, resolve
 from swftp.transfer.budget import STUCK
@@ -378,6 +379,25 @@ class LargeFileTests(TransferCase):
         upload.write(0, [b"tail"], 4)
         self.storage["/box/file"] = other = pattern(300 * KIB, 5)
         self.run_into(errors.Changed, upload.close())
+        self.assertEqual(self.storage["/box/file"], other)
+        self.settle(lambda: self.storage.staged == 0)
+
+    def test_replaced_while_the_rest_is_staged(self) -> None:
+        """Nor is it published over one that came while its last parts were staged, by a store that does not look."""
+        publish = self.storage.publish
+
+        async def careless(*args: Any) -> Entry:
+            return await publish(*args[:-1], None)
+
+        self.storage.publish = careless  # type: ignore[method-assign]
+        upload = self.upload(base=self.stands(pattern(300 * KIB)), append=True)
+        self.storage.latency = 1.0
+        upload.write(0, [b"tail"], 4)
+        closing = self.start(upload.close())
+        self.settle(lambda: "stage" in self.requests)
+        self.storage["/box/file"] = other = pattern(300 * KIB, 5)
+        self.settle(lambda: closing.called)
+        self.failureResultOf(closing, errors.Changed)
         self.assertEqual(self.storage["/box/file"], other)
         self.settle(lambda: self.storage.staged == 0)
 

@@ -31,6 +31,8 @@ MANIFEST_LIMIT = 64 * 1024 * 1024
 """Bytes of a manifest that we read."""
 RECORDS = 100
 """Records asked for at once."""
+LONG = 0.1
+"""Seconds after which what was looked at is looked at again before anything is deleted."""
 MARKED_LIMIT = 4096
 """Records that we remember to have written."""
 
@@ -221,6 +223,7 @@ class Ledger:
         paths, seen, absent, records = set(others), set[Path](), set[Path](), set[tuple[Names, str]]()
         paths |= {home for container, upload in uploads if (home := home_of(container, upload, self.suffix))}
         used: set[Names] = set()
+        begun: float | None = self._client.clock.seconds()
         while True:
             for path in paths - seen:
                 await self._check_history(path.container, seen)
@@ -235,8 +238,13 @@ class Ledger:
                 users = await self._users_of(container, upload)
                 paths |= {path for noted in users.values() for path in noted}
                 records |= {(names, upload) for names in users}
-            if paths <= seen:
+            if not paths <= seen:
+                continue
+            if begun is None or self._client.clock.seconds() - begun <= LONG:
                 break
+            seen.clear()  # once more: somebody may have put together another object of them meanwhile
+            absent.clear()
+            begun = None
         busy = {(container, upload_of(name)) for container, name in used}
         return used, {names for names, upload in records if (names[0], upload) not in busy}, absent
 

@@ -113,6 +113,16 @@ class LookingTests(ScriptedCase):
         self.swift.expect(f"DELETE /c_segments/{UPLOAD}/00000002", 204)
         self.done(self.storage.publish(resolve("/c/a"), [old, new], NOTHING, replaces=entry))
 
+    def test_looked_for_long(self) -> None:
+        """Where looking took its time, names are looked at once more: one may have a new object of old segments."""
+        self.listed()
+        for there in ({"status": 404}, {"headers": SLO, "body": json.dumps([SEGMENT]).encode()}):
+            self.swift.expect("HEAD /c", 204)
+            self.swift.expect("GET /c/a?multipart-manifest=get", **there)  # type: ignore[arg-type]
+            slow = self.swift.expect(NAMES, 404)
+            slow.check = lambda seen: setattr(self.clock, "rightNow", self.clock.rightNow + 1)
+        self.assertEqual(self.done(self.storage.sweep("c")), 0)
+
     def test_no_time(self) -> None:
         """An upload whose age the store does not tell is not an old one."""
         for time in (None, "yesterday"):
