@@ -1,7 +1,7 @@
 """
 A file being read: all bytes of one handle come from one version of the object.
 
-The law: once a byte was given out, another version of the object is an error; before that, it is what is read.
+The law: once a byte, or the end, was given out, another version of the object is an error; before, it is what is read.
 """
 
 from __future__ import annotations
@@ -123,8 +123,10 @@ class Download:
             raise
         if data:
             self.sent += len(data)
-        elif data is not None and length and not self._certain and self._look is not None:
-            return self._read_anew(self._look, offset, length)  # who remembers a size does not know the end
+        elif data is not None and length:
+            if not self._certain and self._look is not None:
+                return self._read_anew(self._look, offset, length)  # who remembers a size does not know the end
+            self._look = None  # the end was told: bytes of another file may stand behind it
         return data
 
     def piece(self, offset: int) -> int:

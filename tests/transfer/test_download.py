@@ -368,6 +368,15 @@ class StaleTests(DownloadCase):
         self.assertEqual(self.get(file, 0, 5000), self.store.data)
         self.assertEqual((self.looks, file.entry.size), (1, 1000))
 
+    def test_after_the_end(self) -> None:
+        """Who was told where the file ends reads no other one: bytes behind that end would be no part of it."""
+        file = self.download(self.stale, look=self._look)
+        self.assertEqual(self.get(file, self.size, 5000), b"")
+        self.store.data = pattern(2 * self.size, 9)
+        with self.assertRaises(errors.Changed):
+            self.get(file, 0, 5000)
+        self.assertEqual(self.looks, 0)
+
     def test_only_once(self) -> None:
         """An object that changes all the time is given up."""
 
