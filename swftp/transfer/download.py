@@ -1,7 +1,7 @@
 """
 A file being read: all bytes of one handle come from one version of the object.
 
-The law: once a byte, or the end, was given out, another version of the object is an error; before, it is what is read.
+The law: once a byte, or the end, was given out, another version of the object is an error; before, it is read.
 """
 
 from __future__ import annotations
