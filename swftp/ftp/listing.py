@@ -16,7 +16,7 @@ from swftp import errors
 from swftp.entries import Entry, Kind, Page
 from swftp.ftp.context import Context
 from swftp.paths import Path
-from swftp.session import Listing
+from swftp.session import Listing, Listings
 from swftp.session.shown import TYPE_BITS, link_text, ls_line, mode, seconds
 
 BLOCK = 64 * 1024
@@ -92,7 +92,7 @@ async def find(context: Context, wanted: Wanted) -> Found:
     path = context.path(wanted.path)
     if wanted.itself or _WILD.search(last.decode("utf-8", "replace")):
         try:
-            return Found(_one(await context.session.stat(path, follow=False)), path.parent, head + slash)
+            return Found(await _one(await context.session.stat(path, follow=False)), path.parent, head + slash)
         except errors.NotFound:
             if wanted.itself:
                 raise
@@ -102,14 +102,14 @@ async def find(context: Context, wanted: Wanted) -> Found:
         prefix = wanted.path.rstrip(b"/") + b"/" if wanted.path not in (b"", b".", b"./") else b""
         return Found(await context.session.listing(path), path, prefix)
     except errors.NotDirectory:
-        return Found(_one(await context.session.stat(path, follow=False)), path.parent, head + slash)
+        return Found(await _one(await context.session.stat(path, follow=False)), path.parent, head + slash)
 
 
-def _one(entry: Entry) -> Listing:
-    async def more(_: str) -> Page:
-        return Page((), None)
+async def _one(entry: Entry) -> Listing:
+    async def page(_: str | None) -> Page:
+        return Page((entry,), None)
 
-    return Listing(Page((entry,), None), more)
+    return await Listings(1).open(page)
 
 
 def _matcher(pattern: str, hidden: bool) -> Callable[[Entry], bool]:

@@ -5,7 +5,7 @@ from swftp.session.client import Client
 from swftp.session.files import OpenMode, Reader, Writer
 from swftp.session.known import Known
 from swftp.session.limits import SessionLimits
-from swftp.session.listing import Listing
+from swftp.session.listing import Listing, Listings
 from swftp.session.rights import EVERYTHING, READ_ONLY, Permission, Permissions, RestrictedSession
 from swftp.session.session import Session
 from swftp.session.watched import Moving, Watched, WatchedRestricted
@@ -17,6 +17,7 @@ __all__ = [
     "Client",
     "Known",
     "Listing",
+    "Listings",
     "Moving",
     "OpenMode",
     "Permission",

@@ -15,4 +15,6 @@ class SessionLimits:
     """Files open at the same time."""
     memory: int = 64 << 20
     """Bytes of memory of all its transfers."""
+    listed: int = 64 << 10
+    """Entries of all directories that it lists at a time; ahead of the client half of them."""
     transfer: TransferLimits = field(default_factory=TransferLimits)

@@ -25,7 +25,7 @@ from swftp.session.combining import able, combine, copy_seen
 from swftp.session.files import OpenMode, Reader, Writer
 from swftp.session.known import Known
 from swftp.session.limits import SessionLimits
-from swftp.session.listing import Listing
+from swftp.session.listing import Listing, Listings
 from swftp.session.lookup import Lookup
 from swftp.session.openfiles import OpenFiles
 from swftp.session.ordering import Order, change, change_below, look, look_below
@@ -80,7 +80,7 @@ class Session:
             limits=self._limits.transfer,
             background=self._background.run,
         )
-        self._lookup = Lookup(storage, self._known, root, self._engine)
+        self._lookup, self._listings = Lookup(storage, self._known, root, self._engine), Listings(self._limits.listed)
 
     @property
     def pressed(self) -> bool:
@@ -137,7 +137,7 @@ class Session:
                 found = await self._lookup.page(inside, after)
                 return replace(found, entries=self._lookup.shown_in(path, found.entries))
 
-        return Listing(await page(None), page)
+        return await self._listings.open(page)
 
     async def open_reader(self, path: Path, ready: Callable[[], None], first: int = 0) -> Reader:
         """

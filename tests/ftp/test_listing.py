@@ -12,7 +12,7 @@ from swftp import errors
 from swftp.entries import Entry, Kind, Page
 from swftp.ftp.listing import BLOCK, Found, Wanted, find, lines, long_line, nameable, parse_argument, pieces
 from swftp.paths import is_plain, resolve
-from swftp.session import Listing
+from swftp.session import Listing, Listings
 from tests.ftp.listcase import ContextCase
 from tests.sftp.case import NOW
 
@@ -238,10 +238,10 @@ class ListTests(ListCase):
         """Of entries as a store may have them."""
 
         async def gather() -> bytes:
-            async def more(_: str) -> Page:
-                return Page((), None)
+            async def first(_: str | None) -> Page:
+                return Page(tuple(page), None)
 
-            found = Found(Listing(Page(tuple(page), None), more), BOX, b"")
+            found = Found(await Listings(1).open(first), BOX, b"")
             return b"".join([block async for block in pieces(self.context, Wanted(b"", long=long), found)])
 
         return self.do(gather())
@@ -264,23 +264,25 @@ class ListTests(ListCase):
 class PageTests(ListCase):
     """Long directories."""
 
-    def pages(self, count: int, size: int) -> Listing:
+    async def pages(self, count: int, size: int) -> Listing:
         """*count* pages of *size* names; `asked` counts them."""
 
-        async def more(after: str) -> Page:
+        async def more(after: str | None) -> Page:
+            if after is None:
+                return Page((), "0")
             number = int(after)
             self.asked.append(after)
             page = tuple(Entry(name=f"{number:04}-{i:06}", kind=Kind.FILE, size=i, mtime=NOW) for i in range(size))
             return Page(page, str(number + 1) if number + 1 < count else None)
 
-        return Listing(Page((), "0"), more)
+        return await Listings(count * size).open(more)
 
     def test_page_by_page(self) -> None:
         """One page is asked for while another is taken, and no more; blocks are of `BLOCK` bytes."""
 
         async def gather() -> list[int]:
             sizes = []
-            async for block in lines(self.pages(50, 1000), lambda entry: long_line(entry, BOX, NOW)):
+            async for block in lines(await self.pages(50, 1000), lambda entry: long_line(entry, BOX, NOW)):
                 sizes.append(len(block))
                 self.assertLess(len(LINE) * 1000 * (int(self.asked[-1]) - 1) - sum(sizes), BLOCK)
             return sizes
@@ -296,7 +298,7 @@ class PageTests(ListCase):
         """10,000 lines take a tenth of the time a store needs for them (0.6 s)."""
 
         async def run() -> None:
-            async for _ in lines(self.pages(1, 10_000), lambda entry: long_line(entry, BOX, NOW)):
+            async for _ in lines(await self.pages(1, 10_000), lambda entry: long_line(entry, BOX, NOW)):
                 pass
 
         spent = []

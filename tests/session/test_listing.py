@@ -11,7 +11,7 @@ from twisted.internet.defer import maybeDeferred
 from swftp import errors
 from swftp.entries import Attributes, Entry
 from swftp.paths import Path, resolve
-from swftp.session import Known, Listing, Session
+from swftp.session import Known, Listing, Session, SessionLimits
 from swftp.session.known import CAPACITY, LAG
 from tests.session.case import NEW, SessionCase, nothing
 
@@ -20,6 +20,8 @@ BOX = resolve("/box")
 
 class AheadTests(SessionCase):
     """The page after the one that the client takes."""
+
+    limits = SessionLimits(listed=12)
 
     def setUp(self) -> None:
         super().setUp()
@@ -73,6 +75,43 @@ class AheadTests(SessionCase):
         self.assertEqual(self.do(listing.next()), ())
         self.assertEqual(self.asked(), 2)
         self.do(self.session.remove_directory(self.emptied()))
+
+    def test_many_at_a_time(self) -> None:
+        """Who opens one directory after another, and reads none to its end, is refused before he holds too much."""
+        self.assertEqual(len(self.do(self.listing().next())), 2)
+        held = [self.listing() for _ in range(6)]
+        self.refused(errors.Busy, self.session.listing(BOX))
+        asked = self.asked()
+        for one in held[:2]:
+            self.do(one.next())
+        self.assertEqual(self.asked(), asked)  # nothing is asked for ahead
+        for one in held[1:]:
+            one.close()
+        names = []
+        while page := self.do(held[0].next()):
+            names += page
+        self.assertEqual(len(names), 6)
+
+    def test_at_the_same_time(self) -> None:
+        """Nor is he let in with directories that have yet to be looked at."""
+        self.held["list"] = []
+        waiting = [self.start(self.session.listing(BOX)) for _ in range(3)]
+        self.failureResultOf(waiting[1], errors.Busy)
+        self.failureResultOf(waiting[2], errors.Busy)
+        self.release("list")
+        self.successResultOf(waiting[0])
+
+    def test_refused_and_asked_again(self) -> None:
+        """Where a page was refused, it comes once others are closed."""
+        one, *others = [self.listing() for _ in range(6)]
+        self.do(one.next())
+        self.storage.page_size = 3
+        for other in (*others[:2], *others[:2]):
+            self.do(other.next())
+        self.refused(errors.Busy, one.next())
+        for other in others:
+            other.close()
+        self.assertEqual([entry.name for entry in self.do(one.next())], ["2", "3", "4"])
 
     def emptied(self) -> Path:
         """The directory, without its files."""
