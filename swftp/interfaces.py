@@ -140,8 +140,12 @@ class IStorage(Interface):
         :raises NotDirectory: it is a file.
         """
 
-    async def update(path: Path, attributes: Attributes) -> None:
-        """Set what is not None of *attributes* on the file or directory *path*, content untouched."""
+    async def update(path: Path, attributes: Attributes) -> Entry | None:
+        """
+        Set what is not None of *attributes* on the file or directory *path*, content untouched.
+
+        :return: what stands at *path* now, where that is known without asking again.
+        """
 
 
 class IComposes(Interface):

@@ -196,6 +196,13 @@ class Known:
         self._changes.add(path, self._clock.seconds(), outcome)
         self.forget(path)
 
+    def became(self, path: Path, outcome: Entry | None, mark: int) -> None:
+        """As `changed`; and *outcome* is what stands there, unless somebody else here changed it too since *mark*."""
+        alone = self.unchanged(path, mark)
+        self.changed(path, outcome if alone else None)
+        if outcome is not None and alone:
+            self.learn(path, outcome, self.mark)
+
     def forget(self, path: Path) -> None:
         """What is known of *path*, and of what is below it, is in doubt."""
         self._entries.pop(path, None)

@@ -389,10 +389,11 @@ class Session:
         if writer is not None:
             writer.set(attributes)
             return
+        mark, entry = self._known.mark, None
         try:
-            await self._storage.update(inside, attributes)
+            entry = await self._storage.update(inside, attributes)
         finally:
-            self._known.changed(inside)
+            self._known.became(inside, entry, mark)
 
     async def usage(self, path: Path) -> Usage:
         """See `IQuota.usage`; `Unsupported` where this storage does not know."""

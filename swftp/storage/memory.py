@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import mimetypes
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
@@ -317,16 +317,16 @@ class MemoryStorage:
             raise errors.NotEmpty()
         self._erase_directory(path)
 
-    async def update(self, path: Path, attributes: Attributes) -> None:
+    async def update(self, path: Path, attributes: Attributes) -> Entry | None:
         """See `IStorage.update`.  Containers and implied directories have nothing to set it on: nothing happens."""
         await self._turn("update", path)
         self._stat(path, follow=True)
         if self._object(path) is None:
-            return
+            return None
         where, found = self._resolved(path)
-        mtime = found.mtime if attributes.mtime is None else attributes.mtime
-        mode = found.mode if attributes.mode is None else attributes.mode
-        self._containers[where.container][where.object] = replace(found, mtime=mtime, mode=mode)
+        wanted = {name: value for name, value in asdict(attributes).items() if value is not None}
+        self._containers[where.container][where.object] = replace(found, **wanted)
+        return self._stat(path, follow=False) if where == path else None
 
     async def stage(self, path: Path, source: IByteSource) -> MemoryPart:
         """See `IComposes.stage`."""

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.defer import maybeDeferred
 
 from swftp import errors
-from swftp.entries import Attributes, Entry
+from swftp.entries import UNSEEN, Attributes, Entry, Kind
 from swftp.paths import Path, resolve
 from swftp.session import Known, Listing, Session, SessionLimits
 from swftp.session.known import CAPACITY, LAG
@@ -308,6 +308,18 @@ class RememberedTests(SessionCase):
             known.made(BOX.child(str(n)))
         self.assertTrue(known.unlikely(BOX.child("1").child("f")))
         self.assertFalse(known.unlikely(BOX.child("0").child("f")))
+
+    def test_became(self) -> None:
+        """What a change made of a file is known, unless another session changed it meanwhile, before it or after."""
+        known, path, entry = Known(self.clock, self.changes), BOX.child("f"), Entry(name="f", kind=Kind.FILE, size=1)
+        mark = known.mark
+        known.became(path, entry, mark)
+        self.assertEqual(known.get(path), entry)
+        known.became(path, entry, mark)
+        self.assertIs(known.get(path), UNSEEN)
+        known.became(path, entry, known.mark)
+        self.changes.add(path, self.clock.seconds())
+        self.assertIs(known.get(path), UNSEEN)
 
     def test_file_where_a_directory_was(self) -> None:
         """Nothing is made in what a listing shows to be a file."""

@@ -89,10 +89,9 @@ class RequestsTests(SessionCase):
         self.assertEqual(self.requests, [])
 
     def test_own_changes_are_known(self) -> None:
-        """After remove, rename and update the store is asked: nothing old is remembered."""
+        """After remove and rename the store is asked: nothing old is remembered."""
         new = resolve("/box/new")
         for change in (
-            lambda: self.session.update(OTHER, Attributes(mtime=1.0)),
             lambda: self.session.rename(OTHER, new),
             lambda: self.session.rename(new, OTHER),
             lambda: self.session.remove(OTHER),
@@ -102,6 +101,16 @@ class RequestsTests(SessionCase):
             self.requests.clear()
             self.start(self.session.stat(OTHER)).addErrback(lambda failure: failure.trap(errors.NotFound))
             self.assertEqual(self.requests, ["stat /box/other"])
+
+    def test_new_attributes_are_known(self) -> None:
+        """A stat right after an update shows what the store has now, without a request."""
+        self.do(self.session.listing(BOX))
+        self.do(self.session.update(OTHER, Attributes(mtime=1.0)))
+        self.requests.clear()
+        entry = self.do(self.session.stat(OTHER))
+        self.assertEqual(self.requests, [])
+        self.assertEqual((entry.mtime, entry.size), (1.0, 5))
+        self.assertEqual(entry, self.do(self.storage.stat(OTHER)))
 
     def test_download(self) -> None:
         """A small file after a listing is one fetch; out of the blue it is a stat more."""

@@ -545,7 +545,8 @@ class UpdateContract(ContractBase):
         for entry in (shown, await self.storage.stat(self.at("f.txt"))):
             self.assertEqual((entry.mtime, entry.mode), (1400000000.5, 0o600))
             self.assertEqual((entry.version, entry.content_type), (made.version, "text/plain"))
-        await self.storage.update(self.at("f.txt"), Attributes(mode=0o750))
+        told = await self.storage.update(self.at("f.txt"), Attributes(mode=0o750))
+        self.assertEqual(told, await self.storage.stat(self.at("f.txt")))
         [shown] = await self.listed(self.box)
         for entry in (shown, await self.storage.stat(self.at("f.txt"))):
             self.assertEqual((entry.mtime, entry.mode), (1400000000.5, 0o750))
@@ -557,7 +558,8 @@ class UpdateContract(ContractBase):
         await self.storage.make_directory(self.at("marker"))
         await self.put(self.at("implied", "f"))
         for path in (self.at("marker"), self.at("implied"), self.box):
-            await self.storage.update(path, Attributes(mtime=1400000000.0, mode=0o700))
+            told = await self.storage.update(path, Attributes(mtime=1400000000.0, mode=0o700))
+            self.assertIn(told, (None, await self.storage.stat(path)))
             self.assertEqual((await self.storage.stat(path)).kind, Kind.DIRECTORY)
         self.assertEqual((await self.storage.stat(self.at("marker"))).mtime, 1400000000.0)
 

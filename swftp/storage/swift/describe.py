@@ -237,6 +237,12 @@ def updated(headers: Mapping[str, str], attributes: Attributes, in_listings: boo
     return kept | headers_for(was.content_type or "application/octet-stream", mtime, mode, in_listings)
 
 
+def posted(headers: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
+    """What HEAD would say now of the object that it described with *headers* before a POST of *new*."""
+    kept = {name: value for name, value in headers.items() if not name.startswith("x-object-meta-")}
+    return kept | {name.lower(): value for name, value in new.items()}
+
+
 def quoted_name(container: str, key: str) -> str:
     """``container/object`` for a header, percent-encoded."""
     return quote(container, safe="") + "/" + quote(key, safe="/~")

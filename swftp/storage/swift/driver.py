@@ -333,19 +333,20 @@ class SwiftStorage:
         if not path.container.endswith(self.options.segments_suffix):
             self._background.run(self._trees.remove_empty_container(self._segments.container_for(path)))
 
-    async def update(self, path: Path, attributes: Attributes) -> None:
+    async def update(self, path: Path, attributes: Attributes) -> Entry | None:
         """
         See `IStorage.update`: a HEAD and a POST.
 
         Containers and implied directories keep nothing, and nothing happens: an error would fail a mirrored tree.
         """
         if not path.object or attributes == Attributes():
-            return
+            return None
+        asked = path
         for _ in range(HOPS + 1):
             headers = await self._objects.head(names_of(path), follow=False)
             if headers is None:
                 await self.stat(path)
-                return
+                return None
             entry = describe.entry_of(path.name, headers)
             if entry.kind is not Kind.SYMLINK:
                 break
@@ -356,6 +357,7 @@ class SwiftStorage:
             raise errors.InvalidRequest("too many symbolic links")
         new = describe.updated(headers, attributes, self.options.times_in_listings)
         await self.client.request(Request(method="POST", names=names_of(path), headers=new), 202)
+        return describe.entry_of(path.name, describe.posted(headers, new)) if path == asked else None
 
     async def usage(self, path: Path) -> Usage:
         """See `IQuota.usage`."""

@@ -241,13 +241,14 @@ class ZeroStorage:
             raise errors.PermissionDenied()
         await self._names.remove_directory((await self._finding.place(path)).parts)
 
-    async def update(self, path: Path, attributes: Attributes) -> None:
+    async def update(self, path: Path, attributes: Attributes) -> Entry | None:
         """See `IStorage.update`."""
         real, _ = await self._finding.find(path)
         if real.is_root or attributes == Attributes():
-            return
+            return None
         mtime_ns = None if attributes.mtime is None else nanoseconds(attributes.mtime)
-        await self._names.update(real.parts, mtime_ns, attributes.mode)
+        node = await self._names.update(real.parts, mtime_ns, attributes.mode)
+        return entry_of(node, path.name) if real == path else None
 
     # Parts
 

@@ -257,6 +257,19 @@ class NewDirectoryTests(ScriptedCase):
         self.done(self.rename())
         self.assertEqual(self.done(self.session.stat(resolve("/c/d/g"))).size, 4)
 
+    def test_times(self) -> None:
+        """As rclone and WinSCP set them: what is there is kept; the STAT that follows is free."""
+        self.written()
+        others = {"Cache-Control": "no-cache", "X-Object-Meta-Owner": "me", "X-Object-Meta-Mode": "0600"}
+        self.swift.expect(self.LOOK, headers={**HEAD, **others}, length=4)
+        post = self.swift.expect("POST /c/d/f", 202)
+        seen: list[Any] = []
+        post.check = seen.append
+        self.done(self.session.update(resolve("/c/d/f"), Attributes(mtime=1.5e9)))
+        entry = self.done(self.session.stat(resolve("/c/d/f")))
+        self.assertEqual((entry.size, entry.mtime, entry.mode, entry.version), (4, 1.5e9, 0o600, md5(b"data")))
+        self.assertEqual(seen[0].headers["x-object-meta-owner"], "me")
+
     def test_rename_of_what_changed(self) -> None:
         """What another gateway made of the file is seen before the new name is touched, and is what is renamed."""
         self.written()
