@@ -88,7 +88,7 @@ class ComposingStorage(SwiftStorage):
         old = await self._replaced(path, exclusive, replaces)
         headers, expected = self._headers(path, attributes, exclusive)
         segments = [_segment(part) for part in parts]
-        _, version, used = await self._segments.publish(path, segments, headers, expected)
+        version, used = await self._segments.publish(path, segments, headers, expected, onto)
         self._stored(path, old, used)
         joined = [segment for segment in segments if segment.staged and segment.names not in used]
         if joined:

@@ -79,23 +79,25 @@ class Janitor:
 
     async def _sweep_upload(self, container: str, upload: str, found: list[Row]) -> int:
         """Remove of one *upload*, all of whose objects are *found*, what is abandoned."""
-        known = home_of(container, upload, self._segments.suffix) is not None
+        home = home_of(container, upload, self._segments.suffix)
         times = [stamp(row.get("last_modified")) for row in found]
         newest = max((math.inf if time is None else time for time in times), default=0.0)
-        ours = [str(row["name"]) for row in found if upload_of(str(row["name"]))]
+        ours = {(container, str(row["name"])) for row in found if upload_of(str(row["name"]))}
         if not upload or newest > self._client.now() - self._age:
             return 0
-        if not known and len(ours) == len(found):
+        if home is None and len(ours) == len(found):
             return 0  # its name was too long to tell, and no list tells it
         if self._rest is not None:
             await self._rest(upload)
         if upload in self._spared:
             return 0
         try:
-            records = {(container, str(row["name"])) for row in found} - {(container, name) for name in ours}
+            if home is not None and ours and ours <= (await self._segments.used_by(home) or set()):
+                return 0
+            records = {(container, str(row["name"])) for row in found} - ours
             users = [path for names in sorted(records) for path in await self._segments.noted(names)]
             used, served, absent = await self._segments.used_of([(container, upload)], *users)
-            doomed: set[Names] = {(container, name) for name in ours} - used
+            doomed: set[Names] = ours - used
             if doomed:
                 await self._segments.check_absent(absent)
             if not self._remove:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
@@ -17,11 +18,12 @@ from twisted.logger import Logger
 from swftp import errors
 from swftp.paths import OBJECT_LIMIT, Path
 from swftp.storage.swift.bodies import Bytes
+from swftp.storage.swift.claims import Claims
 from swftp.storage.swift.client import Request, SwiftClient
-from swftp.storage.swift.describe import etag
+from swftp.storage.swift.describe import etag, modified
 from swftp.storage.swift.listing import every_page, rows
 from swftp.storage.swift.manifests import RECORD, Segment, home_of, parse_manifest, record_of, upload_of
-from swftp.storage.swift.objects import Names, Objects
+from swftp.storage.swift.objects import Names, Objects, path_of
 
 log = Logger()
 
@@ -41,6 +43,17 @@ Parts = tuple[list[Segment], list[Names]]
 """Segments, and nested manifests, of one object."""
 
 
+@dataclass(frozen=True, slots=True)
+class User:
+    """An object that may use segments."""
+
+    noted: Names
+    """Where that is said."""
+    path: Path
+    since: float | None = None
+    """When its record was written; a list says nothing of each."""
+
+
 class Ledger:
     """Of one account."""
 
@@ -48,6 +61,7 @@ class Ledger:
         """:param suffix: of the container that holds a container's segments."""
         self._objects = objects
         self._client: SwiftClient = objects.client
+        self.claims = Claims(objects)
         self.suffix = suffix
         self._remembering = DeferredLock()
         self._marked: set[Names] = set()
@@ -107,10 +121,10 @@ class Ledger:
         found = list(segments)
         return bool(found) and all(s.container.endswith(self.suffix) and upload_of(s.name) for s in found)
 
-    async def remember_names(self, segments: Sequence[Segment], *names: Names) -> None:
-        """Note beside *segments*, if they are ours, that the objects *names* use them."""
+    async def remember_names(self, segments: Sequence[Segment], source: Names, target: Names) -> None:
+        """Note beside *segments*, if they are ours, that the objects *source* and *target* use them."""
         if self.are_ours(segments):
-            await self.remember(segments, {Path((name[0], *name[1].split("/"))) for name in names})
+            await self.remember(segments, {path_of(source), path_of(target)})
 
     async def remember_copy(self, source: Names, target: Names) -> None:
         """
@@ -126,20 +140,27 @@ class Ledger:
                 "{target} may lose its segments with {source}: {error}", target=target, source=source, error=error
             )
 
-    async def remember(self, segments: Iterable[Segment], add: set[Path]) -> None:
+    async def remember(self, segments: Iterable[Segment], add: set[Path], anew: Path | None = None) -> None:
         """
         Note beside *segments*, for each upload among them, that *add* may use them.
 
         Names are never taken off the list again, but go with it: nobody can take away what another adds meanwhile.
+
+        :param anew: one of *add*, whose records are written even where they are there, or where it needs none.
         """
         uploads = {(s.container, upload) for s in segments if (upload := upload_of(s.name))}
         async with self._remembering:
-            await self._remember(uploads, add)
+            await self._remember(uploads, add, anew)
 
-    async def _remember(self, uploads: Iterable[tuple[str, str]], add: set[Path]) -> None:
+    async def _remember(self, uploads: Iterable[tuple[str, str]], add: set[Path], anew: Path | None) -> None:
         for container, upload in uploads:
-            for path in sorted(add - {home_of(container, upload, self.suffix)}):
-                await self._mark((container, record_of(upload, path)), path)
+            for path in sorted(add):
+                record = container, record_of(upload, path)
+                if path == anew:
+                    self._marked.discard(record)
+                elif path == home_of(container, upload, self.suffix):
+                    continue
+                await self._mark(record, path)
             known = set(await self.noted((container, f"{upload}/{RECORD}")))
             if known >= add:
                 continue
@@ -160,28 +181,34 @@ class Ledger:
         headers = {"Content-Type": "application/json"}
         await self._client.request(Request(method="PUT", names=names, headers=headers, body=body), 201)
 
-    async def _users_of(self, container: str, upload: str) -> dict[Names, list[Path]]:
-        """The names of *upload* that were noted, by where they were."""
+    async def _users_of(self, container: str, upload: str) -> set[User]:
+        """The names of *upload* that were noted."""
         listed = container, f"{upload}/{RECORD}"
-        found = {listed: await self.noted(listed)}
-        if not found[listed]:  # it is made with the first record
-            return {}
+        found = {User(listed, path) for path in await self.noted(listed)}
+        if not found:  # it is made with the first record
+            return found
         async for page in every_page(self._client, container, limit=RECORDS, prefix=f"{upload}/{RECORD}/"):
             for row in page:
                 names = container, str(row["name"])
-                found[names] = await self.noted(names)
+                since, paths = await self._noted(names)
+                found |= {User(names, path, since) for path in paths}
         return found
 
     async def noted(self, names: Names) -> list[Path]:
         """Who uses an upload, by its list or record *names*; nobody where there is none."""
+        return (await self._noted(names))[1]
+
+    async def _noted(self, names: Names) -> tuple[float | None, list[Path]]:
+        """As `noted`, and when that was written."""
         request = Request(method="GET", names=names, headers={"X-Newest": "true"}, limit=MANIFEST_LIMIT)
         reply = await self._client.request(request, 200, 404)
         if reply.status == 404:
-            return []
+            return None, []
         try:
-            return [Path(tuple(str(name).split("/")[1:])) for name in json.loads(reply.body)]
+            paths = [Path(tuple(str(name).split("/")[1:])) for name in json.loads(reply.body)]
         except (ValueError, TypeError) as error:
             raise errors.Unavailable("list of names does not parse") from error
+        return modified(reply.headers), paths
 
     async def remove_unused(
         self, path: Path, segments: Iterable[Segment], nested: Iterable[Names], by: Collection[Names] | None = None
@@ -220,33 +247,40 @@ class Ledger:
             which nothing was found.
         """
         uploads = list(uploads)
-        paths, seen, absent, records = set(others), set[Path](), set[Path](), set[tuple[Names, str]]()
-        paths |= {home for container, upload in uploads if (home := home_of(container, upload, self.suffix))}
-        used: set[Names] = set()
+        homes = {home_of(container, upload, self.suffix) for container, upload in uploads}
+        containers = {container for container, _ in uploads}
+        due = {path for path in (*others, *homes) if path is not None}
+        looked: dict[Path, set[Names] | None] = {}
+        used, known, records = set[Names](), set[User](), set[tuple[Names, str]]()
         begun: float | None = self._client.clock.seconds()
         while True:
-            for path in paths - seen:
-                await self._check_history(path.container, seen)
-                found = await self._read((path.container, path.object))
-                alive, inner = found or ([], [])
-                used |= {segment.names for segment in alive} | set(inner)
-                seen.add(path)
-                if found is None:
-                    absent.add(path)
-            # a rename adds its target to the list before the source goes: what was missed above is in it by now
+            for path in sorted(due):
+                if all(path.container != other.container for other in looked):
+                    await self._check_history(path.container)
+                await self.claims.passed(path, containers)
+                looked[path] = await self.used_by(path)
+                used |= looked[path] or set()
+            # a rename notes its target before the source goes: what was missed above is among the users by now
+            users = set[User]()
             for container, upload in uploads:
-                users = await self._users_of(container, upload)
-                paths |= {path for noted in users.values() for path in noted}
-                records |= {(names, upload) for names in users}
-            if not paths <= seen:
+                found = await self._users_of(container, upload)
+                users |= found
+                records |= {(user.noted, upload) for user in found}
+            due = {user.path for user in users - known if user.since is not None or user.path not in looked}
+            known = users
+            if due:
                 continue
             if begun is None or self._client.clock.seconds() - begun <= LONG:
                 break
-            seen.clear()  # once more: somebody may have put together another object of them meanwhile
-            absent.clear()
-            begun = None
+            due, begun = set(looked), None  # once more: a gateway that claims nothing may have published meanwhile
         busy = {(container, upload_of(name)) for container, name in used}
-        return used, {names for names, upload in records if (names[0], upload) not in busy}, absent
+        served = {names for names, upload in records if (names[0], upload) not in busy}
+        return used, served, {path for path, found in looked.items() if found is None}
+
+    async def used_by(self, path: Path) -> set[Names] | None:
+        """Names of segments and nested manifests that the object *path* consists of; None: there is none."""
+        found = await self._read((path.container, path.object))
+        return None if found is None else {segment.names for segment in found[0]} | set(found[1])
 
     async def check_absent(self, paths: Iterable[Path]) -> None:
         """
@@ -262,12 +296,10 @@ class Ledger:
             if any(row["name"] == path.object for row in page):
                 raise errors.Unavailable(f"{path} is listed, and not found")
 
-    async def _check_history(self, container: str, seen: set[Path]) -> None:
+    async def _check_history(self, container: str) -> None:
         """
         :raises Unsupported: *container* keeps old versions of its objects, which still use their segments.
         """
-        if any(path.container == container for path in seen):
-            return
         reply = await self._client.request(Request(method="HEAD", names=(container,)), 200, 204, 404)
         if reply.status != 404 and any(reply.headers.get(name, "").lower() not in ("", "false") for name in HISTORY):
             raise errors.Unsupported(f"{container} keeps old versions")

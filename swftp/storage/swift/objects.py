@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
 from twisted.logger import Logger
 
 from swftp import errors
-from swftp.paths import quoted
+from swftp.paths import Path, quoted
 from swftp.storage.swift.bodies import Bytes
 from swftp.storage.swift.client import Lost, Request, SwiftClient
 from swftp.storage.swift.describe import etag
@@ -31,6 +31,11 @@ BULK_LIMIT = 1000
 """Names in one bulk-delete request (Swift's own limit is 10,000)."""
 
 Names = tuple[str, str]
+"""Container and object."""
+
+
+def path_of(names: Names) -> Path:
+    return Path((names[0], *names[1].split("/")))
 
 
 def body_status(reply: Reply) -> Reply:

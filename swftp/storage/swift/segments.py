@@ -224,34 +224,46 @@ class Segments(Ledger):
         return Segment(*names, etag(answer), size, 0, size, staged=True)
 
     async def publish(
-        self, path: Path, parts: Sequence[Segment], headers: Mapping[str, str], expected: Mapping[str, str]
-    ) -> tuple[Mapping[str, str], str, set[Names]]:
+        self,
+        path: Path,
+        parts: Sequence[Segment],
+        headers: Mapping[str, str],
+        expected: Mapping[str, str],
+        onto: Entry | None = None,
+    ) -> tuple[str, set[Names]]:
         """
         Make *parts* the object *path*.
 
         :param headers: of the manifest.
         :param expected: what HEAD shows of it then, beside ETag and length.
-        :return: the answer's headers, the ETag, and the names of all that the object now uses.
+        :param onto: the object at *path* that *parts* were adopted from, if any were.
+        :return: the ETag, and the names of all that the object now uses.
+        :raises Changed: *onto* is no more there, so that its segments may be on their way out.
         """
         await self._remember_strangers(path, parts)
         segments = await self._joined(path, merged(parts))
-        used = {segment.names for segment in segments}
-        while len(segments) > self._max_segments:
-            segments = await self._nested(path, segments)
-            used |= {segment.names for segment in segments}
-        version = manifest_etag(segments)
-        size = sum(segment.size for segment in segments)
-        answer = await self._put_manifest(
-            (path.container, path.object),
-            segments,
-            headers,
-            {**expected, "etag": version, "content-length": str(size)},
-        )
+        adopted = {s.container for s in segments if not s.staged} if onto is not None else ()
+        async with self.claims.made(path, adopted):
+            if onto is not None and adopted and not await self._stands(path, onto):
+                raise errors.Changed()
+            version, used = await self._publish(path, segments, headers, expected)
         self._published.update(dict.fromkeys(segment.names for segment in parts))
         while len(self._published) > PUBLISHED_LIMIT:
             self._published.pop(next(iter(self._published)))
         self._closed(segment.names for segment in parts)
-        return answer, version, used
+        return version, used
+
+    async def _publish(
+        self, path: Path, segments: list[Segment], headers: Mapping[str, str], expected: Mapping[str, str]
+    ) -> tuple[str, set[Names]]:
+        used = {segment.names for segment in segments}
+        while len(segments) > self._max_segments:
+            segments = await self._nested(path, segments)
+            used |= {segment.names for segment in segments}
+        version, size = manifest_etag(segments), sum(segment.size for segment in segments)
+        expected = {**expected, "etag": version, "content-length": str(size)}
+        await self._put_manifest((path.container, path.object), segments, headers, expected)
+        return version, used
 
     async def _remember_strangers(self, path: Path, parts: Sequence[Segment]) -> None:
         """Note beside those of *parts* that were staged for another name (the file was renamed) who uses them."""
@@ -336,22 +348,3 @@ class Segments(Ledger):
         names = {part.names for part in parts if part.staged and part.names not in self._published}
         self._closed(names)
         await self.delete(names)
-
-    async def renamed(
-        self, source: Names, target: Names, request: Request, expected: Mapping[str, str]
-    ) -> Mapping[str, str] | None:
-        """
-        Send *request*, which copies *source*, its segments shared, to *target*; None: there is nothing to copy.
-
-        What may have been copied although this fails keeps its segments.
-        """
-        try:
-            return await self._objects.publish(request, expected)
-        except errors.NotFound:
-            if await self._objects.head(source, follow=False) is None:
-                return None  # the listing was late
-            raise
-        except (errors.Changed, errors.StateUnknown) as error:
-            if "If-Match" not in request.headers or isinstance(error, errors.StateUnknown):
-                await self.remember_copy(source, target)
-            raise

@@ -23,12 +23,12 @@ from swftp.storage.swift.describe import (
     entry_of_row,
     etag,
     headers_for,
-    quoted_name,
     size_of,
 )
 from swftp.storage.swift.listing import Row, content_of, every_page, is_bare, rows, unchanged
-from swftp.storage.swift.objects import Names, Objects, in_parallel
-from swftp.storage.swift.segments import Segments, copy_patience
+from swftp.storage.swift.objects import Names, Objects, in_parallel, path_of
+from swftp.storage.swift.segments import Segments
+from swftp.storage.swift.twins import Twins
 from swftp.storage.vanished import Recent, Vanished
 
 log = Logger()
@@ -62,6 +62,7 @@ class Trees:
         """
         self._objects = objects
         self._segments = segments
+        self._twins = Twins(objects, segments)
         self._client: SwiftClient = objects.client
         self._listing = listing
         self._tree_limit = tree_limit
@@ -154,7 +155,7 @@ class Trees:
     async def _only_stale(self, container: str, page: Sequence[Row]) -> bool:
         """Whether the rows of *page* are only what we removed, which the listing does not know yet."""
         names = [str(row["name"]) for row in page]
-        if any(Path((container, *name.split("/"))) not in self._gone for name in names):
+        if any(path_of((container, name)) not in self._gone for name in names):
             return False
         found = await in_parallel([self._objects.head((container, name), follow=False) for name in names])
         return not any(found)
@@ -310,33 +311,11 @@ class Trees:
         version: str | None = None,
         only: str | None = None,
     ) -> str | None:
-        """
-        Give the object *source*, whatever it is, a second name; the ETag of what was copied, None if it is not there.
-
-        A link stays a link, and a large object's second manifest shares the segments, which are told so.
-
-        :param version: what is copied, else `Changed`.  Compared with the answer, not by If-Match: of a manifest
-            Swift would compare the ETag of the list, of an object copied from a large one that one's ETag.
-        :param only: ETag for If-Match all the same: `Changed` may then be wrong, but leaves *target* as it was.
-        """
-        segments, _ = await self._segments.read(source) if slo else ([], [])
-        await self._segments.remember_names(segments, source, target)
-        headers = {"X-Copy-From": quoted_name(*source)}
-        if only is not None:
-            headers["If-Match"] = f'"{only}"'
-        request = Request(
-            method="PUT",
-            names=target,
-            query={"multipart-manifest": "get", "symlink": "get"},
-            headers=headers,
-            patience=copy_patience(size),
-        )
-        expected = {"etag": version} if version is not None else {}
-        if (answer := await self._segments.renamed(source, target, request, expected)) is None:
-            return None
-        self.stored(Path((target[0], *target[1].split("/"))))
-        await self._segments.remember_names(segments, source, target)  # another rename may have overwritten the list
-        return etag(answer)
+        """See `Twins.make`."""
+        copied = await self._twins.make(source, target, size=size, slo=slo, version=version, only=only)
+        if copied is not None:
+            self.stored(path_of(target))
+        return copied
 
     async def _place_marker(self, source: Path, target: Path, implied: bool) -> None:
         """A marker for *target* where the source has one, or where it would not be there by its children alone."""
@@ -364,7 +343,7 @@ class Trees:
         if left:
             raise errors.Unavailable("moved, but the old files could not all be removed")
         for name in gone:
-            self.removed(Path((source.container, *name.split("/"))))
+            self.removed(path_of((source.container, name)))
         if len(gone) < len(names):
             log.warn("{source} was moved, and what was stored there meanwhile stays", source=str(source))
             return

@@ -10,10 +10,11 @@ from swftp import errors
 from swftp.entries import Entry, Kind
 from swftp.paths import Path, resolve
 from swftp.storage.swift import Limits
+from swftp.storage.swift.claims import claim_of
 from swftp.storage.swift.manifests import manifest_etag, record_of
 from swftp.storage.swift.objects import in_parallel
 from tests.storage.bytes import Source, md5, raises
-from tests.storage.swift.scripted import ScriptedCase
+from tests.storage.swift.scripted import ScriptedCase, Seen
 from tests.storage.swift.test_faults import HEAD
 from tests.storage.swift.test_large import NOTHING, LargeCase
 
@@ -23,6 +24,12 @@ SLO = {"X-Static-Large-Object": "True"}
 NAMES = f"GET /c_segments/{UPLOAD}/names"
 RECORDS = f"GET /c_segments?format=json&limit=100&prefix={UPLOAD}/names/"
 LISTING = "GET /c_segments?format=json&limit=10000"
+
+
+def claim(method: str, path: str) -> str:
+    """A request about what says that *path* is about to use segments."""
+    container, name = claim_of("c_segments", resolve(path))
+    return f"{method} /{container}/{name}{'?symlink=get' if method == 'HEAD' else ''}"
 
 
 class LookingTests(ScriptedCase):
@@ -38,14 +45,29 @@ class LookingTests(ScriptedCase):
     def test_renamed_while_sweeping(self) -> None:
         """A name that vanishes under the sweep has left its successor in the list."""
         self.listed()
-        self.swift.expect("HEAD /c", 204)
-        self.swift.expect("GET /c/a?multipart-manifest=get", 404)
+        self.gone()
         self.swift.expect(NAMES, body=b'["/c/a", "/c/b"]')
         self.swift.expect(RECORDS, body=b"[]")
+        self.swift.expect(claim("HEAD", "/c/b"), 404).check = self.newest
         self.swift.expect("GET /c/b?multipart-manifest=get", headers=SLO, body=json.dumps([SEGMENT]).encode())
-        listed = self.swift.expect(NAMES, body=b'["/c/a", "/c/b"]')
+        self.swift.expect(NAMES, body=b'["/c/a", "/c/b"]').check = self.newest
         self.swift.expect(RECORDS, body=b"[]")
-        listed.check = lambda seen: self.assertEqual(seen.headers["x-newest"], "true")
+        self.assertEqual(self.done(self.storage.sweep("c")), 0)
+
+    def gone(self) -> None:
+        """The sweep looks at ``/c/a``, and again when nobody is about to publish it: it is not there."""
+        self.swift.expect("GET /c/a?multipart-manifest=get", 404)
+        self.swift.expect("HEAD /c", 204)
+        self.swift.expect(claim("HEAD", "/c/a"), 404).check = self.newest
+        self.swift.expect("GET /c/a?multipart-manifest=get", 404)
+
+    def newest(self, seen: Seen) -> None:
+        self.assertEqual(seen.headers["x-newest"], "true")
+
+    def test_in_use(self) -> None:
+        """Of an upload that its file still uses nothing else is asked."""
+        self.listed()
+        self.swift.expect("GET /c/a?multipart-manifest=get", headers=SLO, body=json.dumps([SEGMENT]).encode())
         self.assertEqual(self.done(self.storage.sweep("c")), 0)
 
     def test_two_renames_at_once(self) -> None:
@@ -56,12 +78,14 @@ class LookingTests(ScriptedCase):
         self.swift.expect("HEAD /c/b?symlink=get", 404)
         self.swift.expect("GET /c?format=json&limit=1&prefix=b/", body=b"[]")
         self.swift.expect("GET /c/a?multipart-manifest=get", headers=SLO, body=body)
+        self.swift.expect(claim("PUT", "/c/b"), 201)
         put = NAMES.replace("GET", "PUT")
         record = self.swift.expect("PUT /c_segments/" + record_of(UPLOAD, resolve("/c/b")), 201)
         record.check = lambda seen: self.assertEqual(json.loads(seen.body), ["/c/b"])
         self.swift.expect(NAMES, 404)
         self.swift.expect(put, 201)
         self.swift.expect("PUT /c/b?multipart-manifest=get&symlink=get", 201, headers=large)
+        self.swift.expect(claim("DELETE", "/c/b"), 204)
         self.swift.expect(NAMES, body=b'["/c/a", "/c/c"]')
         written = self.swift.expect(put, 201)
         written.check = lambda seen: self.assertEqual(json.loads(seen.body), ["/c/a", "/c/b", "/c/c"])
@@ -71,8 +95,7 @@ class LookingTests(ScriptedCase):
     def test_listed_and_not_found(self) -> None:
         """What a listing shows is there, though the store does not find it: its disks may be out of reach."""
         self.listed()
-        self.swift.expect("HEAD /c", 204)
-        self.swift.expect("GET /c/a?multipart-manifest=get", 404)
+        self.gone()
         self.swift.expect(NAMES, 404)
         self.swift.expect("GET /c?format=json&limit=1&prefix=a", body=b'[{"name": "a"}]')
         self.assertEqual(self.done(self.storage.sweep("c")), 0)
@@ -81,8 +104,7 @@ class LookingTests(ScriptedCase):
         """What neither shows is gone, and so is its container where that is not there."""
         for listing in ({"body": b'[{"name": "ab"}]'}, {"status": 404}):
             self.listed()
-            self.swift.expect("HEAD /c", 204)
-            self.swift.expect("GET /c/a?multipart-manifest=get", 404)
+            self.gone()
             self.swift.expect(NAMES, 404)
             self.swift.expect("GET /c?format=json&limit=1&prefix=a", **listing)  # type: ignore[arg-type]
             self.swift.expect(f"DELETE /c_segments/{UPLOAD}/00000000", 204)
@@ -94,6 +116,7 @@ class LookingTests(ScriptedCase):
         self.swift.expect("GET /c/a?multipart-manifest=get", headers=SLO, body=json.dumps([SEGMENT]).encode())
         self.swift.expect("PUT /c/a", 201, headers={"Etag": md5(b"data")})
         self.swift.expect("HEAD /c", 204)
+        self.swift.expect(claim("HEAD", "/c/a"), 404)
         self.swift.expect("GET /c/a?multipart-manifest=get", 404)
         self.swift.expect(NAMES, 404)
         self.done(self.storage.store(resolve("/c/a"), Source(b"data", digest=md5(b"data")), NOTHING, replaces=entry))
@@ -108,6 +131,7 @@ class LookingTests(ScriptedCase):
             "PUT /c/a?multipart-manifest=put&heartbeat=on", 201, headers={"Etag": manifest_etag([old, new])}
         )
         self.swift.expect("HEAD /c", 204)
+        self.swift.expect(claim("HEAD", "/c/a"), 404)
         self.swift.expect("GET /c/a?multipart-manifest=get", headers=HEAD)
         self.swift.expect(NAMES, 404)
         self.swift.expect(f"DELETE /c_segments/{UPLOAD}/00000002", 204)
@@ -116,11 +140,12 @@ class LookingTests(ScriptedCase):
     def test_looked_for_long(self) -> None:
         """Where looking took its time, names are looked at once more: one may have a new object of old segments."""
         self.listed()
-        for there in ({"status": 404}, {"headers": SLO, "body": json.dumps([SEGMENT]).encode()}):
-            self.swift.expect("HEAD /c", 204)
-            self.swift.expect("GET /c/a?multipart-manifest=get", **there)  # type: ignore[arg-type]
-            slow = self.swift.expect(NAMES, 404)
-            slow.check = lambda seen: setattr(self.clock, "rightNow", self.clock.rightNow + 1)
+        self.gone()
+        slow = self.swift.expect(NAMES, 404)
+        slow.check = lambda seen: setattr(self.clock, "rightNow", self.clock.rightNow + 1)
+        self.swift.expect(claim("HEAD", "/c/a"), 404)
+        self.swift.expect("GET /c/a?multipart-manifest=get", headers=SLO, body=json.dumps([SEGMENT]).encode())
+        self.swift.expect(NAMES, 404)
         self.assertEqual(self.done(self.storage.sweep("c")), 0)
 
     def test_no_time(self) -> None:
@@ -133,6 +158,7 @@ class LookingTests(ScriptedCase):
         """In a container that keeps old versions, old versions keep their segments."""
         for name in ("X-Versions-Enabled", "X-Versions-Location", "X-History-Location"):
             self.listed()
+            self.swift.expect("GET /c/a?multipart-manifest=get", 404)
             self.swift.expect("HEAD /c", 204, headers={name: "True"})
             self.assertEqual(self.done(self.storage.sweep("c")), 0)
 
