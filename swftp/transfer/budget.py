@@ -222,12 +222,15 @@ class Budget:
         return self.mark - self.used - self.reserved
 
     @property
-    def wanting(self) -> bool:
+    def full(self) -> bool:
         """Whether somebody waits, there is nothing to give, and too little is or was on its way out to help soon."""
-        if self.pressed:
-            full = self.slow or self.used + LEAST_GRANT > self.limit
-            return full and bool(self._queue) and max(self.leaving, self.left) < self.limit // 8
-        return any(share.group.wanting for share in self._queue)
+        none = self.pressed and (self.slow or self.used + LEAST_GRANT > self.limit)
+        return none and bool(self._queue) and max(self.leaving, self.left) < self.limit // 8
+
+    @property
+    def wanting(self) -> bool:
+        """Whether that is so, or one of a session that is full waits: what there is to give is not for him."""
+        return self.full or any(share.group.wanting for share in self._queue)
 
     @property
     def fair(self) -> int:
@@ -331,7 +334,8 @@ class Budget:
     def _candidates(self) -> list[Share]:
         """Who could help those that wait, largest first; where only a session is full, who is of that session."""
         groups = {share.group for share in self._queue}
-        shares = [share for share in self._shares if self.pressed or (share.group in groups and share.group.wanting)]
+        full = self.full
+        shares = [share for share in self._shares if full or (share.group in groups and share.group.wanting)]
         return sorted(shares, key=lambda share: share.leaving - share.held)
 
     def _relieve(self, least: int, shares: tuple[Share, ...] | list[Share]) -> int:
@@ -344,7 +348,7 @@ class Budget:
         return freed
 
     def _starve(self, now: float, largest: list[Share]) -> None:
-        if not self.pressed or not largest or self.leaving or now - self._progress < STUCK:
+        if not self.full or not largest or self.leaving or now - self._progress < STUCK:
             return
         self._progress = largest[0].group.progress = now
         self._give_up(largest)

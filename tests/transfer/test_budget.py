@@ -262,6 +262,20 @@ class BudgetTests(TransferCase):
         own.share.give(2 * MIB, departed=True)
         self.assertEqual(waiting.log, ["granted"])
 
+    def test_a_session_is_full_while_all_together_nearly_are(self) -> None:
+        """What is kept for turns of others is no help for who waits for his own session."""
+        group = Group(MIB)
+        other = Holder(self.budget, gives=2 * MIB)
+        own, waiting = Holder(self.budget, gives=2 * MIB, group=group), Holder(self.budget, group=group)
+        other.share.take(self.budget.mark)
+        own.share.take(2 * MIB)
+        self.assertFalse(waiting.share.take(1000))
+        waiting.share.wait()
+        self.clock.pump([1.0])
+        self.assertEqual((other.log, own.log, waiting.log), ([], ["shrink"], []))
+        own.share.give(2 * MIB, departed=True)
+        self.assertEqual(waiting.log, ["granted"])
+
     def test_somebody_is_given_up(self) -> None:
         """If nobody can shrink and nothing moves for half a minute, the largest fails rather than all."""
         large, waiting = Holder(self.budget), Holder(self.budget)
