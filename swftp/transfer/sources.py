@@ -151,10 +151,16 @@ class StreamSource(_Source):
         self._ended = False
         self._started = False
 
-    def put(self, block: Block, cost: int = 0) -> None:
-        """Send *block* after all before it."""
-        self._blocks.append((block, cost))
-        self.queued += len(block)
+    def put(self, *blocks: Block, cost: int = 0) -> None:
+        """
+        Send *blocks* after all before them.
+
+        All are in the queue before one leaves: whoever hears of that may put the next ones at once.
+        """
+        for block in blocks:
+            self._blocks.append((block, cost))
+            self.queued += len(block)
+            cost = 0
         if not self._paused:
             self.resumeProducing()
 

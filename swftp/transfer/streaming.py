@@ -51,7 +51,7 @@ class Stream:
             raise errors.TooLarge("this storage takes large files only from front to back")
         if missing:
             return None
-        stream = cls.begin(upload)
+        stream = upload.stream = cls.begin(upload)  # before it is fed: who goes on at once goes on with it
         stream.feed()
         return stream
 
@@ -99,9 +99,7 @@ class Stream:
         cost -= table.cost
         self._upload.share.depart(cost)
         self._upload.front.move(end)
-        for block in blocks:
-            self._source.put(block, cost)
-            cost = 0
+        self._source.put(*blocks, cost=cost)
 
     async def _run(self) -> None:
         upload = self._upload

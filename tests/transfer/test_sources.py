@@ -139,10 +139,10 @@ class StreamSourceTests(SynchronousTestCase):
     def test_before_and_after_the_start(self) -> None:
         """What was put before and after the request began comes in order; its cost is told when it is gone."""
         consumer = Consumer(self.source)
-        self.source.put(b"a", 10)
+        self.source.put(b"a", cost=10)
         self.assertEqual(self.source.queued, 1)
         done = sent_by(self.source, consumer)
-        self.source.put(b"bc", 20)
+        self.source.put(b"bc", cost=20)
         self.assertNoResult(done)
         self.source.end()
         self.successResultOf(done)

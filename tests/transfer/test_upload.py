@@ -611,6 +611,35 @@ class PlainStoreTests(TransferCase):
             self.assertEqual(self.storage[str(file.path)][-64 * KIB :], pattern(64 * KIB, 4 * MIB - 64 * KIB))
         self.assertLess(self.clock.seconds() - start, STUCK)
 
+    def _go_on_at_once(self, piece: int, most: int) -> None:
+        """A client waits for no answer below *most* bytes, and above it writes on within each."""
+        data, at = pattern(2 * MIB, most), 0
+        upload = self.upload(self.engine(PlainStorage(self.storage), segment_size=MIB))
+        others = self.budget.join(upload, upload.engine.group)
+        others.take(self.memory - 512 * KIB)
+
+        def go_on(_: object = None) -> None:
+            nonlocal at
+            wait = None
+            while at < len(data) and (wait is None or at < most):
+                wait = upload.write(at, [data[at : at + piece]], piece)
+                at += piece
+            if wait is not None:
+                wait.addCallback(go_on)
+
+        go_on()
+        upload.shrink(0)
+        others.close()
+        self.settle(lambda: at == len(data))
+        self.run_through(upload.close())
+        self.assertTrue(self.storage["/box/file"] == data)
+
+    def test_who_goes_on_at_once(self) -> None:
+        """What a client writes as soon as the first blocks have left is sent behind those that have yet to leave."""
+        self._go_on_at_once(32 * KIB, 768 * KIB)  # which are asked to leave early
+        self._go_on_at_once(128 * KIB, 1280 * KIB)  # which are a part
+        self.assertEqual(self.requests.count("store"), 2)
+
     def test_a_pause_begins_nothing(self) -> None:
         """A client that sends nothing for long has his file kept: a request that is begun cannot wait for him."""
         upload = self.upload(self.engine(PlainStorage(self.storage), segment_size=4 * MIB))
