@@ -255,6 +255,18 @@ class Lookup:
             raise errors.PermissionDenied("the link leads outside")
         return target
 
+    async def check_name(self, inside: Path, beside: Path = ROOT) -> None:
+        """
+        Refuse *inside* as a new name where it is too long, or in a directory that is not there.
+
+        To a store of objects any name is as good as another; who speaks a protocol of files has mistyped it.
+
+        :param beside: what is there, or the store will say that it is not: of its directory nobody need ask.
+        """
+        check_new(inside)
+        if inside.parent.object and inside.parent != beside.parent:
+            await self.check_parent(inside.parent)
+
     async def check_parent(self, parent: Path) -> None:
         """
         :raises NotFound: nothing is at *parent*.

@@ -257,12 +257,12 @@ class Session:
         old, new = self._inside(source), self._inside(target)
         if source.is_root or target.is_root:
             raise errors.PermissionDenied()
-        check_new(new)
         with self._files.moving(old, new):
             return self._lookup.shown(await self._rename(old, new, exclusive), target)
 
     async def _rename(self, old: Path, new: Path, exclusive: bool) -> Entry:
         async with self._order.turn(change_below(old), change_below(new)):
+            await self._lookup.check_name(new, old)
             if any(writer.upload.stream is not None for writer in self._files.below(old)):
                 raise errors.Unsupported("a file that is on its way to this storage cannot be renamed")
             try:
@@ -282,8 +282,8 @@ class Session:
     async def copy(self, source: Path, target: Path, exclusive: bool = False) -> Entry:
         """See `IStorage.copy`."""
         old, new = self._inside(source), self._inside(target)
-        check_new(new)
         async with self._order.turn(look(old), change(new)):
+            await self._lookup.check_name(new, old)
             try:
                 entry = await self._storage.copy(old, new, exclusive)
             finally:
@@ -293,8 +293,8 @@ class Session:
     async def combine(self, target: Path, sources: Sequence[Path]) -> Entry:
         """See `swftp.session.combining.combine`."""
         inside, parts = self._inside(target), [self._inside(source) for source in sources]
-        check_new(inside)
         async with self._order.turn(change(inside), *map(look, parts)):
+            await self._lookup.check_name(inside)
             if any(map(self._files.writing, (inside, *parts))):
                 raise errors.Busy("one of the files is being written")
             try:
@@ -359,8 +359,8 @@ class Session:
         """
         links = able(ILinks, self._storage, "this storage has no symbolic links")
         inside = self._inside(path)
-        check_new(inside)
         async with self._order.turn(change(inside)):
+            await self._lookup.check_name(inside)
             try:
                 await links.make_link(inside, self._inside(target))
             finally:

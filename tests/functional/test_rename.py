@@ -38,6 +38,7 @@ class RenameTests(GatewayCase):
             "'\"",
             "\\back",
         ]
+        self.client.mkdir(self.path("e"))
         for old, new in zip(names, [*names[1:], "last"], strict=True):
             self.store.put(self.container, f"d/{old}", old.encode())
             self.client.rename(self.path("d", old), self.path("e", new))
@@ -45,9 +46,11 @@ class RenameTests(GatewayCase):
             self.assertStored(f"d/{old}", None)
 
     def test_other_container(self) -> None:
-        """Across containers."""
+        """Across containers, into a directory that is there."""
         other = self.new_container()
         self.store.put(self.container, "f", b"data")
+        self.assertFails(self.client.rename, self.path("f"), f"/{other}/sub/f")
+        self.client.mkdir(f"/{other}/sub")
         self.client.rename(self.path("f"), f"/{other}/sub/f")
         self.assertStored("sub/f", b"data", other)
         self.assertStored("f", None)
