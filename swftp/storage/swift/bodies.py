@@ -70,10 +70,12 @@ class Upload:
     :ivar count: bytes passed.
     :ivar complete: the source ended well.
     :ivar waiting: the next move is the source's, not the store's.
+    :ivar replayable: the source can be sent again.
     """
 
     def __init__(self, source: IByteSource) -> None:
         self._source: Any = source
+        self.replayable: bool = source.replayable
         self._md5 = None if source.digest or source.hashes else hashlib.md5(usedforsecurity=False)
         self._consumer: Any = None
         self._paused = False

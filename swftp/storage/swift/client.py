@@ -293,7 +293,10 @@ class SwiftClient:
         except Exception as error:
             if upload is not None:
                 upload.stopProducing()
-            raise _lost(error, upload, expired) from error
+            lost = _lost(error, upload, expired)
+            if isinstance(lost, Lost):
+                self._connections.doubt(self._base(access.url))
+            raise lost from error
         finally:
             watchdog.stop()
         if upload is not None:

@@ -49,6 +49,27 @@ class Downloads:
         return max(LEAST_RECEIVE, min(RECEIVE, TOGETHER // max(1, self.count)))
 
 
+class _Pool(HTTPConnectionPool):
+    """
+    Connections that are kept alive.
+
+    Nothing but its use tells whether an idle one is still good: firewalls and balancers forget those that are quiet.
+    """
+
+    retryAutomatically = False  # the client retries, and knows what may be repeated
+
+    def fresh(self, key: Any, endpoint: IStreamClientEndpoint) -> Deferred[HTTP11ClientProtocol]:
+        """As `getConnection`, of a connection that nobody has used."""
+        made: Deferred[HTTP11ClientProtocol] = self._newConnection(key, endpoint)
+        return made
+
+    def doubt(self, key: Any) -> None:
+        """Close what is idle of *key*."""
+        for connection in list(self._connections.get(key, ())):
+            self._timeouts[connection].cancel()
+            self._removeConnection(key, connection)  # type: ignore[no-untyped-call]
+
+
 @dataclass(frozen=True, slots=True)
 class _Host:
     """Whom requests go to."""
@@ -76,15 +97,26 @@ class _Agent:
     def request(
         self, method: bytes, uri: bytes, headers: Headers | None = None, bodyProducer: IBodyProducer | None = None
     ) -> Deferred[IResponse]:
-        """See `IAgent`; the header ``Host`` is added to *headers*."""
-        *place, path = uri.split(b"/", 3) if uri.count(b"/") > 2 else (uri, b"")
-        host = self._hosts.get(tuple(place)) or self._hosts.setdefault(tuple(place), self._host(uri))
+        """
+        See `IAgent`; the header ``Host`` is added to *headers*.
+
+        What cannot be sent again does not leave on a connection that may be dead.
+        """
+        place, path = _parts(uri)
+        host = self._hosts.get(place) or self._hosts.setdefault(place, self._host(uri))
         headers = headers or Headers()
         headers.setRawHeaders(b"Host", [host.header])
         make: Any = Request
         request = make(method, b"/" + path, headers, bodyProducer, self._pool.persistent)
-        issued: Deferred[IResponse] = self._pool.getConnection(host.key, host.endpoint)
+        connect = self._pool.getConnection if getattr(bodyProducer, "replayable", True) else self._pool.fresh
+        issued: Deferred[IResponse] = connect(host.key, host.endpoint)
         return issued.addCallback(lambda connection: connection.request(request))
+
+    def doubt(self, uri: bytes) -> None:
+        """Close idle connections to the host of *uri*."""
+        host = self._hosts.get(_parts(uri)[0])
+        if host is not None:
+            self._pool.doubt(host.key)
 
     def _host(self, uri: bytes) -> _Host:
         parse: Any = URI.fromBytes
@@ -93,6 +125,12 @@ class _Agent:
         if parts.scheme == b"https":
             endpoint = wrapClientTLS(self._policy.creatorForNetloc(parts.host, parts.port), endpoint)
         return _Host((parts.scheme, parts.host, parts.port), endpoint, parts.netloc)
+
+
+def _parts(uri: bytes) -> tuple[tuple[bytes, ...], bytes]:
+    """Scheme and host, and what is behind them."""
+    *place, path = uri.split(b"/", 3) if uri.count(b"/") > 2 else (uri, b"")
+    return tuple(place), path
 
 
 class _Prompt(HTTP11ClientProtocol):
@@ -160,19 +198,20 @@ class Connections:
         """
         trust: Any = BrowserLikePolicyForHTTPS
         trusted = policy or trust()
-        make_pool: Any = HTTPConnectionPool
+        make_pool: Any = _Pool
         self.downloads = Downloads()
         self.watch: StoreWatch = watch or Unwatched()
         self._pools: list[Any] = []
+        self._agents: list[_Agent] = []
 
-        def agent() -> IAgent:
+        def agent() -> _Agent:
             pool = make_pool(reactor, persistent=num_persistent_connections > 0)
             pool._factory = _Connecting
             pool.maxPersistentPerHost = max(1, num_persistent_connections)
             pool.cachedConnectionTimeout = connection_timeout
-            pool.retryAutomatically = False  # the client retries, and knows what may be repeated
             self._pools.append(pool)
-            return _Agent(reactor, pool, trusted, connect_timeout)
+            self._agents.append(_Agent(reactor, pool, trusted, connect_timeout))
+            return self._agents[-1]
 
         self._plain = agent()
         self.metadata = self._measured = MeasuredAgent(self._plain, self.watch, reactor)
@@ -194,6 +233,11 @@ class Connections:
             response.deliverBody(Hangup())  # type: ignore[no-untyped-call]
             if response.code >= 500:
                 raise errors.Unavailable(f"answered {response.code}")
+
+    def doubt(self, url: str) -> None:
+        """A request to *url* got no answer: idle connections to that host, which may be as dead, are closed."""
+        for agent in self._agents:
+            agent.doubt(url.encode("ascii"))
 
     async def close(self) -> None:
         """Close what is idle."""

@@ -305,6 +305,11 @@ class Agents:
         self.metadata, self.bulk = agent(), agent()
         self.downloads = Downloads()
         self.watch = Unwatched()
+        self.doubted: list[str] = []
+
+    def doubt(self, url: str) -> None:
+        """See `Connections.doubt`."""
+        self.doubted.append(url)
 
 
 @implementer(IAccess)
@@ -337,6 +342,7 @@ class ScriptedCase(SynchronousTestCase):
         self.tokens = Tokens()
         self.moved = 0.0
         agents: Any = Agents(self.clock, self.swift)
+        self.agents: Agents = agents
 
         def wall() -> float:
             return self.clock.seconds() + self.moved

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor, ssl
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactor
 from twisted.trial.unittest import SynchronousTestCase, TestCase
-from twisted.web.client import BrowserLikePolicyForHTTPS
-from twisted.web.iweb import IPolicyForHTTPS
+from twisted.web.client import BrowserLikePolicyForHTTPS, ResponseFailed
+from twisted.web.iweb import IAgent, IPolicyForHTTPS
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 from zope.interface import implementer
@@ -91,6 +92,22 @@ class HostsTests(SynchronousTestCase):
             self.agent.request(b"GET", b"http://a:1/x HTTP/1.1\r\nX: y")
 
 
+class _Forgotten(Protocol):
+    """A connection that answers once: whoever uses it again is reset."""
+
+    used = False
+    seen = b""
+
+    def dataReceived(self, data: bytes) -> None:
+        """See `IProtocol`."""
+        self.seen += data
+        if self.used:
+            self.transport.abortConnection()
+        elif self.seen.endswith((b"\r\n\r\n", b"body")):
+            self.used = True
+            self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+
 class _Echo(Resource):
     """Answers with the MD5 of what it was sent."""
 
@@ -129,6 +146,33 @@ class RequestTests(TestCase):
                 response = await connections.bulk.request(b"PUT", f"{base}/x".encode(), None, Upload(body))
                 answer = await collect(response, 100, reactor, 10.0)  # type: ignore[arg-type]
                 self.assertEqual(answer.decode(), body.digest)
+
+    async def test_dead_idle_connections(self) -> None:
+        """One that turns out to be dead is the last of those that were idle with it; what cannot be sent again needs
+        none."""
+        any_reactor: Any = reactor
+        port = any_reactor.listenTCP(0, Factory.forProtocol(_Forgotten), interface="127.0.0.1")  # type: ignore[no-untyped-call]
+        self.addCleanup(port.stopListening)
+        connections = Connections(reactor)
+        url = f"http://127.0.0.1:{port.getHost().port}"
+
+        async def ask(agent: IAgent, body: Upload | None = None) -> None:
+            method = b"GET" if body is None else b"PUT"
+            response = await agent.request(method, url.encode() + b"/x", None, body)
+            await collect(response, 100, reactor, 10.0)  # type: ignore[arg-type]
+
+        try:
+            for agent in (connections.metadata, connections.bulk):
+                await gatherResults([Deferred.fromCoroutine(ask(agent)) for _ in range(3)])
+            await self.assertFailure(Deferred.fromCoroutine(ask(connections.metadata)), ResponseFailed)
+            body = Bytes(b"body")
+            body.replayable = False
+            await ask(connections.bulk, Upload(body))
+            connections.doubt(url + "/v1/a")
+            await ask(connections.metadata)
+            await ask(connections.bulk)
+        finally:
+            await connections.close()
 
     async def test_whole(self) -> None:
         """A request arrives as it was, in the clear and over TLS, however its body is put together."""

@@ -122,13 +122,15 @@ class RetryTests(ScriptedCase):
             self.successResultOf(d)
 
     def test_stale_connection(self) -> None:
-        """A kept-alive connection that closes at reuse costs nothing but a new one."""
+        """A kept-alive connection that closes at reuse costs nothing but a new one, and trust in its like."""
         self.swift.expect("HEAD /c/f", 200, headers=HEAD, length=4)
         self.done(self.storage.stat(FILE))
+        self.assertEqual(self.agents.doubted, [])
         self.swift.expect("HEAD /c/f", reset=True)
         self.swift.expect("HEAD /c/f", 200, headers=HEAD, length=4)
         self.done(self.storage.stat(FILE))
         self.assertEqual(self.swift.connects, 2)
+        self.assertEqual(self.agents.doubted, [self.done(self.client.account())])
 
     def test_refused_connection(self) -> None:
         """A store that does not listen is asked again, then unavailable."""
