@@ -166,6 +166,23 @@ class RenameTests(CrossingCase):
 class AppendTests(CrossingCase):
     """One gateway appends, the other one changes what it appends to."""
 
+    async def cut(self, gateway: Any) -> None:
+        parts = await gateway.adopt(A, self.entry)
+        await gateway.publish(A, parts[:1], NOTHING, replaces=self.entry, onto=self.entry)
+
+    def test_cut_and_renamed(self) -> None:
+        """It is cut while the other one renames it: both are whole, or the cut is refused."""
+        d = self.meanwhile(MANIFEST.format("a"), self.cut(self.one), self.other.rename(A, B))
+        self.successResultOf(d)
+        self.assertEqual((self.content(A), self.content(B)), (b"one", b"onetwo"))
+        self.removed_in_the_end(A, B)
+        self.entry = self.make(A, b"one", b"two")
+        held = "GET /c/a?multipart-manifest=get"
+        d = self.meanwhile(held, self.cut(self.one), self.other.rename(A, B), early=True)
+        self.failureResultOf(d, errors.Changed, errors.NotFound)
+        self.assertEqual(self.content(B), b"onetwo")
+        self.removed_in_the_end(B)
+
     def test_appended(self) -> None:
         """A file that nobody else changes is appended to, and nothing of it is left in the end."""
         self.done(self.appended(b"three"))
@@ -212,12 +229,8 @@ class AppendTests(CrossingCase):
     def test_replaced_with_its_parts(self) -> None:
         """Of two who publish parts of the old content one ends first, and the other one is told."""
 
-        async def cut() -> None:
-            parts = await self.other.adopt(A, self.entry)
-            await self.other.publish(A, parts[:1], NOTHING, replaces=self.entry, onto=self.entry)
-
         self.swift.hold(MANIFEST.format("a"))
-        appended, cut_off = self.begin(self.appended(b"three")), self.begin(cut())
+        appended, cut_off = self.begin(self.appended(b"three")), self.begin(self.cut(self.other))
         self.turn(0.5)
         self.swift.release(MANIFEST.format("a"))
         self.passing(cut_off)
