@@ -209,7 +209,7 @@ class Session:
         """
         inside = self._inside(path)
         async with self._order.turn(change(inside)):
-            writers = self._files.below(inside)
+            writers = [writer for writer in self._files.below(inside) if writer.at == inside]
             seen = await self._lookup.seen(inside)
             believed = seen is not None and seen.kind is not Kind.DIRECTORY
             try:

@@ -485,6 +485,17 @@ class InFlightTests(SessionCase):
         self.refused(errors.NotFound, writer.close())
         self.assertNotIn("/box/other", self.storage)
 
+    def test_remove_of_one_with_the_name_of_a_directory(self) -> None:
+        """What is written in a directory of the same name is not what is removed."""
+        below = OTHER.child("below")
+        self.storage[str(below)] = b"old"
+        self.do(self.session.stat(below))
+        writer = self.writer(OTHER.child("new"))
+        writer.write(0, [b"new"], 3)
+        self.do(self.session.remove(OTHER))
+        self.do(writer.close())
+        self.assertEqual(self.storage["/box/other/new"], b"new")
+
     def test_remove_of_a_new_one(self) -> None:
         """So it is with one that was not stored yet."""
         writer = self.writer()
