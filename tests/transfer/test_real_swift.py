@@ -48,11 +48,11 @@ class RealSwiftTests(RealSwiftCase):
 
     async def begin(self) -> None:
         """Make the session, and a container for its files."""
-        storage = await self.open()
+        self.storage = await self.open()
         pool = reactor.getThreadPool()  # type: ignore[attr-defined]
         self.budget = Budget(64 * MIB, reactor)  # type: ignore[arg-type]
         self.session = Session(
-            storage,
+            self.storage,
             budget=self.budget,
             clock=reactor,  # type: ignore[arg-type]
             wall=time.time,
@@ -157,6 +157,7 @@ class RealSwiftTests(RealSwiftCase):
             await writer.close()
             data += line
         self.assertFile(data)
+        await self.storage.settle()
         self.assertLess(len(self.account.segments(self.container)), 14)
 
     async def test_scattered_patches(self) -> None:
