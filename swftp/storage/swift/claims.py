@@ -10,7 +10,8 @@ removes looks for a claim first, and then at the manifest of the name.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Iterable
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -21,7 +22,7 @@ from swftp.paths import Path
 from swftp.storage.swift.bodies import Bytes
 from swftp.storage.swift.client import Request, SwiftClient
 from swftp.storage.swift.describe import modified
-from swftp.storage.swift.objects import Names, Objects, in_parallel
+from swftp.storage.swift.objects import Names, Objects
 
 log = Logger()
 
@@ -32,6 +33,11 @@ DEAD = 600.0
 LOOKS = 4
 """Times that a claim of another gateway is looked at, with longer and longer pauses."""
 
+BY = "X-Object-Meta-Claimed-By"
+"""Tells a claim from one that another gateway, or work, made of the same name."""
+REFUSED = (412, 202, 409)
+"""Answers to a claim where one is there, or where another proxy with a faster clock has just removed one."""
+
 
 def claim_of(container: str, path: Path) -> Names:
     """The object that is there while *path* is about to use segments in *container*."""
@@ -41,8 +47,10 @@ def claim_of(container: str, path: Path) -> Names:
 class Claims:
     """Of one account."""
 
-    def __init__(self, objects: Objects) -> None:
+    def __init__(self, objects: Objects, token: Callable[[], str] = lambda: secrets.token_hex(8)) -> None:
+        """:param token: tells claims of one name apart."""
         self._objects = objects
+        self._token = token
         self._client: SwiftClient = objects.client
 
     @asynccontextmanager
@@ -52,10 +60,12 @@ class Claims:
 
         Where it stays unknown whether a manifest was published the claim stays.
         """
-        claims = [claim_of(container, path) for container in sorted(set(containers))]
-        ours = await in_parallel([self._make(names) for names in claims])
-        claims = [names for names, is_ours in zip(claims, ours, strict=True) if is_ours]
+        claims: list[Names] = []
         try:
+            for container in sorted(set(containers)):  # in order: two who claim the same wait for one another in turn
+                names = claim_of(container, path)
+                if await self._make(names):
+                    claims.append(names)
             yield
         except errors.StorageError as error:
             if errors.published_nothing(error):
@@ -68,18 +78,27 @@ class Claims:
         Wait until nobody else claims *names*, for he would withdraw both; a claim that stays serves us, too.
 
         :return: whether it is ours, and to be withdrawn.
+        :raises Unavailable: it cannot be made, and nobody else's is there.
         """
-        headers = {"Content-Type": "application/octet-stream", "X-Delete-After": str(LASTS)}
+        by = self._token()
+        headers = {"Content-Type": "application/octet-stream", "X-Delete-After": str(LASTS), BY: by}
         free = Request(method="PUT", names=names, headers={**headers, "If-None-Match": "*"}, body=Bytes(b""))
+        found: Mapping[str, str] | None = None
         for attempt in range(LOOKS):
             await self._pause(attempt)
-            if (await self._client.request(free, 201, 412)).status == 201:
+            if (await self._client.request(free, 201, *REFUSED)).status == 201:
                 return True
             found = await self._objects.head(names, follow=False, newest=True)
-            since = None if found is None else modified(found)
+            if found is None:
+                continue
+            if found.get(BY.lower()) == by:
+                return True  # an earlier sending of the request made it, and its answer was lost
+            since = modified(found)
             if since is not None and self._client.now() - since >= DEAD:
                 await self._client.request(replace(free, headers=headers), 201)
                 return True
+        if found is None:
+            raise errors.Unavailable("others use the segments, too, try again")
         return False
 
     async def _pause(self, attempt: int) -> None:

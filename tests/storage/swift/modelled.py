@@ -21,7 +21,7 @@ from tests.storage.bytes import md5
 from tests.storage.swift.scripted import ACCOUNT, Agents, Answer, ScriptedCase, ScriptedSwift, Seen, Server, Wire
 
 Names = tuple[str, str]
-KEPT = ("content-type", "x-object-meta-mtime", "x-delete-at")
+KEPT = ("content-type", "x-object-meta-mtime", "x-object-meta-claimed-by", "x-delete-at")
 
 
 @dataclass
@@ -77,6 +77,8 @@ class ModelSwift(ScriptedSwift):
 
     :ivar held: lets what is held go on, by the request's line.
     :ivar failing: lines of requests that are not done.
+    :ivar losing: lines of requests that are done once without an answer.
+    :ivar refusing: by line, the status with which the next such request is refused.
     """
 
     def __init__(self, clock: Any) -> None:
@@ -87,6 +89,8 @@ class ModelSwift(ScriptedSwift):
         self.holding: dict[str, bool] = {}
         self.held: dict[str, Callable[[], None]] = {}
         self.failing: set[str] = set()
+        self.losing: set[str] = set()
+        self.refusing: dict[str, int] = {}
 
     def hold(self, line: str, *, early: bool = False) -> None:
         """Hold the next request *line*: before it takes effect; *early*: before it looks at anything."""
@@ -112,6 +116,14 @@ class ModelSwift(ScriptedSwift):
         line = unquote(seen.line)
         if line in self.failing:
             tell(Answer(503))
+            return
+        if line in self.refusing:
+            tell(Answer(self.refusing.pop(line)))
+            return
+        if line in self.losing:
+            self.losing.remove(line)
+            self.begin(seen)()
+            tell(Answer(reset=True))
             return
         early = self.holding.pop(line, None)
 

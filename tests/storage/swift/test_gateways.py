@@ -8,12 +8,14 @@ from swftp import errors
 from swftp.entries import Attributes, Entry
 from swftp.paths import Path, resolve
 from swftp.storage.swift import Limits
+from swftp.storage.swift.claims import claim_of
 from tests.storage.bytes import Source, fetched, md5
 from tests.storage.swift.modelled import GatewaysCase
 
 NOTHING = Attributes(mtime=1500000000.0)
 A, B, C = (resolve(f"/c/{name}") for name in "abc")
 COPY = "PUT /c/{}?multipart-manifest=get&symlink=get"
+PUT_CLAIM = "PUT /c_segments/{}"
 MANIFEST = "PUT /c/{}?multipart-manifest=put&heartbeat=on"
 
 
@@ -261,3 +263,41 @@ class AppendTests(CrossingCase):
             self.successResultOf(d)
             self.assertEqual(len([name for name in self.left() if name.startswith(".swftp-claims/")]), left)
             self.clock.advance(600.0)
+
+
+class ClaimTests(CrossingCase):
+    """What a claim itself does where the store, or another gateway, is not as one hopes."""
+
+    def claims(self) -> list[Any]:
+        return [names for names in self.swift.objects if names[1].startswith(".swftp-claims/")]
+
+    def test_lost_answer(self) -> None:
+        """One whose answer was lost is known for our own when it is sent again: nobody waits, and it goes."""
+        self.swift.losing.add(PUT_CLAIM.format(claim_of("c_segments", B)[1]))
+        d = self.begin(self.one.rename(A, B))
+        self.assertLess(self.passing(d), 2.0)
+        self.successResultOf(d)
+        self.assertEqual(self.claims(), [])
+        self.done(self.other.settle())
+        self.removed_in_the_end(B)
+
+    def test_newer_elsewhere(self) -> None:
+        """Where the store already has a newer change of it (202, 409) it is made again a moment later."""
+        for status in (202, 409):
+            self.swift.refusing[PUT_CLAIM.format(claim_of("c_segments", B)[1])] = status
+            self.done(self.one.rename(A, B))
+            self.done(self.one.rename(B, A))
+        self.assertEqual(self.claims(), [])
+
+    def test_one_of_two(self) -> None:
+        """Where one of several cannot be made the others are withdrawn."""
+        self.swift.refusing[PUT_CLAIM.format(claim_of("c_segments", B)[1]).replace("/c_", "/d_")] = 403
+
+        async def claimed() -> None:
+            async with self.one._segments.claims.made(B, ["c_segments", "d_segments"]):
+                self.fail("made")
+
+        d = self.begin(claimed())
+        self.passing(d)
+        self.failureResultOf(d, errors.PermissionDenied)
+        self.assertEqual(self.claims(), [])
