@@ -9,7 +9,7 @@ else writes but a listing may be late to show, and in a list, which is never lat
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from twisted.internet.defer import DeferredLock
@@ -41,6 +41,15 @@ MARKED_LIMIT = 4096
 
 Parts = tuple[list[Segment], list[Names]]
 """Segments, and nested manifests, of one object."""
+
+
+def names_in(parts: Parts) -> set[Names]:
+    return {segment.names for segment in parts[0]} | set(parts[1])
+
+
+def uploads_of(names: Iterable[Names]) -> set[tuple[str, str]]:
+    """The uploads among *names*: a manifest may have been nested with no segment of the same upload."""
+    return {(container, upload) for container, name in names if (upload := upload_of(name))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +84,15 @@ class Ledger:
         """
         return await self._read(names, newest, inline) or ([], [])
 
-    async def _read(self, names: Names, newest: bool = True, inline: bool = False) -> Parts | None:
-        """See `read`; None: nothing has this name."""
+    async def _read(
+        self, names: Names, newest: bool = True, inline: bool = False, whole: bool = False
+    ) -> Parts | None:
+        """
+        See `read`; None: nothing has this name.
+
+        :param whole: for who deletes what is not among it.
+        :raises Unavailable: *whole*, and a nested manifest is not found.
+        """
         request = Request(
             method="GET",
             names=names,
@@ -94,7 +110,10 @@ class Ledger:
         nested: list[Names] = []
         for segment, is_manifest in parse_manifest(reply.body, inline):
             if is_manifest and not segment.span:
-                inner, further = await self.read(segment.names, newest, inline)
+                found = await self._read(segment.names, newest, inline, whole)
+                if found is None and whole:
+                    raise errors.Unavailable(f"{path_of(segment.names)}, a part of {path_of(names)}, is not found")
+                inner, further = found or ([], [])
                 segments += inner
                 nested += [segment.names, *further]
             else:
@@ -121,10 +140,10 @@ class Ledger:
         found = list(segments)
         return bool(found) and all(s.container.endswith(self.suffix) and upload_of(s.name) for s in found)
 
-    async def remember_names(self, segments: Sequence[Segment], source: Names, target: Names) -> None:
-        """Note beside *segments*, if they are ours, that the objects *source* and *target* use them."""
-        if self.are_ours(segments):
-            await self.remember(segments, {path_of(source), path_of(target)})
+    async def remember_names(self, parts: Parts, source: Names, target: Names) -> None:
+        """Note beside *parts*, if the segments are ours, that the objects *source* and *target* use them."""
+        if self.are_ours(parts[0]):
+            await self.remember(names_in(parts), {path_of(source), path_of(target)})
 
     async def remember_copy(self, source: Names, target: Names) -> None:
         """
@@ -133,22 +152,21 @@ class Ledger:
         It may be another *source* than was looked at, large since then, or stored again.  Never raises.
         """
         try:
-            segments, _ = await self.read(target)
-            await self.remember_names(segments, source, target)
+            await self.remember_names(await self.read(target), source, target)
         except errors.StorageError as error:
             log.error(
                 "{target} may lose its segments with {source}: {error}", target=target, source=source, error=error
             )
 
-    async def remember(self, segments: Iterable[Segment], add: set[Path], anew: Path | None = None) -> None:
+    async def remember(self, parts: Iterable[Names], add: set[Path], anew: Path | None = None) -> None:
         """
-        Note beside *segments*, for each upload among them, that *add* may use them.
+        Note beside *parts*, for each upload among them, that *add* may use them.
 
         Names are never taken off the list again, but go with it: nobody can take away what another adds meanwhile.
 
         :param anew: one of *add*, whose records are written even where they are there, or where it needs none.
         """
-        uploads = {(s.container, upload) for s in segments if (upload := upload_of(s.name))}
+        uploads = uploads_of(parts)
         async with self._remembering:
             await self._remember(uploads, add, anew)
 
@@ -230,11 +248,12 @@ class Ledger:
     ) -> None:
         if not self.are_ours(segments):
             return
-        uploads = {(s.container, str(upload_of(s.name))) for s in segments}
+        parts = names_in((segments, nested))
+        uploads = uploads_of(parts)
         used, records, absent = await self.used_of(uploads, path)
         if by is not None and path in absent:
             raise errors.Unavailable("the store does not find what was stored a moment ago")
-        doomed = ({segment.names for segment in segments} | set(nested)) - used
+        doomed = parts - used
         await self.delete((doomed | records).difference(by or ()))
 
     async def used_of(
@@ -279,8 +298,8 @@ class Ledger:
 
     async def used_by(self, path: Path) -> set[Names] | None:
         """Names of segments and nested manifests that the object *path* consists of; None: there is none."""
-        found = await self._read((path.container, path.object))
-        return None if found is None else {segment.names for segment in found[0]} | set(found[1])
+        found = await self._read((path.container, path.object), whole=True)
+        return None if found is None else names_in(found)
 
     async def check_absent(self, paths: Iterable[Path]) -> None:
         """

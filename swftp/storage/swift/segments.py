@@ -160,7 +160,7 @@ class Segments(Ledger):
             segment = Segment(*names, etag(answer), int(size), 0, int(size), staged=True)
             first = segment.name.endswith(f"/{0:08d}")
             if first and home_of(names[0], str(upload_of(names[1])), self.suffix) is None:
-                await self.remember([segment], add={path})  # a name too long to be told by the segment's own
+                await self.remember([names], add={path})  # a name too long to be told by the segment's own
         return segment
 
     async def adopt(self, path: Path, entry: Entry, large: bool) -> list[Segment]:
@@ -271,7 +271,7 @@ class Segments(Ledger):
         homes = {(part.container, str(upload_of(part.name))) for part in staged}
         strange = {home for home in homes if home_of(*home, self.suffix) != path}
         if strange:
-            found = [part for part in staged if (part.container, str(upload_of(part.name))) in strange]
+            found = [part.names for part in staged if (part.container, str(upload_of(part.name))) in strange]
             await self.remember(found, add={path})
 
     async def _put_manifest(

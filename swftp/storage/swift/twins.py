@@ -10,6 +10,7 @@ from __future__ import annotations
 from swftp import errors
 from swftp.storage.swift.client import Request
 from swftp.storage.swift.describe import etag, quoted_name
+from swftp.storage.swift.ledger import names_in
 from swftp.storage.swift.objects import Names, Objects, path_of
 from swftp.storage.swift.segments import Segments, copy_patience
 
@@ -43,13 +44,14 @@ class Twins:
         """
         if not slo:
             return await self._copy(source, target, size, version, only)
-        segments, _ = await self._segments.read(source)
-        if not self._segments.are_ours(segments):
+        parts = await self._segments.read(source)
+        if not self._segments.are_ours(parts[0]):
             return await self._copy(source, target, size, version, only)
-        async with self._segments.claims.made(path_of(target), {segment.container for segment in segments}):
-            await self._segments.remember(segments, {path_of(source), path_of(target)}, anew=path_of(target))
+        names = names_in(parts)
+        async with self._segments.claims.made(path_of(target), {container for container, _ in names}):
+            await self._segments.remember(names, {path_of(source), path_of(target)}, anew=path_of(target))
             copied = await self._copy(source, target, size, version, only)
-        await self._segments.remember_names(segments, source, target)  # another rename may have overwritten the list
+        await self._segments.remember_names(parts, source, target)  # another rename may have overwritten the list
         return copied
 
     async def _copy(

@@ -163,6 +163,12 @@ class ModelSwift(ScriptedSwift):
         found = self.objects.get(names)
         return found if found is not None and found.until > self.clock.seconds() else None
 
+    def nested(self, path: str) -> dict[str, Any]:
+        """What a manifest says of a segment that is a manifest itself."""
+        _, container, name = path.split("/", 2)
+        found = self.find((container, name))
+        return {"sub_slo": True} if found is not None and found.rows is not None else {}
+
     def listing(self, container: str, options: dict[str, str]) -> Answer:
         prefix, marker = options.get("prefix", ""), options.get("marker", "")
         found = [
@@ -209,7 +215,7 @@ class ModelSwift(ScriptedSwift):
             made.body, made.rows, made.headers = source.body, source.rows, source.headers
         elif options.get("multipart-manifest") == "put":
             made.rows = [
-                {"name": row["path"], "hash": row["etag"], "bytes": row["size_bytes"]}
+                {"name": row["path"], "hash": row["etag"], "bytes": row["size_bytes"], **self.nested(row["path"])}
                 for row in json.loads(seen.body)
             ]
         for row in made.rows or []:

@@ -301,3 +301,41 @@ class ClaimTests(CrossingCase):
         self.passing(d)
         self.failureResultOf(d, errors.PermissionDenied)
         self.assertEqual(self.claims(), [])
+
+
+class NestedTests(CrossingCase):
+    """With so many segments that the manifest consists of manifests."""
+
+    limits = Limits(symlink=True, max_segments=2)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.done(self.one.remove(A))
+        self.done(self.one.settle())
+        self.entry = self.make(A, b"one", b"two", b"three", b"four")
+        self.done(self.cut())
+        self.done(self.one.settle())
+
+    async def cut(self) -> None:
+        """The manifests nested in *A* become an upload without a segment."""
+        parts = await self.one.adopt(A, self.entry)
+        await self.one.publish(A, parts[:3], NOTHING, replaces=self.entry, onto=self.entry)
+
+    def test_swept(self) -> None:
+        """What such a file consists of is its own when it is renamed, too, and goes with it."""
+        self.done(self.one.rename(A, B))
+        self.done(self.one.settle())
+        self.clock.advance(30 * 86400.0)
+        before = self.left()
+        self.assertEqual(self.done(self.other.sweep("c")), 0)
+        self.assertEqual(self.left(), before)
+        self.removed_in_the_end(B)
+
+    def test_out_of_reach(self) -> None:
+        """While a nested manifest is not found nothing is taken for unused."""
+        [nested, *_] = [name for name in self.left() if name.endswith("m")]
+        del self.swift.objects["c_segments", nested]
+        before = self.left()
+        self.clock.advance(30 * 86400.0)
+        self.assertEqual(self.done(self.other.sweep("c")), 0)
+        self.assertEqual(self.left(), before)

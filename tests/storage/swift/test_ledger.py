@@ -212,7 +212,7 @@ class LookingTests(ScriptedCase):
             self.swift.expect(NAMES, body=known)
             self.swift.expect(NAMES.replace("GET", "PUT"), 201).check = note
         [segment] = [self.storage._segments]
-        parts = [_part()]
+        parts = [_part()], []
         work = [segment.remember_names(parts, ("c", one), ("c", other)) for one, other in (("d", "e"), ("f", "g"))]
         self.done(in_parallel(work))
         self.assertEqual(noted, ["/c/d", "/c/e", "/c/f", "/c/g"])
