@@ -75,24 +75,21 @@ class Ledger:
         self._remembering = DeferredLock()
         self._marked: set[Names] = set()
 
-    async def read(self, names: Names, newest: bool = True, inline: bool = False) -> Parts:
+    async def read(self, names: Names, newest: bool = True, inline: bool = False, whole: bool = False) -> Parts:
         """
         The segments of the manifest *names*, those of nested ones in their place; and the nested ones' names.
 
         :param newest: ask all replicas; for who changes things.
         :param inline: see `parse_manifest`.
+        :param whole: for who deletes what is not among it, or tells it who uses it.
+        :raises Unavailable: *whole*, and a nested manifest is not found.
         """
-        return await self._read(names, newest, inline) or ([], [])
+        return await self._read(names, newest, inline, whole) or ([], [])
 
     async def _read(
         self, names: Names, newest: bool = True, inline: bool = False, whole: bool = False
     ) -> Parts | None:
-        """
-        See `read`; None: nothing has this name.
-
-        :param whole: for who deletes what is not among it.
-        :raises Unavailable: *whole*, and a nested manifest is not found.
-        """
+        """See `read`; None: nothing has this name."""
         request = Request(
             method="GET",
             names=names,

@@ -41,10 +41,11 @@ class Twins:
             ETag of a manifest with that of the list in another form, and fails; of an object copied from a large one
             it compares that one's.
         :param only: ETag for If-Match all the same: `Changed` may then be wrong, but leaves *target* as it was.
+        :raises Unavailable: of the manifests that it is made of one is not found, so that nobody knows all segments.
         """
         if not slo:
             return await self._copy(source, target, size, version, only)
-        parts = await self._segments.read(source)
+        parts = await self._segments.read(source, whole=True)
         if not self._segments.are_ours(parts[0]):
             return await self._copy(source, target, size, version, only)
         names = names_in(parts)

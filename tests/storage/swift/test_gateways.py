@@ -339,3 +339,15 @@ class NestedTests(CrossingCase):
         self.clock.advance(30 * 86400.0)
         self.assertEqual(self.done(self.other.sweep("c")), 0)
         self.assertEqual(self.left(), before)
+
+    def test_renamed_out_of_reach(self) -> None:
+        """It is not renamed either: its segments could not be told."""
+        [nested, *_] = [name for name in self.left() if name.endswith("m")]
+        del self.swift.objects["c_segments", nested]
+        before = self.left()
+        d = self.begin(self.one.rename(A, B))
+        self.passing(d)
+        self.failureResultOf(d, errors.Unavailable)
+        self.assertNotIn(("c", "b"), self.swift.objects)
+        self.assertIn(("c", "a"), self.swift.objects)
+        self.assertEqual(self.left(), before)
