@@ -24,8 +24,8 @@ from swftp.config import Config
 from swftp.interfaces import UNWATCHED, StoreWatch
 from swftp.services import Pooled, Threads
 from swftp.storage.swift import Connections, Options, Policy
-from swftp.stores import Opens
-from swftp.swiftstores import Reach, SwiftStores
+from swftp.stores.accounts import Opens
+from swftp.stores.swift import Reach, SwiftStores
 
 log = Logger()
 
@@ -64,7 +64,7 @@ def zerostor(config: Config, reactor: Any, watch: StoreWatch | None = None) -> B
     :raises ConfigError: something it needs cannot be used, or is not installed.
     """
     try:
-        from swftp.zerostores import ZeroService, ZeroStores, ZeroUsers
+        from swftp.stores.zerostor import ZeroService, ZeroStores, ZeroUsers
     except ImportError as error:
         problem = f"zerostor needs {error.name}: pip install 'swftp[zerostor]'"
         raise config.problem("storage", "storage", problem) from error

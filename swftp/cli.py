@@ -16,10 +16,11 @@ from twisted.application.service import IService
 from twisted.internet.error import CannotListenError
 from twisted.python import usage
 
-from swftp import __version__, logs, zerocli
+from swftp import __version__, logs
 from swftp.config import ConfigError, load
 from swftp.config.document import as_file
 from swftp.operating import commands as operating
+from swftp.operating import zerostor as zerocli
 from swftp.options import AllOptions, AnyOptions, FtpOptions, Options, refuse
 
 

@@ -19,8 +19,8 @@ from swftp.auth.limits import AdmissionLimits
 from swftp.auth.throttle import ThrottleSettings
 from swftp.backends import Backend
 from swftp.config import Config
-from swftp.doors import Door, Entrance
-from swftp.stores import Shared
+from swftp.gateway.doors import Door, Entrance
+from swftp.stores.accounts import Shared
 
 LISTENING = frozenset(("host", "port", "listen", "implicit_listen", "verbose"))
 STATISTICS = frozenset(("stats_host", "stats_port", "log_statsd_host", "log_statsd_port")) | frozenset(

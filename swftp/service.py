@@ -28,13 +28,13 @@ from swftp import backends, wiring
 from swftp.auth.refusals import LoginUnavailable
 from swftp.config import Config
 from swftp.errors import StorageError
-from swftp.gateway import Gateway
+from swftp.gateway.gateway import Gateway
+from swftp.gateway.places import endpoints
+from swftp.gateway.pulse import Pulse
 from swftp.generations import Generations, Source
-from swftp.insight import Insight
+from swftp.insight.insight import Insight
 from swftp.metrics import Metrics
 from swftp.operating.console import Console
-from swftp.places import endpoints
-from swftp.pulse import Pulse
 from swftp.services import Threads, thrift
 from swftp.workers.parts import part_of, workers_of
 from swftp.workers.supervisor import Supervisor

@@ -19,7 +19,7 @@ from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from swftp import hostkeys, paths
+from swftp import paths
 from swftp.auth import assembly, sources
 from swftp.auth.counted import CountedPortal
 from swftp.auth.limits import AdmissionLimits
@@ -30,21 +30,22 @@ from swftp.auth.throttle import Throttle, ThrottleSettings
 from swftp.config import Config
 from swftp.config.fields import ports
 from swftp.config.files import expanded
-from swftp.doors import FtpDoor, Guard, SshDoor
 from swftp.errors import InvalidName
 from swftp.ftp.data import data_maker
 from swftp.ftp.interfaces import IFtpAccount
 from swftp.ftp.settings import Settings as FtpSettings
 from swftp.ftp.tls import Tls, TlsFiles, TlsProblem
-from swftp.housekeeping import Housekeeping, Sweeping
+from swftp.gateway import hostkeys
+from swftp.gateway.doors import FtpDoor, Guard, SshDoor
+from swftp.gateway.proxied import Proxies
 from swftp.metrics import Metrics
-from swftp.proxied import Proxies
-from swftp.rules import Rules
 from swftp.session import SessionLimits
 from swftp.sftp.server import Limits as ChannelLimits
 from swftp.ssh import algorithms
 from swftp.ssh.settings import Settings
-from swftp.stores import Account, Opens, Shared, SshAccount, StoreRealm
+from swftp.stores.accounts import Account, Opens, Shared, SshAccount, StoreRealm
+from swftp.stores.housekeeping import Housekeeping, Sweeping
+from swftp.stores.rules import Rules
 from swftp.timers import Timer, batched_timer
 from swftp.transfer.budget import Budget
 from swftp.transfer.engine import TransferLimits

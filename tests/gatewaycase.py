@@ -25,8 +25,8 @@ from swftp.sftp.wire import string
 from swftp.ssh.gate import Phase
 from swftp.ssh.transport import Transport
 from swftp.storage.memory import MemoryStorage
-from swftp.stores import SshAccount
-from swftp.swiftstores import SwiftStores
+from swftp.stores.accounts import SshAccount
+from swftp.stores.swift import SwiftStores
 from tests.ftp.case import Client, Waits
 from tests.sftp.case import NEW, NOW, A, at_once
 from tests.sftp.client import NO_ATTRS, FakeClient, u32, u64

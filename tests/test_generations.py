@@ -9,18 +9,19 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from swftp import hostkeys, service
+from swftp import service
 from swftp.auth.limits import AdmissionLimits
 from swftp.auth.throttle import Throttle, ThrottleSettings
 from swftp.config import Config, ConfigError, LimitsConfig, SftpConfig, StorageConfig
-from swftp.doors import Entrance, Guard
+from swftp.gateway import hostkeys
+from swftp.gateway.doors import Entrance, Guard
+from swftp.gateway.proxied import Proxies
 from swftp.generations import FIXED, Source, merged
-from swftp.proxied import Proxies
 from tests.gatewaycase import Reactor
 
 
 class Door:
-    """One of `swftp.doors.Door`."""
+    """One of `swftp.gateway.doors.Door`."""
 
     protocol_name = "X"
     proxies = Proxies((), Clock())
@@ -31,11 +32,11 @@ class Door:
         self.dismissed = 0
 
     def dismiss(self) -> None:
-        """See `swftp.doors.Door`."""
+        """See `swftp.gateway.doors.Door`."""
         self.dismissed += 1
 
     def buildProtocol(self, addr: Any) -> Any:
-        """See `swftp.doors.Door`."""
+        """See `swftp.gateway.doors.Door`."""
         return self
 
 

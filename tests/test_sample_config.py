@@ -17,10 +17,10 @@ from swftp.config.document import as_file, table
 from swftp.config.fields import settings_of
 from swftp.config.sections import FAMILIES, SECTIONS
 from swftp.ftp.settings import Settings as FtpSettings
-from swftp.housekeeping import Sweeping
 from swftp.sftp.server import Limits
 from swftp.ssh.settings import Settings
 from swftp.storage.swift import Options, Policy
+from swftp.stores.housekeeping import Sweeping
 from swftp.transfer.engine import TransferLimits
 
 ROOT = Path(__file__).parents[1]

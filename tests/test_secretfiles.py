@@ -7,9 +7,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from swftp import hostkeys
 from swftp.config import ConfigError, load
 from swftp.ftp.tls import TlsFiles, TlsProblem, _Material
+from swftp.gateway import hostkeys
 from swftp.secretfiles import forbidden, located
 from tests.functional.ftp import certificate
 

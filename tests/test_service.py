@@ -1,4 +1,4 @@
-"""Rules of `swftp.service` and `swftp.stores`: how the service begins, and what connections have in common."""
+"""Rules of `swftp.service` and `swftp.stores.accounts`: how the service begins, what connections share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from swftp.errors import Busy
 from swftp.ftp.interfaces import IFtpAccount
 from swftp.paths import resolve
 from swftp.sftp.wire import string
-from swftp.stores import Account
+from swftp.stores.accounts import Account
 from tests.ftp.case import Client
 from tests.gatewaycase import GatewayCase
 from tests.sftp.case import A, at_once

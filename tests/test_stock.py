@@ -40,8 +40,8 @@ from swftp.ssh import settings
 from swftp.ssh.algorithms import POLICIES, STRICT_SERVER
 from swftp.ssh.settings import Settings
 from swftp.ssh.userauth import UserAuth, _acceptable
+from tests.gateway.test_proxied import SIGNATURE, take, v2
 from tests.ssh.harness import HOST_KEY, Client, Server
-from tests.test_proxied import SIGNATURE, take, v2
 
 MIB = 1 << 20
 
@@ -339,7 +339,7 @@ class FtpWireTests(TestCase):
 
 
 class FtpTests(SynchronousTestCase):
-    """T2, T5 to T9: what `swftp.ftp` and `swftp.proxied` replace."""
+    """T2, T5 to T9: what `swftp.ftp` and `swftp.gateway.proxied` replace."""
 
     def test_stranger(self) -> None:
         """T2: whoever comes first gets the data connection; ours: `tests.ftp.test_data`, ``test_stranger``."""

@@ -1,4 +1,4 @@
-"""Rules of `swftp.wiring` and `swftp.places`: what is made of a configuration."""
+"""Rules of `swftp.wiring` and `swftp.gateway.places`: what is made of a configuration."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from swftp import backends, hostkeys, places, service, wiring
+from swftp import backends, service, wiring
 from swftp.config import (
     AuthConfig,
     Config,
@@ -19,7 +19,8 @@ from swftp.config import (
     ThrottleConfig,
     load,
 )
-from swftp.swiftstores import SwiftStores
+from swftp.gateway import hostkeys, places
+from swftp.stores.swift import SwiftStores
 from tests.gatewaycase import Reactor
 from tests.sftp.case import at_once
 

@@ -15,7 +15,7 @@ from swftp.storage.zerostor import setting_up
 from swftp.storage.zerostor.chunks import UnusableMasterKey
 from swftp.storage.zerostor.meta import open_metadata
 from swftp.storage.zerostor.opening import Settings
-from swftp.zerostores import settings_of
+from swftp.stores.zerostor import settings_of
 
 USER, PASSWORD = "demo", "testing"
 SHARDS = 3

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from swftp import hostkeys
 from swftp.config import EX_CONFIG, Config, ConfigError, load
+from swftp.gateway import hostkeys
 from swftp.operating import asking, manual
 from swftp.operating.progress import Bar
 from swftp.options import refuse
@@ -191,7 +191,8 @@ def _drain(options: argparse.Namespace) -> int:
 
 
 def _reap(options: argparse.Namespace) -> int:
-    from swftp import service, sweeping
+    from swftp import service
+    from swftp.operating import sweeping
 
     order = sweeping.Order(
         login=options.login,

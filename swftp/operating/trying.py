@@ -20,7 +20,7 @@ from swftp.auth.login import Login
 from swftp.auth.refusals import LoginUnavailable
 from swftp.errors import Unavailable
 from swftp.paths import ROOT
-from swftp.stores import Opens
+from swftp.stores.accounts import Opens
 
 
 @asynccontextmanager

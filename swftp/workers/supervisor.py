@@ -21,13 +21,14 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger, globalLogPublisher
 from twisted.python.failure import Failure
 
-from swftp import __version__, hostkeys, wiring
+from swftp import __version__, wiring
 from swftp.auth.throttle import Throttle, ThrottleSettings
 from swftp.config import Config, ConfigError
-from swftp.gateway import CLEANUP, LOOK, SPARE
+from swftp.gateway import hostkeys
+from swftp.gateway.gateway import CLEANUP, LOOK, SPARE
+from swftp.gateway.notify import notify
+from swftp.gateway.pulse import patience
 from swftp.generations import Source, merged
-from swftp.notify import notify
-from swftp.pulse import patience
 from swftp.workers import relay
 from swftp.workers.backoff import Backoff
 from swftp.workers.child import Child, Phase
@@ -59,7 +60,7 @@ class TriesOut(Protocol):
 
 class Supervisor(MultiService):
     """
-    See the module; for whoever starts and stops it, as a `swftp.gateway.Gateway`.
+    See the module; for whoever starts and stops it, as a `swftp.gateway.gateway.Gateway`.
 
     :ivar whole: all workers as one.
     """

@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 from swftp.auth.limits import Admission
 from swftp.auth.login import SessionCounter
 from swftp.auth.throttle import Offence, Throttle
-from swftp.rules import Rules
+from swftp.stores.rules import Rules
 from swftp.workers.link import Flow
 
 CONNECTIONS, STARTING, SESSIONS = "connections", "starting", "sessions"

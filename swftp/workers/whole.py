@@ -20,11 +20,11 @@ from twisted.logger import Logger
 
 from swftp import __version__
 from swftp.config import Config
-from swftp.insight import LAG_LIMIT, TICK
+from swftp.insight.insight import LAG_LIMIT, TICK
+from swftp.insight.overview import SHOWN, shown_history
+from swftp.insight.telling import Listening, of_2014, tellers
 from swftp.metrics import History, Metrics, Sample
 from swftp.metrics.history import MEAN
-from swftp.overview import SHOWN, shown_history
-from swftp.telling import Listening, of_2014, tellers
 from swftp.workers.child import Child, Phase
 from swftp.workers.merging import Logins, Past, growing, listed, merged, summed, told
 
@@ -150,7 +150,7 @@ class Whole(MultiService):
         return summed([self._past_classic.get(protocol, {}), *counted])
 
     def classic(self, protocol: str) -> tuple[dict[str, float], dict[str, float]]:
-        """See `swftp.telling.Classic`."""
+        """See `swftp.insight.telling.Classic`."""
         rates = {
             name.removeprefix(f"{protocol} "): rate
             for name, rate in self._classic.rates().items()

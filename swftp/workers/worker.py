@@ -22,9 +22,9 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from swftp.config import Config, ConfigError
-from swftp.gateway import Gateway
+from swftp.gateway.gateway import Gateway
 from swftp.generations import Generations, Source
-from swftp.insight import Insight
+from swftp.insight.insight import Insight
 from swftp.wiring import Common
 from swftp.workers.link import Link
 from swftp.workers.merging import told

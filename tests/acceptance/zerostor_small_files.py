@@ -32,8 +32,8 @@ async def stored(reactor: object, config: str, count: int) -> None:
     from swftp.paths import ROOT
     from swftp.storage.zerostor.driver import ZeroStorage
     from swftp.storage.zerostor.opening import Opened
+    from swftp.stores.zerostor import settings_of
     from swftp.transfer.sources import MemorySource
-    from swftp.zerostores import settings_of
 
     opened = Opened(settings_of(load(config)[0]), reactor, time.time, deferToThread)  # type: ignore[arg-type]
     await opened.start()

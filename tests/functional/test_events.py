@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
-from swftp.receivers import signature
+from swftp.insight.receivers import signature
 from tests.functional.case import MIB, GatewayCase, content
 from tests.functional.processes import eventually, scratch
 

@@ -14,7 +14,7 @@ from swftp.web import Front, pages, site
 
 
 class Known:
-    """In place of `swftp.insight.Insight`."""
+    """In place of `swftp.insight.insight.Insight`."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()

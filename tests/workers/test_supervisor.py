@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from swftp.config import Config, ConfigError, FtpConfig, WebConfig
-from swftp.gateway import CLEANUP, LOOK, SPARE
+from swftp.gateway.gateway import CLEANUP, LOOK, SPARE
 from swftp.generations import Source
 from swftp.workers.backoff import FIRST
 from swftp.workers.supervisor import HANGS, RELOADS, STARTS, Supervisor

@@ -9,7 +9,7 @@ from swftp.auth.limits import Admission, AdmissionLimits
 from swftp.auth.login import SessionCounter
 from swftp.auth.throttle import Offence, Throttle, ThrottleSettings
 from swftp.errors import Busy
-from swftp.rules import Rules
+from swftp.stores.rules import Rules
 from swftp.workers.link import Flow
 from swftp.workers.tally import MOST, STARTING, TOGETHER, Entry, Ledger, Outgoing, Replica
 

@@ -35,7 +35,7 @@ class Reactor(MemoryReactorClock):
 
 
 class Servers(MultiService):
-    """As a `swftp.gateway.Gateway`; *start* and *renew* raise what they are."""
+    """As a `swftp.gateway.gateway.Gateway`; *start* and *renew* raise what they are."""
 
     start: Exception | None = None
     trouble: Exception | None = None

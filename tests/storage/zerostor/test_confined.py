@@ -10,9 +10,9 @@ from swftp.auth.accounts import AccountRight
 from swftp.auth.login import Login
 from swftp.entries import Attributes
 from swftp.paths import ROOT, resolve
-from swftp.rules import Rule
 from swftp.storage.zerostor.driver import ZeroStorage
-from swftp.stores import Account
+from swftp.stores.accounts import Account
+from swftp.stores.rules import Rule
 from tests.storage.bytes import Source, fetched, raises
 from tests.storage.zerostor.places import ZeroCase
 

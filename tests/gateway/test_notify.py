@@ -1,11 +1,11 @@
-"""Rules of `swftp.notify`."""
+"""Rules of `swftp.gateway.notify`."""
 
 import socket
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from swftp.notify import notify
+from swftp.gateway.notify import notify
 
 
 class NotifyTests(SynchronousTestCase):

@@ -9,15 +9,15 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from types import MappingProxyType
 
-from swftp import zeroinput
 from swftp.errors import AlreadyExists, InvalidRequest, NotFound, StorageError
+from swftp.operating import zeroinput
 from swftp.operating.progress import Bar
+from swftp.operating.zeroinput import say
 from swftp.storage.zerostor.chunks import State
 from swftp.storage.zerostor.meta.values import Account, Login
 from swftp.storage.zerostor.opening import Opened, address
 from swftp.storage.zerostor.scrubber import Report
 from swftp.storage.zerostor.values import Told
-from swftp.zeroinput import say
 
 Options = argparse.Namespace
 

@@ -13,10 +13,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
 from swftp.config import Config, ConfigError, EventsConfig
-from swftp.events import PAUSES, ROOM, Events
+from swftp.insight.events import PAUSES, ROOM, Events
+from swftp.insight.receivers import TIMEOUT, Command, NotTaken, Posted, signature
 from swftp.paths import resolve
-from swftp.receivers import TIMEOUT, Command, NotTaken, Posted, signature
-from tests.test_insight import IDENTITY, InsightCase, gateway_of
+from tests.insight.test_insight import IDENTITY, InsightCase, gateway_of
 
 SECRET = b"0123456789abcdef"
 

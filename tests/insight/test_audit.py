@@ -13,16 +13,16 @@ import yaml
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from swftp.audit import AUDITED, LOGINS, REFUSALS
 from swftp.config import Config, ConfigError, LogConfig
+from swftp.insight.audit import AUDITED, LOGINS, REFUSALS
 from swftp.paths import resolve
 from swftp.storage.zerostor.chunks import ShardLevel
 from swftp.storage.zerostor.meta.values import Totals
 from swftp.storage.zerostor.shards import Capacity
-from swftp.zerometrics import measured
-from tests.test_insight import IDENTITY, InsightCase, gateway_of
+from swftp.stores.zerometrics import measured
+from tests.insight.test_insight import IDENTITY, InsightCase, gateway_of
 
-ETC = Path(__file__).parents[1] / "etc"
+ETC = Path(__file__).parents[2] / "etc"
 METRIC = re.compile(r"\b((?:gw|process)_[a-z_]+)\b")
 
 
@@ -72,7 +72,7 @@ class AuditTests(InsightCase):
 
     def test_every_event_is_logged_somewhere(self) -> None:
         """What is audited is what some module logs."""
-        root = Path(__file__).parents[1] / "swftp"
+        root = Path(__file__).parents[2] / "swftp"
         source = "\n".join(path.read_text() for path in root.rglob("*.py") if path.stem not in ("audit", "counting"))
         for name in LOGINS | REFUSALS:
             self.assertRegex(source, rf'event="{name}"')

@@ -19,7 +19,7 @@ from twisted.logger import ILogObserver, LogEvent, Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from swftp.receivers import NotTaken, Receiver
+from swftp.insight.receivers import NotTaken, Receiver
 
 FIELDS = ("user", "peer", "session", "protocol", "path", "target", "bytes", "seconds", "method", "transaction")
 PAUSES = (1.0, 5.0, 30.0, 120.0)

@@ -32,8 +32,8 @@ from swftp.storage.zerostor.meta.values import Totals
 from swftp.storage.zerostor.opening import Opened, Settings
 from swftp.storage.zerostor.shards.opening import split, trusted
 from swftp.storage.zerostor.shared import Options
+from swftp.stores.zerometrics import measured
 from swftp.traces import UNNOTICED, Scrutiny
-from swftp.zerometrics import measured
 
 AGAIN = 5.0
 """Seconds after which a database that does not answer is asked again."""
@@ -267,7 +267,7 @@ async def tried(work: Callable[[], Awaitable[object]]) -> None:
 
 
 class ZeroStores:
-    """See `swftp.stores.Opens`."""
+    """See `swftp.stores.accounts.Opens`."""
 
     def __init__(self, service: ZeroService) -> None:
         self._service = service

@@ -21,7 +21,7 @@ from swftp.metrics import Counting, History, Sample, classic
 from swftp.metrics.history import MEAN
 from swftp.metrics.instruments import buckets, quantile, total
 from swftp.session import Moving, Writer
-from swftp.stores import Account, Shared
+from swftp.stores.accounts import Account, Shared
 
 SHOWN = 200
 """Logins that are described, and open files of each: a page is read by somebody."""

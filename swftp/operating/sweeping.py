@@ -10,7 +10,7 @@ from swftp.errors import Unsupported
 from swftp.operating.trying import logged_in
 from swftp.paths import ROOT, parse
 from swftp.storage.swift import SwiftStorage
-from swftp.stores import Opens
+from swftp.stores.accounts import Opens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Rules of `swftp.zerostores`: how a gateway gets to its zerostor."""
+"""Rules of `swftp.stores.zerostor`: how a gateway gets to its zerostor."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from swftp.paths import ROOT
 from swftp.storage.zerostor import setting_up
 from swftp.storage.zerostor.chunks import masterkey
 from swftp.storage.zerostor.meta.duties import Duties
-from swftp.zerostores import ZeroService, ZeroStores, ZeroUsers, settings_of
+from swftp.stores.zerostor import ZeroService, ZeroStores, ZeroUsers, settings_of
 from tests.storage.bytes import raises
 
 

@@ -6,7 +6,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from swftp.errors import Unavailable
-from swftp.zerostores import tried
+from swftp.stores.zerostor import tried
 
 
 class TriedTests(SynchronousTestCase):

@@ -22,16 +22,16 @@ from twisted.logger import ILogObserver, Logger, globalLogPublisher
 from twisted.web.client import Agent
 
 from swftp import trust
-from swftp.audit import Audit
 from swftp.config import Config
 from swftp.config.fields import words
 from swftp.config.files import expanded
-from swftp.events import Events
+from swftp.insight.audit import Audit
+from swftp.insight.events import Events
+from swftp.insight.overview import Overview, Sees
+from swftp.insight.probing import Probing
+from swftp.insight.receivers import APART, Command, Posted, Receiver
+from swftp.insight.telling import Listening, of_2014, secret_of, tellers
 from swftp.metrics import Counting
-from swftp.overview import Overview, Sees
-from swftp.probing import Probing
-from swftp.receivers import APART, Command, Posted, Receiver
-from swftp.telling import Listening, of_2014, secret_of, tellers
 from swftp.wiring import Common
 
 TICK = 1.0

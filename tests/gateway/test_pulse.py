@@ -1,4 +1,4 @@
-"""Rules of `swftp.pulse`."""
+"""Rules of `swftp.gateway.pulse`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from swftp.pulse import INTERVAL, Pulse, patience
+from swftp.gateway.pulse import INTERVAL, Pulse, patience
 
 
 class PulseTests(SynchronousTestCase):
@@ -87,7 +87,7 @@ class UnitTests(SynchronousTestCase):
 
     def test_paths(self) -> None:
         """The service waits for signals as the gateway hears them, and the sockets go to it."""
-        folder = Path(__file__).parents[1] / "etc/systemd"
+        folder = Path(__file__).parents[2] / "etc/systemd"
         service = (folder / "swftp.service").read_text("utf-8")
         for line in ("Type=notify", "ExecReload=/bin/kill -HUP $MAINPID", "KillMode=mixed", "WatchdogSec=60"):
             self.assertIn(f"\n{line}\n", service)

@@ -21,8 +21,8 @@ from twisted.internet.task import react
 from swftp.config import ConfigError, load
 from swftp.config.fields import SCALE, SIZE
 from swftp.errors import StorageError
+from swftp.operating.zeroinput import FAILED, Unusable, say
 from swftp.options import refuse
-from swftp.zeroinput import FAILED, Unusable, say
 
 
 def add_commands(commands: Any) -> None:
@@ -106,7 +106,7 @@ def _size(text: str) -> int | None:
 
 def _settings(options: argparse.Namespace) -> Any:
     try:
-        from swftp import zerostores
+        from swftp.stores import zerostor as zerostores
 
         config, _ = load(options.config_file)
         return zerostores.settings_of(config)
@@ -142,7 +142,7 @@ def _run(options: argparse.Namespace) -> int:
     patience = replace(settings.metadata.patience, answer=inf)  # all there is may be looked at in one go
     metadata = replace(settings.metadata, exclusive=False, patience=patience)  # nobody to wait for
     settings = replace(settings, metadata=metadata)
-    from swftp import zerocommands
+    from swftp.operating import zerocommands
     from swftp.services import Threads
     from swftp.storage.zerostor.chunks import UnusableMasterKey, masterkey
     from swftp.storage.zerostor.opening import Opened

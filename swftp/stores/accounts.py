@@ -20,16 +20,16 @@ from zope.interface import implementer
 
 from swftp.auth.login import Login, Right
 from swftp.ftp.interfaces import IFtpAccount
-from swftp.housekeeping import Housekeeping
 from swftp.interfaces import IConfined, ISubsystem
 from swftp.metrics import Metrics
 from swftp.paths import ROOT, Path
-from swftp.rules import Rule, Rules
 from swftp.session import Changes, Client, Known, SessionLimits, Watched, WatchedRestricted
 from swftp.session.ordering import Order
 from swftp.sftp.factories import open_command, open_subsystem
 from swftp.sftp.server import Limits as ChannelLimits
 from swftp.ssh.interfaces import ISessions
+from swftp.stores.housekeeping import Housekeeping
+from swftp.stores.rules import Rule, Rules
 from swftp.traces import UNNOTICED, Scrutiny
 from swftp.transfer.budget import Budget
 from swftp.transfer.hashing import Offload

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from swftp.storage.swift import Options, Policy
-from swftp.swiftstores import DISCOVERY_AGE, DISCOVERY_TIMEOUT, Reach, SwiftStores
+from swftp.stores.swift import DISCOVERY_AGE, DISCOVERY_TIMEOUT, Reach, SwiftStores
 from tests.storage.swift.scripted import Agents, ScriptedCase
 
 

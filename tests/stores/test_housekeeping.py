@@ -10,7 +10,7 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from swftp import errors
-from swftp.housekeeping import DELAY, Housekeeping, Sweeping, Visit
+from swftp.stores.housekeeping import DELAY, Housekeeping, Sweeping, Visit
 
 DAY, WEEK = 86400.0, 604800.0
 

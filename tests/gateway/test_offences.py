@@ -1,4 +1,4 @@
-"""Rules of `swftp.doors`: who is blamed for what, and who has to wait."""
+"""Rules of `swftp.gateway.doors`: who is blamed for what, and who has to wait."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from swftp.auth.limits import AdmissionLimits
-from swftp.doors import ANSWERED, Entrance, Guard
+from swftp.gateway.doors import ANSWERED, Entrance, Guard
 from tests.gatewaycase import GatewayCase
 
 

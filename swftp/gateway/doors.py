@@ -18,13 +18,13 @@ from swftp.auth.throttle import Offence, Throttle
 from swftp.ftp.control import Control
 from swftp.ftp.control import Phase as ControlPhase
 from swftp.ftp.factory import Factory as FtpFactory
-from swftp.proxied import Proxies
+from swftp.gateway.proxied import Proxies
 from swftp.ssh.connection import Connection
 from swftp.ssh.factory import Factory as SshFactory
 from swftp.ssh.gate import Phase
 from swftp.ssh.transport import Transport
 from swftp.ssh.wire import Reason
-from swftp.stores import SshAccount
+from swftp.stores.accounts import SshAccount
 
 log = Logger()
 

@@ -13,8 +13,8 @@ from swftp.auth.refusals import LoginRefused
 from swftp.auth.settings import AuthSettings
 from swftp.auth.throttle import Throttle, ThrottleSettings
 from swftp.paths import resolve
-from swftp.rules import Rule, Rules
 from swftp.session import EVERYTHING, READ_ONLY, Permission
+from swftp.stores.rules import Rule, Rules
 
 
 class Access:

@@ -15,13 +15,13 @@ from swftp.auth.login import Login
 from swftp.config import AuthConfig, Config, ConfigError, FtpConfig, SftpConfig, WebConfig
 from swftp.entries import Attributes
 from swftp.errors import NotFound, Unavailable
-from swftp.insight import LAG_LIMIT, Insight
+from swftp.insight.insight import LAG_LIMIT, Insight
+from swftp.insight.probing import AGE, TIMEOUT, Probing
 from swftp.metrics import Metrics
 from swftp.metrics.instruments import total
 from swftp.paths import resolve
-from swftp.probing import AGE, TIMEOUT, Probing
 from swftp.session import OpenMode
-from swftp.stores import Account
+from swftp.stores.accounts import Account
 from tests.auth.fakes import Journal
 from tests.gatewaycase import Reactor, Store
 

@@ -7,8 +7,9 @@ import io
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 
-from swftp import cli, errors, zerocommands, zeroinput
+from swftp import cli, errors
 from swftp.entries import Attributes
+from swftp.operating import zerocommands, zeroinput
 from swftp.paths import resolve
 from swftp.storage.zerostor.shards import prepare
 from tests.auth.test_accounts import KEY, line

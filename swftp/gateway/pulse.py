@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from swftp.notify import notify
+from swftp.gateway.notify import notify
 
 INTERVAL = 5.0
 """Seconds between beats where nobody watches."""

@@ -1,4 +1,4 @@
-"""Rules of `swftp.hostkeys`."""
+"""Rules of `swftp.gateway.hostkeys`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from twisted.conch.ssh.keys import Key
 from twisted.trial.unittest import SynchronousTestCase
 
-from swftp import hostkeys
+from swftp.gateway import hostkeys
 
 
 class FirstRunTests(SynchronousTestCase):

@@ -1,10 +1,10 @@
-"""Rules of `swftp.gateway`: how the service ends."""
+"""Rules of `swftp.gateway.gateway`: how the service ends."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from swftp import gateway
+from swftp.gateway import gateway
 from swftp.sftp.wire import string
 from tests.gatewaycase import GatewayCase
 from tests.sftp.client import Packet as P

@@ -20,10 +20,11 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from swftp import __version__, hostkeys
+from swftp import __version__
 from swftp.config import ConfigError
-from swftp.doors import Door
-from swftp.notify import notify
+from swftp.gateway import hostkeys
+from swftp.gateway.doors import Door
+from swftp.gateway.notify import notify
 from swftp.ssh.malloc import keep_buffers
 
 LOOK = 0.25

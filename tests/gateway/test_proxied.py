@@ -15,7 +15,7 @@ from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from swftp.proxied import TIMEOUT, V2_LIMIT, Proxies, Unbelievable, lacking, take
+from swftp.gateway.proxied import TIMEOUT, V2_LIMIT, Proxies, Unbelievable, lacking, take
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 

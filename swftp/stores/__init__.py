@@ -1,0 +1,1 @@
+"""From a login to the files of its store."""
