@@ -14,7 +14,7 @@ that provides the interface.
 
 from __future__ import annotations
 
-from tests.storage import contract_files, contract_objects, contract_parts
+from tests.storage import contract_changes, contract_files, contract_objects, contract_parts
 
 
 class StorageContract(
@@ -22,9 +22,9 @@ class StorageContract(
     contract_files.ListContract,
     contract_files.FetchContract,
     contract_files.StoreContract,
-    contract_files.RemoveContract,
-    contract_files.RenameContract,
-    contract_files.UpdateContract,
+    contract_changes.RemoveContract,
+    contract_changes.RenameContract,
+    contract_changes.UpdateContract,
     contract_parts.ComposeContract,
     contract_parts.AdoptContract,
     contract_parts.LinkContract,

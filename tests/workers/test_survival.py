@@ -9,7 +9,7 @@ from swftp.config import FtpConfig
 from swftp.workers.backoff import FIRST
 from swftp.workers.supervisor import HANGS, STARTS
 from swftp.workers.worker import unpacked
-from tests.workers.test_supervisor import DRAIN, SupervisorCase
+from tests.workers.supervised import DRAIN, SupervisorCase
 
 
 class SurvivalTests(SupervisorCase):

@@ -1,0 +1,135 @@
+"""Rules of `swftp.transfer.upload` where a store cannot put objects together."""
+
+from __future__ import annotations
+
+from swftp import errors
+from swftp.paths import resolve
+from swftp.transfer.budget import STUCK
+from swftp.transfer.upload import Upload
+from tests.transfer.case import KIB, MIB, PlainStorage, TransferCase, pattern
+
+
+class PlainStoreTests(TransferCase):
+    """A store that cannot put objects together."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.means = self.engine(PlainStorage(self.storage), reorder_window=64 * KIB)
+
+    def _begin(self) -> Upload:
+        upload = self.upload(self.means)
+        for at in range(0, 160 * KIB, 32 * KIB):
+            self.write_through(upload, at, pattern(32 * KIB, at))
+        return upload
+
+    def test_many_at_once(self) -> None:
+        """Files that fill their session's memory together are sent before they are as large as one may be."""
+        means = self.engine(PlainStorage(self.storage), segment_size=2 * MIB, group=6 * MIB)
+        files = [self.upload(means, resolve(f"/box/{n}")) for n in range(5)]
+        start = self.clock.seconds()
+        for at in range(0, 4 * MIB, 64 * KIB):
+            waits = [file.write(at, [pattern(64 * KIB, at)], 64 * KIB) for file in files]
+            self.settle(lambda w=waits: all(wait is None or wait.called for wait in w))  # type: ignore[misc]
+        for file in files:
+            self.run_through(file.close())
+            self.assertEqual(self.storage[str(file.path)][-64 * KIB :], pattern(64 * KIB, 4 * MIB - 64 * KIB))
+        self.assertLess(self.clock.seconds() - start, STUCK)
+
+    def _go_on_at_once(self, piece: int, most: int) -> None:
+        """A client waits for no answer below *most* bytes, and above it writes on within each."""
+        data, at = pattern(2 * MIB, most), 0
+        upload = self.upload(self.engine(PlainStorage(self.storage), segment_size=MIB))
+        others = self.budget.join(upload, upload.engine.group)
+        others.take(self.memory - 512 * KIB)
+
+        def go_on(_: object = None) -> None:
+            nonlocal at
+            wait = None
+            while at < len(data) and (wait is None or at < most):
+                wait = upload.write(at, [data[at : at + piece]], piece)
+                at += piece
+            if wait is not None:
+                wait.addCallback(go_on)
+
+        go_on()
+        upload.shrink(0)
+        others.close()
+        self.settle(lambda: at == len(data))
+        self.run_through(upload.close())
+        self.assertTrue(self.storage["/box/file"] == data)
+
+    def test_who_goes_on_at_once(self) -> None:
+        """What a client writes as soon as the first blocks have left is sent behind those that have yet to leave."""
+        self._go_on_at_once(32 * KIB, 768 * KIB)  # which are asked to leave early
+        self._go_on_at_once(128 * KIB, 1280 * KIB)  # which are a part
+        self.assertEqual(self.requests.count("store"), 2)
+
+    def test_a_pause_begins_nothing(self) -> None:
+        """A client that sends nothing for long has his file kept: a request that is begun cannot wait for him."""
+        upload = self.upload(self.engine(PlainStorage(self.storage), segment_size=4 * MIB))
+        self.write_through(upload, 0, pattern(2 * MIB))
+        self.clock.pump([1.0] * 60)
+        self.assertEqual((upload.stream, self.requests), (None, []))
+        upload.lost()
+
+    def test_rewrite_of_what_was_sent(self) -> None:
+        """What is on its way cannot be changed: that write, and the file, fail."""
+        upload = self._begin()
+        self.assertRaises(errors.Unsupported, upload.write, 0, [b"x"], 1)
+        self.run_into(errors.Unsupported, upload.close())
+        self.assertNotIn("/box/file", self.storage)
+
+    def test_too_far_ahead(self) -> None:
+        """A gap is waited for within the reorder window, not beyond."""
+        upload = self._begin()
+        self.write_through(upload, 200 * KIB, b"x")
+        self.assertRaises(errors.TooLarge, upload.write, 400 * KIB, [b"x"], 1)
+
+    def test_end_too_far_ahead(self) -> None:
+        """So it is with who goes on at the end of the file and never comes back: he is told, not left to wait."""
+        upload = self._begin()
+        with self.assertRaises(errors.TooLarge):
+            for at in range(161 * KIB, MIB, 16 * KIB):
+                self.write_through(upload, at, bytes(16 * KIB))
+
+    def test_gap_left_open(self) -> None:
+        """A hole that is never filled reads as zeros."""
+        upload = self._begin()
+        self.write_through(upload, 200 * KIB, b"x")
+        self.run_through(upload.close())
+        self.assertEqual(self.storage["/box/file"][160 * KIB :], bytes(40 * KIB) + b"x")
+
+    def test_lost(self) -> None:
+        """A client that vanishes in the middle of the one request leaves nothing."""
+        upload = self._begin()
+        upload.lost()
+        self.clock.advance(60)
+        self.assertNotIn("/box/file", self.storage)
+
+    def test_refused_in_the_middle(self) -> None:
+        """A store that gives up before the end fails the next WRITE and CLOSE."""
+
+        async def refuse(*args: object, **kwargs: object) -> None:
+            raise errors.QuotaExceeded()
+
+        self.storage.store = refuse  # type: ignore[assignment, method-assign]
+        upload = self.upload(self.means)
+        with self.assertRaises(errors.QuotaExceeded):
+            for at in range(0, MIB, 32 * KIB):
+                upload.write(at, [pattern(32 * KIB)], 32 * KIB)
+        self.run_into(errors.QuotaExceeded, upload.close())
+
+    def test_large_file_cannot_be_patched(self) -> None:
+        """A large object that the store cannot compose is left alone, and the client told."""
+        old = pattern(200 * KIB)
+        upload = self.upload(self.means, base=self.stands(old))
+        upload.write(0, [b"x"], 1)
+        self.run_into(errors.TooLarge, upload.close())
+        self.assertEqual(self.storage["/box/file"], old)
+
+    def test_small_file_is_patched(self) -> None:
+        """One that fits memory is patched there."""
+        upload = self.upload(self.means, base=self.stands(b"0123"))
+        upload.write(1, [b"x"], 1)
+        self.run_through(upload.close())
+        self.assertEqual(self.storage["/box/file"], b"0x23")
