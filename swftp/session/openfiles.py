@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from swftp import errors
 from swftp.paths import Path
 from swftp.session.files import Reader, Writer
 from swftp.session.ordering import Claim, change
+
+File = TypeVar("File", Reader, Writer)
+
+
+def displaced(writers: list[Writer], how: str) -> None:
+    """What *writers* were to become is not wanted any more where it was to be: it was *how*."""
+    for writer in writers:
+        writer.upload.refused(errors.NotFound(f"file was {how} while it was written"))
 
 
 class OpenFiles:
@@ -44,8 +53,8 @@ class OpenFiles:
         finally:
             self._opening -= 1
 
-    def add(self, file: Reader | Writer) -> None:
-        """*file* is open.
+    def add(self, file: File) -> File:
+        """*file*, which is open.
 
         :raises Interrupted: the client went away while it was opened for him.
         """
@@ -56,6 +65,7 @@ class OpenFiles:
             self._readers.add(file)
         else:
             self._writers.append(file)
+        return file
 
     def discard(self, file: Reader | Writer) -> None:
         """*file* is open no more."""
@@ -78,6 +88,25 @@ class OpenFiles:
     def below(self, inside: Path) -> list[Writer]:
         """The files open for writing at *inside* and below it."""
         return [writer for writer in self._writers if inside.covers(writer.upload.path) and writer.open]
+
+    def at(self, inside: Path, *, exclusive: bool = False) -> list[Writer]:
+        """
+        The files open for writing at *inside*.
+
+        :param exclusive: whether something is to be made there that replaces nothing.
+        :raises AlreadyExists: in vain: to its own session a file is there from its OPEN on.
+        """
+        found = [writer for writer in self.below(inside) if writer.at == inside]
+        if found and exclusive:
+            raise errors.AlreadyExists()
+        return found
+
+    def check_movable(self, old: Path) -> None:
+        """
+        :raises Unsupported: a file at *old* or below it is on its way to the store already, under its old name.
+        """
+        if any(writer.upload.stream is not None for writer in self.below(old)):
+            raise errors.Unsupported("a file that is on its way to this storage cannot be renamed")
 
     def move(self, old: Path, new: Path, shown: Path, *, exclusive: bool) -> None:
         """

@@ -27,7 +27,7 @@ from swftp.session.known import Known
 from swftp.session.limits import SessionLimits
 from swftp.session.listing import Listing, Listings
 from swftp.session.lookup import Lookup
-from swftp.session.openfiles import OpenFiles
+from swftp.session.openfiles import OpenFiles, displaced
 from swftp.session.ordering import Order, change, change_below, look, look_below
 from swftp.transfer.budget import Budget, Group
 from swftp.transfer.engine import Engine
@@ -150,9 +150,7 @@ class Session:
         with self._files.opening():
             async with self._order.turn(look(inside)):
                 download = await self._lookup.download(inside, ready, first)
-        reader = Reader(self, path, inside, download)
-        self._files.add(reader)
-        return reader
+        return self._files.add(Reader(self, path, inside, download))
 
     async def open_writer(
         self, path: Path, mode: OpenMode, attributes: Attributes, ready: Callable[[], None]
@@ -172,9 +170,8 @@ class Session:
 
     async def _open(self, path: Path, mode: OpenMode, attributes: Attributes, ready: Callable[[], None]) -> Writer:
         inside = self._inside(path)
-        writer = Writer(self, path, inside, await self._lookup.upload(inside, mode, attributes, ready))
-        self._files.add(writer)
-        return writer
+        self._files.at(inside, exclusive=mode.create and mode.exclusive)
+        return self._files.add(Writer(self, path, inside, await self._lookup.upload(inside, mode, attributes, ready)))
 
     def closing(self, writer: Writer, *, within: bool = False) -> AbstractAsyncContextManager[None]:
         """See `swftp.session.files.Owner`."""
@@ -209,7 +206,7 @@ class Session:
         """
         inside = self._inside(path)
         async with self._order.turn(change(inside)):
-            writers = [writer for writer in self._files.below(inside) if writer.at == inside]
+            writers = self._files.at(inside)
             seen = await self._lookup.seen(inside)
             believed = seen is not None and seen.kind is not Kind.DIRECTORY
             try:
@@ -219,16 +216,14 @@ class Session:
                     raise
             finally:
                 self._known.changed(inside)
-            for writer in writers:
-                writer.upload.refused(errors.NotFound("file was removed while it was written"))
+            displaced(writers, "removed")
 
     async def make_directory(self, path: Path) -> None:
         """See `IStorage.make_directory`."""
         inside = self._inside(path)
         check_new(inside)
         async with self._order.turn(change(inside)):
-            if self._files.writing(inside) is not None:
-                raise errors.AlreadyExists()
+            self._files.at(inside, exclusive=True)
             try:
                 await self._storage.make_directory(inside)
             finally:
@@ -250,9 +245,8 @@ class Session:
 
     async def rename(self, source: Path, target: Path, exclusive: bool = False) -> Entry:
         """
-        See `IStorage.rename`.  Files that are being written under *source* go with it.
-
-        :raises Unsupported: one is on its way to the store already, under its old name.
+        See `IStorage.rename`.  Files that are being written under *source* go with it; one at *target* will not come
+        back with its CLOSE.
         """
         old, new = self._inside(source), self._inside(target)
         if source.is_root or target.is_root:
@@ -263,8 +257,8 @@ class Session:
     async def _rename(self, old: Path, new: Path, exclusive: bool) -> Entry:
         async with self._order.turn(change_below(old), change_below(new)):
             await self._lookup.check_name(new, old)
-            if any(writer.upload.stream is not None for writer in self._files.below(old)):
-                raise errors.Unsupported("a file that is on its way to this storage cannot be renamed")
+            self._files.check_movable(old)
+            replaced = self._files.at(new, exclusive=exclusive) if new != old else []
             try:
                 writer = self._files.writing(old)
                 if writer is not None and writer.is_new and not await self._lookup.exists(old):
@@ -275,6 +269,7 @@ class Session:
             finally:
                 self._known.changed(old)
                 self._known.changed(new)
+            displaced(replaced, "replaced")
             self._files.move(old, new, new.relative_to(self._root), exclusive=exclusive)
             self._lookup.renamed(new, entry)
         return entry
@@ -284,11 +279,11 @@ class Session:
         old, new = self._inside(source), self._inside(target)
         async with self._order.turn(look(old), change(new)):
             await self._lookup.check_name(new, old)
+            self._files.at(new, exclusive=exclusive)
             try:
-                entry = await self._storage.copy(old, new, exclusive)
+                return self._lookup.shown(await self._storage.copy(old, new, exclusive), target)
             finally:
                 self._known.changed(new)
-            return self._lookup.shown(entry, target)
 
     async def combine(self, target: Path, sources: Sequence[Path]) -> Entry:
         """See `swftp.session.combining.combine`."""
@@ -361,6 +356,7 @@ class Session:
         inside = self._inside(path)
         async with self._order.turn(change(inside)):
             await self._lookup.check_name(inside)
+            self._files.at(inside, exclusive=True)
             try:
                 await links.make_link(inside, self._inside(target))
             finally:

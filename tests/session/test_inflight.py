@@ -98,6 +98,50 @@ class InFlightTests(SessionCase):
                 self.do(writer.close())
             self.assertEqual(self.storage["/box/other"], b"theirs" if exclusive else b"new")
 
+    def test_nothing_else_is_made_at_its_name(self) -> None:
+        """To its own session it is there: no link, copy, rename or second file may take its name and spare it."""
+        exclusive = OpenMode(create=True, exclusive=True)
+        self.writer(FILE, exclusive)
+        self.refused(errors.AlreadyExists, self.session.open_writer(FILE, exclusive, Attributes(), nothing))
+        self.refused(errors.AlreadyExists, self.session.make_link(FILE, OTHER))
+        self.refused(errors.AlreadyExists, self.session.copy(OTHER, FILE, exclusive=True))
+        self.refused(errors.AlreadyExists, self.session.rename(OTHER, FILE, exclusive=True))
+        self.assertEqual(self.storage["/box/other"], b"other")
+        self.session.lost()
+
+    def test_replaced_by_a_rename(self) -> None:
+        """One over which another is renamed does not come back with its CLOSE, be that sent before the answer."""
+        for pipelined in (False, True):
+            self.storage["/box/other"] = b"other"
+            self.held = {"rename": []} if pipelined else {}
+            writer = self.writer()
+            writer.write(0, [b"new"], 3)
+            renaming = self.start(self.session.rename(OTHER, FILE))
+            closing = self.start(writer.close())
+            if pipelined:
+                self.release("rename")
+            self.successResultOf(renaming)
+            self.failureResultOf(closing, errors.NotFound)
+            self.assertEqual(self.storage["/box/file"], b"other")
+
+    def test_replaced_by_one_that_is_new(self) -> None:
+        """So it is where what is renamed is being written itself: that is what its name means from then on."""
+        replaced, writer = self.writer(OTHER), self.writer(FILE)
+        replaced.write(0, [b"old"], 3)
+        writer.write(0, [b"new"], 3)
+        self.do(self.session.rename(FILE, OTHER))
+        self.do(writer.close())
+        self.refused(errors.NotFound, replaced.close())
+        self.assertEqual(self.storage["/box/other"], b"new")
+
+    def test_renamed_to_itself(self) -> None:
+        """That replaces nothing."""
+        writer = self.writer(OTHER)
+        writer.write(0, [b"new"], 3)
+        self.do(self.session.rename(OTHER, OTHER))
+        self.do(writer.close())
+        self.assertEqual(self.storage["/box/other"], b"new")
+
     def test_rename_of_one_that_is_changed(self) -> None:
         """An existing file that is renamed while open keeps the bytes it had and gets those written."""
         writer = self.writer(OTHER, OpenMode())
