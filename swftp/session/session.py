@@ -307,7 +307,7 @@ class Session:
         async with self._order.turn(look(old), *self._files.claims(writer)):
             if not writer.open:
                 raise writer.upload.error or errors.InvalidRequest("file is closed")
-            target, told = writer.upload.path, writer.upload.attributes
+            target, told = writer.upload.path, writer.upload.told.attributes
             try:
                 await copy_seen(self._storage, old, seen, target, exclusive=writer.upload.exclusive)
                 await self._storage.update(target, replace(told, mtime=self.wall()) if told.mtime is None else told)

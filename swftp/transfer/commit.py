@@ -66,9 +66,9 @@ async def _send(upload: Upload, size: int) -> Entry:
 
 async def _update(upload: Upload, entry: Entry) -> Entry:
     """Nothing was written: set what was asked for, if anything was."""
-    if not upload.set_since:
+    if not upload.told.set_since:
         return entry
-    await upload.engine.storage.update(upload.path, upload.attributes)
+    await upload.engine.storage.update(upload.path, upload.told.attributes)
     seen = upload.entry
     return replace(entry, mtime=seen.mtime, mode=seen.mode)
 
@@ -97,7 +97,7 @@ async def _store(upload: Upload) -> Entry:
     source = MemorySource(blocks, md5)
     try:
         entry = await upload.engine.storage.store(
-            upload.path, source, upload.attributes, upload.exclusive, upload.replaces(), base.onto(upload)
+            upload.path, source, upload.told.attributes, upload.exclusive, upload.replaces(), base.onto(upload)
         )
     finally:
         source.release()
@@ -166,7 +166,7 @@ class _Composition:
         upload = self._upload
         try:
             return await self._composes.publish(
-                self._path, parts, upload.attributes, upload.exclusive, upload.replaces(), base.onto(upload)
+                self._path, parts, upload.told.attributes, upload.exclusive, upload.replaces(), base.onto(upload)
             )
         except BaseException as error:
             if not errors.published_nothing(error):

@@ -105,7 +105,7 @@ class Stream:
         upload = self._upload
         try:
             self._result = await upload.engine.storage.store(
-                upload.path, self._source, upload.attributes, upload.exclusive, onto=base.onto(upload)
+                upload.path, self._source, upload.told.attributes, upload.exclusive, onto=base.onto(upload)
             )
         except errors.StorageError as error:
             self._error = error

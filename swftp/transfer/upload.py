@@ -26,6 +26,7 @@ from swftp.transfer.rereading import Rereader
 from swftp.transfer.staging import Segment, Stager
 from swftp.transfer.streaming import Stream, flows
 from swftp.transfer.target import Target
+from swftp.transfer.told import Told
 
 LARGEST_FILE = 1 << 50
 NO_ERROR: errors.StorageError | None = None
@@ -40,7 +41,7 @@ class Upload:
     :ivar source: where `base` stands.
     :ivar loaded: whether bytes of `base` were brought into memory.
     :ivar table: what it consists of.
-    :ivar attributes: what the client set so far.
+    :ivar told: what the client set so far.
     :ivar ready: called when a `read` that gave None is worth repeating.
     :ivar received: bytes written by the client.
     :ivar idle_since: seconds of the clock at the last write.
@@ -62,14 +63,14 @@ class Upload:
         self.path = self.source = target.path
         self.base = target.base
         self.exclusive, self.absent = target.exclusive, target.absent
-        self.attributes = attributes
+        self.told = Told(attributes)
         self.replaces = replaces
         self.ready = ready
         self.phase = Phase.RECEIVING
         self.error = self._doom = NO_ERROR
         self.received = 0
         self.changed = target.base is None
-        self.set_since = self.loaded = False
+        self.loaded = False
         self.idle_since = engine.clock.seconds()
         self.table = Extents()
         if target.base is not None and target.base.size:
@@ -95,10 +96,9 @@ class Upload:
     @property
     def entry(self) -> Entry:
         """The file as its own handle sees it."""
-        mtime = self.attributes.mtime
+        mtime, mode = self.told.attributes.mtime, self.told.attributes.mode
         if mtime is None:
             mtime = self.base.mtime if self.base is not None and not self.changed else self.engine.wall()
-        mode = self.attributes.mode
         if mode is None and self.base is not None:
             mode = self.base.mode
         return Entry(name=self.path.name, kind=Kind.FILE, size=self.table.size, mtime=mtime, mode=mode)
@@ -138,6 +138,8 @@ class Upload:
             else:
                 self._place(offset, parts, size)
             self.changed = True
+            if self.told.timed:
+                self.told.outdated()
             self.received += size
             self.idle_since = self.engine.clock.seconds()
             self.front.wrote(offset, offset + size)
@@ -289,11 +291,7 @@ class Upload:
     def set(self, attributes: Attributes) -> None:
         """Give the object *attributes* when it is stored; costs no request of its own."""
         self._check(*CHANGEABLE)
-        self.set_since = True
-        self.attributes = Attributes(
-            mtime=self.attributes.mtime if attributes.mtime is None else attributes.mtime,
-            mode=self.attributes.mode if attributes.mode is None else attributes.mode,
-        )
+        self.told.set(attributes)
 
     async def truncate(self, size: int) -> None:
         """Make the file *size* bytes long; what is new reads as zeros."""
@@ -314,6 +312,8 @@ class Upload:
         self.table.truncate(size)
         self.front.truncated()
         self.changed = True
+        if self.told.timed:
+            self.told.outdated()
         self.share.give(cost - self.table.cost)
 
     async def sync(self) -> None:

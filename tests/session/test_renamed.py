@@ -67,7 +67,7 @@ class RenamedReaderTests(SessionCase):
         """They are those of the file that is being written over it, when that is stored."""
         reader, writer = self.reader(OTHER), self.writer(OTHER)
         self.do(self.session.rename(OTHER, FILE))
-        self.do(self.session.update_open(reader, TIME))
         writer.write(0, [b"new"], 3)
+        self.do(self.session.update_open(reader, TIME))
         self.do(writer.close())
         self.assertEqual((self.storage["/box/file"], self.mtime("/box/file")), (b"new", TIME.mtime))

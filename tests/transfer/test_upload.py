@@ -118,6 +118,20 @@ class SmallFileTests(TransferCase):
         self.assertEqual(self.run_through(upload.close()).mtime, 7.0)
         self.assertEqual(self.requests, ["update"])
 
+    def test_time_of_the_last_change(self) -> None:
+        """A time that was set is that of what was written before: another WRITE or a new length makes another."""
+        for base in (None, self.stands(b"old")):
+            for change in (lambda u: u.write(0, [b"new"], 3), lambda u: self.run_through(u.truncate(1))):
+                upload = self.upload(base=base, attributes=Attributes(mtime=5.0))
+                upload.write(0, [b"ne"], 2)
+                self.assertEqual(upload.entry.mtime, 5.0)  # said with OPEN, before there was anything
+                upload.set(Attributes(mtime=7.0, mode=0o600))
+                change(upload)
+                self.assertEqual(upload.entry.mtime, self.clock.seconds())
+                entry = self.run_through(upload.close())
+                self.assertNotIn(entry.mtime, (5.0, 7.0))
+                self.assertEqual(entry.mode, 0o600)
+
     def test_patch_fetches_what_is_kept(self) -> None:
         """A write into the middle of a small file fetches the rest once, at CLOSE, and stores the whole."""
         upload = self.upload(base=self.stands(b"0123456789"))
