@@ -6,6 +6,7 @@ What was sent cannot be read or changed any more, and a client may run ahead of 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
@@ -34,6 +35,7 @@ class Stream:
     def __init__(self, upload: Upload) -> None:
         self._upload = upload
         self._source = StreamSource(upload.streamed, upload.engine.offload, upload.engine.background)
+        self._said = upload.told.attributes
         self._result: Entry | None = None
         self._error: BaseException | None = None
         self._ended: Deferred[None] = Deferred()
@@ -105,7 +107,7 @@ class Stream:
         upload = self._upload
         try:
             self._result = await upload.engine.storage.store(
-                upload.path, self._source, upload.told.attributes, upload.exclusive, onto=base.onto(upload)
+                upload.path, self._source, self._said, upload.exclusive, onto=base.onto(upload)
             )
         except errors.StorageError as error:
             self._error = error
@@ -129,7 +131,17 @@ class Stream:
         await self._ended
         if self._error is not None or self._result is None:
             raise self._error or errors.Interrupted()
-        return self._result
+        return await self._tell(self._result)
+
+    async def _tell(self, entry: Entry) -> Entry:
+        """*entry*, which is stored, with what the client said of it when the head of the request was sent already."""
+        upload, late = self._upload, self._upload.told.attributes
+        if late.mtime is None and self._said.mtime is not None:  # written to since
+            late = replace(late, mtime=upload.engine.wall())
+        if late == self._said:
+            return entry
+        await upload.engine.storage.update(upload.path, late)
+        return replace(entry, mtime=entry.mtime if late.mtime is None else late.mtime, mode=late.mode)
 
     def abort(self, error: errors.StorageError) -> None:
         """Nothing becomes of it."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from swftp import errors
+from swftp.entries import Attributes
 from swftp.paths import resolve
 from swftp.transfer.budget import STUCK
 from swftp.transfer.upload import Upload
-from tests.transfer.case import KIB, MIB, PlainStorage, TransferCase, pattern
+from tests.transfer.case import FILE, KIB, MIB, PlainStorage, TransferCase, pattern
 
 
 class PlainStoreTests(TransferCase):
@@ -21,6 +22,30 @@ class PlainStoreTests(TransferCase):
         for at in range(0, 160 * KIB, 32 * KIB):
             self.write_through(upload, at, pattern(32 * KIB, at))
         return upload
+
+    def test_attributes_said_late(self) -> None:
+        """What a client says when its first bytes are on their way is kept: ``put -p`` says the time at the end."""
+        upload = self._begin()
+        self.assertIsNotNone(upload.stream)
+        upload.set(Attributes(mtime=0.0, mode=0o600))
+        entry = self.run_through(upload.close())
+        stored = self.run_through(self.storage.stat(FILE))
+        for found in (entry, stored):
+            self.assertEqual((found.mtime, found.mode, found.size), (0.0, 0o600, 160 * KIB))
+
+    def test_time_said_early(self) -> None:
+        """A time that was set before the request began is not that of what was written later."""
+        upload = self.upload(self.means)
+        upload.write(0, [b"x"], 1)
+        upload.set(Attributes(mtime=7.0))
+        upload.write(1, [b"x"], 1)
+        self.assertIsNone(upload.told.attributes.mtime)
+        upload.set(Attributes(mtime=8.0))
+        upload.shrink(0)
+        self.assertIsNotNone(upload.stream)
+        upload.write(2, [b"x"], 1)
+        self.run_through(upload.close())
+        self.assertEqual(self.run_through(self.storage.stat(FILE)).mtime, self.clock.seconds())
 
     def test_many_at_once(self) -> None:
         """Files that fill their session's memory together are sent before they are as large as one may be."""
