@@ -49,20 +49,55 @@ class LookingTests(ScriptedCase):
         self.swift.expect(NAMES, body=b'["/c/a", "/c/b"]')
         self.swift.expect(RECORDS, body=b"[]")
         self.swift.expect(claim("HEAD", "/c/b"), 404).check = self.newest
-        self.swift.expect("GET /c/b?multipart-manifest=get", headers=SLO, body=json.dumps([SEGMENT]).encode())
+        used = self.swift.expect("GET /c/b?multipart-manifest=get", headers=SLO, body=json.dumps([SEGMENT]).encode())
+        used.check = self.newest
         self.swift.expect(NAMES, body=b'["/c/a", "/c/b"]').check = self.newest
         self.swift.expect(RECORDS, body=b"[]")
         self.assertEqual(self.done(self.storage.sweep("c")), 0)
 
     def gone(self) -> None:
         """The sweep looks at ``/c/a``, and again when nobody is about to publish it: it is not there."""
-        self.swift.expect("GET /c/a?multipart-manifest=get", 404)
+        self.swift.expect("GET /c/a?multipart-manifest=get", 404).check = self.newest
         self.swift.expect("HEAD /c", 204)
         self.swift.expect(claim("HEAD", "/c/a"), 404).check = self.newest
-        self.swift.expect("GET /c/a?multipart-manifest=get", 404)
+        self.swift.expect("GET /c/a?multipart-manifest=get", 404).check = self.newest
 
     def newest(self, seen: Seen) -> None:
         self.assertEqual(seen.headers["x-newest"], "true")
+
+    def test_ours(self) -> None:
+        """Segments are ours only if all are named and placed as we do it: no others are ever removed."""
+        ours, ledger = _part(), self.storage._segments
+        self.assertTrue(ledger.are_ours([ours, ours]))
+        strange = replace(ours, name="a/slo/1500000000.0/1/1/00000000"), replace(ours, container="c")
+        for segments in ([], *([one] for one in strange), *([ours, one] for one in strange)):
+            self.assertFalse(ledger.are_ours(segments))
+
+    def test_no_room_for_a_record(self) -> None:
+        """Of an upload with so long a name that no record of it can be, only the list tells who uses it."""
+        upload = f"{'x' * 988}/swftp-5f5e100-0123456789abcdef"
+        self.swift.expect(f"GET /c_segments/{upload}/names", 404)
+        written = self.swift.expect(f"PUT /c_segments/{upload}/names", 201)
+        written.check = lambda seen: self.assertEqual(json.loads(seen.body), ["/c/b"])
+        self.done(self.storage._segments.remember([("c_segments", f"{upload}/00000000")], {resolve("/c/b")}))
+
+    def test_strangers(self) -> None:
+        """Segments of other tools stay when the object goes: nobody can tell who else uses them."""
+        for strange in ("/c_segments/a/slo/1500000000.0/1/1/00000000", f"/parts/{UPLOAD}/00000000"):
+            body = json.dumps([{**SEGMENT, "name": strange}]).encode()
+            self.swift.expect("HEAD /c/a?symlink=get", headers={**HEAD, **SLO}, length=1)
+            self.swift.expect("GET /c/a?multipart-manifest=get", headers=SLO, body=body)
+            self.swift.expect("DELETE /c/a", 204)
+            self.done(self.storage.remove(resolve("/c/a")))
+            self.done(self.storage.settle())
+
+    def test_broken_list(self) -> None:
+        """A list of users that does not parse is not one of nobody: all that it may be about stays."""
+        for body in (b"nonsense", b"7"):
+            self.listed()
+            self.gone()
+            self.swift.expect(NAMES, body=body)
+            self.assertEqual(self.done(self.storage.sweep("c")), 0)
 
     def test_in_use(self) -> None:
         """Of an upload that its file still uses nothing else is asked."""
