@@ -131,7 +131,7 @@ class Segments(Ledger):
             try:
                 return await self._objects.publish(request, expected)
             except errors.NotFound:
-                await self._client.pause(attempt)
+                await self._client.pause(attempt + 1)
         return await self._objects.publish(request, expected)
 
     async def _make_container(self, path: Path) -> None:

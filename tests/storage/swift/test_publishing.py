@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from swftp import errors
+from swftp.entries import UNLIKELY
 from swftp.paths import resolve
+from swftp.storage.swift.manifests import Segment
 from tests.storage.bytes import Source, Waiting, md5
 from tests.storage.swift.scripted import ScriptedCase
 from tests.storage.swift.test_faults import FILE, NOTHING, OURS, THE_PUT
@@ -38,6 +40,18 @@ class PublishTests(ScriptedCase):
         self.swift.expect("HEAD /c/f?symlink=get", 404)
         self.swift.expect(THE_PUT, 201, headers={"Etag": md5(b"data")})
         self.done(self.storage.store(FILE, Source(b"data"), NOTHING))
+
+    def test_directory_in_the_way(self) -> None:
+        """Where nothing was, and what is sent can be sent only once, or in parts, a directory is looked for first."""
+        stream = Source(b"data", known=False, replayable=False)
+        part = Segment("c_segments", "f/swftp-1-0123456789abcdef/00000000", md5(b"data"), 4, 0, 4, staged=True)
+        for work in (
+            self.storage.store(FILE, stream, NOTHING, replaces=UNLIKELY),
+            self.storage.publish(FILE, [part], NOTHING, replaces=UNLIKELY),
+        ):
+            self.swift.expect("HEAD /c/f?symlink=get", headers={"Content-Type": "application/directory"}, length=0)
+            self.fails(errors.IsDirectory, work)
+        self.assertEqual(stream.starts, 0)
 
     def test_refusals(self) -> None:
         """What the store refuses for good is told as what it is."""
