@@ -79,3 +79,32 @@ class CopyTests(ScriptedCase):
         self.fails(errors.Corrupt, self.storage.copy(FILE, OTHER))
         self.turn(60)
         self.check_script()
+
+    def test_piece_of_another_length(self) -> None:
+        """Each piece is looked at, in all replicas: one that has another number of bytes, or is not there, is none."""
+        for shown in ({"status": 200, "length": 3}, {"status": 404}):
+            self.copied_to(status=201)
+            del self.swift.script[6:]
+            self.swift.expect(None, **shown, headers={"Etag": md5(b"abcd")})  # type: ignore[arg-type]
+            self.swift.expect(None, 200, headers={"Etag": md5(b"ef")}, length=2)
+            self.swift.expect(None, 204)
+            self.fails(errors.Corrupt, self.storage.copy(FILE, OTHER))
+            looks = [seen for seen in self.swift.requests[-3:] if seen.method == "HEAD"]
+            self.assertEqual([seen.headers.get("x-newest") for seen in looks], ["true", "true"])
+            self.assertEqual(self.storage._segments.unpublished(), set())
+
+    def test_in_one_piece(self) -> None:
+        """A file that fits is one piece, whose checksum tells whether it still was that file."""
+        plain = {"Content-Type": "text/plain", "Etag": md5(b"abcd")}
+        self.swift.expect("HEAD /c/f", 200, headers=plain, length=4)
+        entry = self.done(self.storage.stat(FILE))
+        for copied in (b"abcd", b"ABCD"):
+            self.swift.expect("HEAD /c/f", 200, headers=plain, length=4)
+            self.swift.expect(None, 201, headers={"Etag": md5(copied)})
+            work = self.storage.copies(FILE, entry, OTHER)
+            if copied == b"abcd":
+                [part] = self.done(work)
+                self.assertEqual((part.size, part.etag), (4, md5(b"abcd")))
+            else:
+                self.fails(errors.Changed, work)
+            self.assertNotIn("range", self.swift.requests[-1].headers)

@@ -8,7 +8,7 @@ from swftp.entries import Attributes
 from swftp.paths import resolve
 from tests.storage.bytes import Source, md5
 from tests.storage.swift.scripted import ScriptedCase
-from tests.storage.swift.test_gateways import A, B, CrossingCase
+from tests.storage.swift.test_gateways import A, B, C, CrossingCase
 
 
 class UploadTests(CrossingCase):
@@ -32,6 +32,23 @@ class UploadTests(CrossingCase):
             self.assertEqual(segments.unpublished(), set())
             seen.add(prefix)
         self.assertEqual(len(seen), 2)
+
+    def test_published_is_not_given_up(self) -> None:
+        """What was published stays, whoever gives it up afterwards: a slice that was left over of a part."""
+        part = self.stage()
+        self.done(self.one.publish(B, [part], Attributes(), replaces=None))
+        self.done(self.one.discard([part]))
+        self.assertEqual(self.content(B), b"data")
+
+    def test_renamed_while_written(self) -> None:
+        """Parts staged for one name and published at another are noted to be its: their own name does not tell."""
+        part = self.stage()
+        self.done(self.one.publish(C, [part], Attributes(), replaces=None))
+        listed = part.container, f"{part.name.rpartition('/')[0]}/names"
+        self.assertEqual(self.done(self.other._segments.noted(listed)), [C])
+        mine = self.stage()
+        self.done(self.one.publish(B, [mine], Attributes(), replaces=None))
+        self.assertFalse([name for name in self.left() if name.startswith(f"{mine.name.rpartition('/')[0]}/names")])
 
     def test_given_up_in_parts(self) -> None:
         """It ends with the last of its parts that is given up, not with the first."""
