@@ -81,7 +81,7 @@ class CopyTests(ScriptedCase):
         self.check_script()
 
     def test_piece_of_another_length(self) -> None:
-        """Each piece is looked at, in all replicas: one that has another number of bytes, or is not there, is none."""
+        """Each piece is looked at, in all replicas: one of another number of bytes, or that is not there, is none."""
         for shown in ({"status": 200, "length": 3}, {"status": 404}):
             self.copied_to(status=201)
             del self.swift.script[6:]

@@ -9,12 +9,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from swftp import errors
 from swftp.paths import Path
 from swftp.storage.swift.manifests import (
+    GROUP_LIMIT,
     MANY_SMALL,
     MIN_SIZE,
     Segment,
     grouped,
     home_of,
     manifest,
+    manifest_etag,
     merged,
     parse_manifest,
     record_of,
@@ -23,6 +25,7 @@ from swftp.storage.swift.manifests import (
     upload_of_any,
     upload_prefix,
 )
+from tests.storage.bytes import md5
 
 
 def segment(number: int, size: int, offset: int = 0, total: int | None = None) -> Segment:
@@ -61,6 +64,18 @@ class NameTests(SynchronousTestCase):
         self.assertEqual(upload_of(f"{prefix}/00000001"), prefix)
         self.assertIsNone(home_of("c_segments", prefix, "_segments"))
 
+    def test_room_for_records(self) -> None:
+        """However long the object's name is, what is put beside its segments has a name that the store takes."""
+        for length in range(900, 1025):
+            path = Path(("c", "x" * length))
+            prefix = upload_prefix(path, 0x5F5E100, "f" * 16)
+            self.assertLessEqual(len(record_of(prefix, path)), 1024)
+
+    def test_no_home(self) -> None:
+        """In a container that is not one of segments nothing tells for which path it is."""
+        prefix = upload_prefix(Path(("c", "a")), 0x5F, "0123456789abcdef")
+        self.assertIsNone(home_of("c", prefix, "_segments"))
+
     def test_awkward(self) -> None:
         """An object may itself be called like a segment, or hold newlines."""
         for name in ("swftp-5f-0123456789abcdef", "a\nb", "x/swftp-5f-0123456789abcdef/00000001"):
@@ -77,7 +92,8 @@ class NameTests(SynchronousTestCase):
                 self.assertEqual(upload_of_any(of), prefix)
                 self.assertLessEqual(len(of), 1024)
             self.assertIsNone(upload_of(record_of(prefix, path)))
-        for name in ("a/names", "names", "a/names/b", "a/b"):
+        prefix = upload_prefix(Path(("c", "a")), 1, "f" * 16)
+        for name in ("a/names", "names", "a/names/b", "a/b", f"{prefix}/namesake", f"{prefix}/names/a/b"):
             self.assertIsNone(upload_of_any(name))
 
 
@@ -95,6 +111,7 @@ class GroupTests(SynchronousTestCase):
             groups = grouped(segments)
             self.assertEqual(spans([s for group in groups for s in group]), spans(segments))
             self.assertLessEqual(max(map(len, groups)), MANY_SMALL + 1)
+            self.assertLessEqual(max(sum(s.size for s in group) for group in groups if len(group) > 1), GROUP_LIMIT)
             joined = [segment(i, sum(s.size for s in group)) for i, group in enumerate(groups)]
             if small(segments) > MANY_SMALL:
                 self.assertLess(small(joined), small(segments))
@@ -110,12 +127,32 @@ class GroupTests(SynchronousTestCase):
         copied = sum(s.size for group in groups if len(group) > 1 for s in group)
         self.assertLess(copied, 2 * 31 * MIN_SIZE)
 
+    def test_many_little_ones(self) -> None:
+        """Little ones in a row are joined, as many at once as the store copies at full speed."""
+        groups = grouped([segment(i, 100) for i in range(2 * MANY_SMALL)])
+        self.assertEqual([len(group) for group in groups], [MANY_SMALL, MANY_SMALL])
+
+    def test_edges(self) -> None:
+        """What a small one lacks it takes from the edge of the large one before it, or behind it, and no more."""
+        little, large = segment(0, 100), segment(1, 50 * MIN_SIZE)
+        for segments in ([little, large], [large, little]):
+            sizes = sorted(sum(s.size for s in group) for group in grouped(segments))
+            self.assertEqual(sizes, [MIN_SIZE + 100, 49 * MIN_SIZE])
+
     def test_merged(self) -> None:
         """Neighbouring ranges of one segment are one range; others are not."""
         whole = segment(1, 100)
         self.assertEqual(merged([whole.slice(0, 40), whole.slice(40, 60)]), [whole])
         self.assertEqual(len(merged([whole.slice(0, 40), whole.slice(41, 59)])), 2)
         self.assertEqual(len(merged([whole, whole])), 2)
+        self.assertEqual(len(merged([whole.slice(0, 40), segment(2, 100).slice(40, 60)])), 2)
+
+    def test_slices(self) -> None:
+        """There is no part of a part that is not in it."""
+        part = segment(1, 100).slice(10, 80)
+        self.assertEqual(part.slice(0, 80), part)
+        for offset, length in ((-1, 5), (0, 0), (0, 81), (79, 2), (80, 1)):
+            self.assertRaises(errors.InvalidRequest, part.slice, offset, length)
 
 
 class ParseTests(SynchronousTestCase):
@@ -143,3 +180,11 @@ class ParseTests(SynchronousTestCase):
         whole = segment(1, 100)
         self.assertNotIn(b"range", manifest([whole]))
         self.assertIn(b'"range": "10-29"', manifest([whole.slice(10, 20)]))
+
+    def test_read_back(self) -> None:
+        """What the store shows of a manifest are the segments that it was made of; ranges are part of its ETag."""
+        part = Segment("c", "o", "e", 100, 10, 20)
+        body = b'[{"name": "/c/o", "hash": "e", "bytes": 100, "range": "10-29"}]'
+        self.assertEqual(parse_manifest(body), [(part, False)])
+        self.assertEqual(manifest_etag([part]), md5(b"e:10-29;"))
+        self.assertEqual(manifest_etag([Segment("c", "o", "e", 20, 0, 20)]), md5(b"e"))
