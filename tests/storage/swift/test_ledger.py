@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from swftp import errors
@@ -182,6 +183,19 @@ class LookingTests(ScriptedCase):
         self.swift.expect("GET /c/a?multipart-manifest=get", headers=SLO, body=json.dumps([SEGMENT]).encode())
         self.swift.expect(NAMES, 404)
         self.assertEqual(self.done(self.storage.sweep("c")), 0)
+
+    def test_goes_on(self) -> None:
+        """The age of an upload is that of its latest segment: one that goes on may have begun long ago."""
+        old = {"name": f"{UPLOAD}/00000000", "bytes": 1, "last_modified": "2020-01-01T00:00:00.5"}
+        for hours, asked in ((47, False), (49, True)):
+            stored = datetime.fromtimestamp(self.clock.seconds() - hours * 3600, UTC).replace(tzinfo=None)
+            young = {**old, "name": f"{UPLOAD}/00000001", "last_modified": stored.isoformat()}
+            self.swift.expect(LISTING, body=json.dumps([old, young]).encode())
+            if asked:
+                self.swift.expect("GET /c/a?multipart-manifest=get", 503)
+                self.swift.expect("GET /c/a?multipart-manifest=get", 503)
+                self.swift.expect("GET /c/a?multipart-manifest=get", 503)
+            self.assertEqual(self.done(self.storage.sweep("c")), 0)
 
     def test_no_time(self) -> None:
         """An upload whose age the store does not tell is not an old one."""
