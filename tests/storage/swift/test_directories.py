@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from swftp import errors
 from swftp.entries import Attributes
 from swftp.paths import resolve
-from tests.storage.bytes import Source
+from tests.storage.bytes import Source, md5
 from tests.storage.swift.test_requests import MARKER, PLAIN, STORED, row
 from tests.storage.swift.test_trees import TreeCase
 
@@ -61,6 +62,58 @@ class EmptyTests(TreeCase):
         self.listing("d/", limit=100)
         self.swift.expect("HEAD /c/d?symlink=get", headers=PLAIN, length=0)
         self.fails(errors.NotDirectory, self.storage.remove_directory(D))
+
+
+class TornTests(TreeCase):
+    """A large file in a directory that moves, with or without what it is made of."""
+
+    def moving(self, **kwargs: Any) -> Any:
+        """``/c/d`` with one file is to be moved."""
+        work = self.move()
+        self.swift.expect(
+            "GET /c?format=json&limit=10000&prefix=d/", body=json.dumps([row("d/a", **kwargs)]).encode()
+        )
+        return work
+
+    def goes_on(self, work: Any) -> None:
+        """The file is copied."""
+        self.swift.expect("PUT /c/e/a?multipart-manifest=get&symlink=get", 403)
+        self.fails(errors.PermissionDenied, work)
+
+    def test_segments(self) -> None:
+        """Where its segments are in the directory, too, nothing is moved; elsewhere they are called as they like."""
+        for name, torn in (("/c/d/parts/1", True), ("/c/parts/1", False), ("/x/d/parts/1", False)):
+            work = self.moving(slo_etag='"abc"')
+            body = json.dumps([{"name": name, "hash": md5(b"x"), "bytes": 1}]).encode()
+            for _ in range(1 if torn else 2):
+                self.swift.expect(
+                    "GET /c/d/a?multipart-manifest=get", headers={"X-Static-Large-Object": "True"}, body=body
+                )
+            if torn:
+                self.fails(errors.Unsupported, work)
+            else:
+                self.goes_on(work)
+
+    def test_prefix(self) -> None:
+        """So it is with a prefix that other tools' large files have: all of it, or some, may be in the directory."""
+        for parts, torn in (
+            ("c/d/parts", True),
+            ("c/d", True),
+            ("c/parts", False),
+            ("x/d/parts", False),
+            ("", False),
+        ):
+            work = self.moving(bytes=0)
+            headers = {**PLAIN, "X-Object-Manifest": parts} if parts else PLAIN
+            self.swift.expect("HEAD /c/d/a?symlink=get", headers=headers, length=0)
+            if torn:
+                self.fails(errors.Unsupported, work)
+            else:
+                self.goes_on(work)
+
+    def test_ours(self) -> None:
+        """An empty file of our own is no large one: it costs no look."""
+        self.goes_on(self.moving(bytes=0, content_type="text/plain;mtime=1"))
 
 
 class ContainerTests(TreeCase):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from swftp import errors
 from swftp.entries import Entry, Kind
 from swftp.paths import resolve
 from tests.storage.swift.scripted import ScriptedCase
@@ -44,6 +45,18 @@ class RenamingTests(ScriptedCase):
         self.swift.expect("HEAD /c/d?symlink=get", headers=MARKER, length=0)
         self.swift.expect("DELETE /c/d", 204)
         self.done(self.storage.remove_directory(A.parent))
+
+    def test_directory_not_empty_any_more(self) -> None:
+        """The new name keeps its directory, though no listing shows it yet."""
+        self.swift.expect("HEAD /c/b?symlink=get", headers=PLAIN, length=4)
+        self.swift.expect("HEAD /c/e/b?symlink=get", 404)
+        self.swift.expect("GET /c?format=json&limit=1&prefix=e/b/", body=b"[]")
+        self.swift.expect(f"PUT /c/e/b{COPY}", 201, headers=STORED)
+        self.swift.expect("DELETE /c/b", 204)
+        self.done(self.storage.rename(B, resolve("/c/e/b")))
+        self.swift.expect("GET /c?format=json&limit=100&prefix=e/", body=b"[]")
+        self.swift.expect("HEAD /c/e/b?symlink=get", headers=PLAIN, length=4)
+        self.fails(errors.NotEmpty, self.storage.remove_directory(resolve("/c/e")))
 
     def test_no_checksum(self) -> None:
         """What was seen without a checksum is looked at: nothing else would tell what the store copies by now."""
