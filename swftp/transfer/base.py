@@ -33,7 +33,7 @@ async def fetch_range(upload: Upload, base: Entry, offset: int, length: int) -> 
     """
 
     async def fetch(sink: IByteSink) -> object:
-        return await upload.engine.storage.fetch(upload.source, sink, offset, length, base.version)
+        return await upload.engine.storage.fetch(upload.path, sink, offset, length, base.version)
 
     try:
         return await collect(fetch, length)
@@ -85,7 +85,7 @@ async def check(upload: Upload) -> None:
     if kept is None:
         return
     try:
-        now = await upload.engine.storage.stat(upload.source)
+        now = await upload.engine.storage.stat(upload.path)
     except errors.NotFound as error:
         raise errors.Changed() from error
     if now.version != kept.version:

@@ -192,7 +192,7 @@ class _Composition:
 
     async def _adopt(self, entry: Entry) -> Sequence[IPart]:
         try:
-            adopted = await self._composes.adopt(self._upload.source, entry)
+            adopted = await self._composes.adopt(self._path, entry)
         except errors.NotFound as error:
             raise errors.Changed() from error
         self._stager.parts.extend(adopted)

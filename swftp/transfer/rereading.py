@@ -126,7 +126,7 @@ class Rereader:
 
     async def _fetch_base(self, base: Entry, sink: IByteSink, offset: int, length: int) -> None:
         upload = self._upload
-        await upload.engine.storage.fetch(upload.source, sink, offset, length, base.version)
+        await upload.engine.storage.fetch(upload.path, sink, offset, length, base.version)
 
     def close(self) -> None:
         """Read no more."""

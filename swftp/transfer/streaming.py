@@ -98,9 +98,9 @@ class Stream:
         start, self.position = self.position, end
         cost, blocks = table.cost, table.blocks(start, end)
         table.put(0, (Remote(SENT, 0, end),))
-        cost -= table.cost
-        self._upload.share.depart(cost)
         self._upload.front.move(end)
+        cost -= table.cost  # and what it costs less, or more, that what follows was joined
+        self._upload.share.depart(cost)
         self._source.put(*blocks, cost=cost)
 
     async def _run(self) -> None:

@@ -28,7 +28,6 @@ from swftp.transfer.streaming import Stream, flows
 from swftp.transfer.target import Target
 from swftp.transfer.told import Told
 
-LARGEST_FILE = 1 << 50
 NO_ERROR: errors.StorageError | None = None
 Turn = Callable[[], AbstractAsyncContextManager[object]]
 
@@ -37,8 +36,7 @@ class Upload:
     """
     One open file.
 
-    :ivar path: where it goes.
-    :ivar source: where `base` stands.
+    :ivar path: where it goes, and where `base` stands.
     :ivar loaded: whether bytes of `base` were brought into memory.
     :ivar table: what it consists of.
     :ivar told: what the client set so far.
@@ -60,7 +58,7 @@ class Upload:
         :param replaces: what is known at CLOSE of what stands at the path; see `IStorage.store`.
         """
         self.engine = engine
-        self.path = self.source = target.path
+        self.path = target.path
         self.base = target.base
         self.exclusive, self.absent = target.exclusive, target.absent
         self.told = Told(attributes)
@@ -162,9 +160,6 @@ class Upload:
 
     def _place(self, offset: int, parts: Sequence[bytes | memoryview], size: int) -> None:
         """A write elsewhere than at the end."""
-        end = offset + size
-        if offset < 0 or end > LARGEST_FILE:
-            raise errors.TooLarge("offset too large")
         self._stretch(offset)
         self.table.put(offset, owned(parts, size))
 
@@ -188,14 +183,14 @@ class Upload:
         elif self.table.size > self.part_size and self.table.memory >= self.part_size:
             if self.stager is None:
                 self.stream = Stream.start(self)  # or None: not while the first bytes are still missing
-            elif self.stager.busy < self.engine.limits.in_flight:
+            else:
                 self._cut_segment(self.stager)
         if self.share.held > self.brake.cap and not self.share.leaving and self.stream is None:
             self._make_room()
 
     def _cut_segment(self, stager: Stager) -> None:
         front = self.front
-        while front.full and self.table.size > self.part_size and stager.busy < self.engine.limits.in_flight:
+        while front.full and stager.busy < self.engine.limits.in_flight:
             self._cut(stager, front.start, front.folded)
         if self.table.memory >= 2 * self.part_size:
             self.shrink(self.part_size)
@@ -215,10 +210,10 @@ class Upload:
         running = self.front.digest(start, end)
         segment = Segment(self.table.blocks(start, end))
         self.table.put(start, (Remote(segment, 0, segment.length),))
-        cost -= self.table.cost
         self.front.hashed = self.front.hashed and stager.hashes
         if start <= self.front.end and end >= self.front.start:
             self.front.move(end)
+        cost -= self.table.cost  # and what it costs less, or more, that what follows was joined
         self._barren.clear()
         self.brake.cap += ITEM_COST  # it stays in the table: a file of many segments has no less room for what comes
         stager.send(self.path, segment, cost, running)
@@ -299,8 +294,6 @@ class Upload:
         if size == self.table.size:
             return
         try:
-            if not 0 <= size <= LARGEST_FILE:
-                raise errors.TooLarge("size too large")
             if self.stream is not None:
                 raise errors.Unsupported("cannot change the length of what is on its way")
             self._stretch(size)
@@ -365,8 +358,6 @@ class Upload:
         :param exclusive: whether it may not have replaced anything; that of its OPEN was about the old name.
         """
         self.exclusive = self.exclusive and (exclusive or path == self.path)
-        if self.source == self.path:
-            self.source = path
         self.path = path
         if self.stream is not None:
             self.refused(errors.Unsupported("file was renamed while it was on its way"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from swftp import errors
 from swftp.entries import Attributes
-from swftp.transfer.upload import LARGEST_FILE
 from tests.session.case import FILE, SessionCase
 
 
@@ -43,7 +42,7 @@ class BehindTests(SessionCase):
 
     def test_absurd_size(self) -> None:
         """A size that cannot be is refused, and the file is stored as it is."""
-        setting = self.start(self.session.truncate(FILE, LARGEST_FILE + 1, Attributes()))
+        setting = self.start(self.session.truncate(FILE, 1 << 62, Attributes()))
         self.close_behind(setting)
         self.failureResultOf(setting, errors.TooLarge)
         self.assertEqual(self.storage["/box/file"], b"0123456789")

@@ -199,6 +199,14 @@ class LargeFileTests(TransferCase):
         self.assertEqual(self.storage["/box/file"], other)
         self.settle(lambda: self.storage.staged == 0)
 
+    def test_base_that_is_gone(self) -> None:
+        """Nor behind nothing: an object that was removed has changed."""
+        upload = self.upload(base=self.stands(pattern(300 * KIB)), append=True)
+        upload.write(0, [b"tail"], 4)
+        self.run_through(self.storage.remove(FILE))
+        self.run_into(errors.Changed, upload.close())
+        self.assertNotIn("/box/file", self.storage)
+
     def test_replaced_while_the_rest_is_staged(self) -> None:
         """Nor is it published over one that came while its last parts were staged, by a store that does not look."""
         publish = self.storage.publish

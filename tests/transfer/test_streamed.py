@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from swftp import errors
 from swftp.entries import Attributes
-from swftp.paths import resolve
+from swftp.paths import Path, resolve
 from swftp.transfer.budget import STUCK
+from swftp.transfer.sources import StreamSource
 from swftp.transfer.upload import Upload
 from tests.transfer.case import FILE, KIB, MIB, PlainStorage, TransferCase, pattern
+from tests.transfer.test_sources import Consumer
 
 
 class PlainStoreTests(TransferCase):
@@ -110,6 +114,15 @@ class PlainStoreTests(TransferCase):
         self.write_through(upload, 200 * KIB, b"x")
         self.assertRaises(errors.TooLarge, upload.write, 400 * KIB, [b"x"], 1)
 
+    def test_ahead_of_a_gap_nobody_waits(self) -> None:
+        """Within the window no answer waits: clients that pipeline may need it before they send what is missing."""
+        upload = self.upload(self.engine(PlainStorage(self.storage), reorder_window=MIB))
+        for at in range(32 * KIB, MIB, 32 * KIB):
+            self.assertIsNone(upload.write(at, [pattern(32 * KIB, at)], 32 * KIB))
+        self.write_through(upload, 0, pattern(32 * KIB, 0))
+        self.run_through(upload.close())
+        self.assertEqual(self.storage["/box/file"], b"".join(pattern(32 * KIB, at) for at in range(0, MIB, 32 * KIB)))
+
     def test_end_too_far_ahead(self) -> None:
         """So it is with who goes on at the end of the file and never comes back: he is told, not left to wait."""
         upload = self._begin()
@@ -130,6 +143,85 @@ class PlainStoreTests(TransferCase):
         upload.lost()
         self.clock.advance(60)
         self.assertNotIn("/box/file", self.storage)
+
+    def test_lost_ends_the_request(self) -> None:
+        """It is not left open: the store would wait for the rest of it."""
+        ends: list[BaseException] = []
+        store = self.storage.store
+
+        async def watched(*args: Any, **named: Any) -> Any:
+            try:
+                return await store(*args, **named)
+            except errors.StorageError as error:
+                ends.append(error)
+                raise
+
+        self.storage.store = watched  # type: ignore[method-assign]
+        self._begin().lost()
+        self.assertIsInstance(ends[0], errors.Interrupted)
+
+    def test_slow_store(self) -> None:
+        """Who is faster than the store waits for it."""
+
+        async def deaf(path: Path, source: StreamSource, *rest: Any, **named: Any) -> None:
+            await source.startProducing(Consumer(source, pause=True))
+
+        self.storage.store = deaf  # type: ignore[method-assign, assignment]
+        upload, waits = self.upload(self.means), []
+        for at in range(0, MIB, 32 * KIB):
+            waits.append(upload.write(at, [pattern(32 * KIB, at)], 32 * KIB))
+            if waits[-1] is not None:
+                break
+        self.assertLessEqual(len(waits), 5)
+        upload.lost()
+        self.failureResultOf(waits[-1], errors.Interrupted)
+
+    def test_changed_by_path(self) -> None:
+        """What is on its way gets no other length or name: those fail, and nothing is stored under either name."""
+        upload = self._begin()
+        self.run_into(errors.Unsupported, upload.truncate(10))
+        self.run_into(errors.Unsupported, upload.close())
+        upload = self._begin()
+        upload.move(resolve("/box/new"), exclusive=False)
+        self.run_into(errors.Unsupported, upload.close())
+        self.assertEqual(("/box/file" in self.storage, "/box/new" in self.storage), (False, False))
+
+    def test_exactly_what_fits(self) -> None:
+        """A file of exactly the size that memory holds is sent at CLOSE, when its checksum is known."""
+        upload = self.upload(self.means)
+        for at in range(0, self.segment_size, 16 * KIB):
+            self.write_through(upload, at, pattern(16 * KIB, at))
+        self.assertIsNone(upload.stream)
+        self.run_through(upload.close())
+        self.assertIsNone(upload.stream)
+
+    def test_nothing_but_holes(self) -> None:
+        """A large file of little but zeros, which nothing made it begin early, is sent at CLOSE."""
+        upload = self.upload(self.means)
+        upload.write(0, [b"head"], 4)
+        self.run_through(upload.truncate(MIB))
+        self.run_through(upload.close())
+        self.assertEqual(self.storage["/box/file"], b"head" + bytes(MIB - 4))
+
+    def test_room_for_the_rest_of_a_patched_file(self) -> None:
+        """A patched file waits at CLOSE for room, but not for good: those who have it may be waiting for him."""
+        old = pattern(self.segment_size)
+        for seconds in (STUCK / 2, 2 * STUCK):
+            full = self.upload()
+            full.share.take(self.memory)
+            upload = self.upload(self.means, base=self.stands(old))
+            self.assertIsNotNone(upload.write(0, [b"x"], 1))
+            closing = self.start(upload.close())
+            self.clock.pump([1.0] * int(seconds))
+            self.assertNotIn("fetch", self.requests)
+            full.lost()
+            self.clock.advance(1.0)
+            if seconds < STUCK:
+                self.successResultOf(closing)
+                self.assertEqual(self.storage["/box/file"], b"x" + old[1:])
+            else:
+                self.failureResultOf(closing, errors.Busy)
+                self.assertEqual(self.storage["/box/file"], old)
 
     def test_refused_in_the_middle(self) -> None:
         """A store that gives up before the end fails the next WRITE and CLOSE."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import sys
+from dataclasses import replace
+from typing import Any
 
 from swftp import errors
-from swftp.entries import Attributes
+from swftp.entries import Attributes, Entry
 from swftp.interfaces import IByteSource
 from swftp.paths import Path, resolve
 from swftp.transfer.extents import ITEM_COST
@@ -165,6 +167,22 @@ class SmallFileTests(TransferCase):
         self.run_into(errors.Changed, upload.close())
         self.assertEqual(self.storage["/box/file"], b"another")
 
+    def test_changed_and_the_store_does_not_look(self) -> None:
+        """Where the store compares nothing we do: who began with nothing, or read all of it, replaces no other."""
+        store = self.storage.store
+
+        async def careless(*args: Any) -> Entry:
+            return await store(*args[:-1])
+
+        self.storage.store = careless  # type: ignore[method-assign, assignment]
+        for old, asked in ((b"", 0), (b"0123456789", 4)):
+            upload = self.upload(base=self.stands(old))
+            self.assertEqual(self.read_through(upload, 0, asked), old[:asked])
+            upload.write(4, [b"xx"], 2)
+            self.storage["/box/file"] = b"another"
+            self.run_into(errors.Changed, upload.close())
+            self.assertEqual(self.storage["/box/file"], b"another")
+
     def test_removed_before_close(self) -> None:
         """An object that is gone has changed, too."""
         upload = self.upload(base=self.stands(b"0123456789"))
@@ -188,6 +206,17 @@ class SmallFileTests(TransferCase):
         upload.write(0, [b"2"], 1)
         self.run_through(upload.close())
         self.assertEqual(self.storage["/box/file"], b"old12")
+
+    def test_what_its_handle_sees(self) -> None:
+        """A file that is changed shows the mode of the object it began with until it is given another."""
+        entry = replace(self.stands(b"old"), mode=0o640, mtime=5.0)
+        upload = self.upload(base=entry)
+        self.assertEqual((upload.entry.mode, upload.entry.mtime), (0o640, 5.0))
+        upload.write(0, [b"new"], 3)
+        self.assertEqual((upload.entry.mode, upload.entry.mtime), (0o640, self.clock.seconds()))
+        upload.set(Attributes(mode=0o600))
+        self.assertEqual(upload.entry.mode, 0o600)
+        upload.lost()
 
     def test_read_own_bytes(self) -> None:
         """A handle reads what it wrote, zeros where it wrote nothing, and no further than the end."""
@@ -269,4 +298,5 @@ class OwnedTests(TransferCase):
         for at in range(0, 300 * KIB, 64):
             upload.write(at, [pattern(64)], 64)
         self.assertLess(upload.table.cost, 300 * KIB + 128 * KIB // 64 * ITEM_COST + 10_000)
+        self.assertEqual(upload.share.held, upload.table.cost)
         upload.lost()

@@ -40,6 +40,10 @@ class UploadModelTests(TransferCase):
             else:
                 self.clock.advance(at)
             self.assertEqual(upload.entry.size, len(model))
+            share = upload.share
+            self.assertEqual(share.held - share.leaving, upload.table.cost)  # all else is on its way
+            if upload.stager is not None:
+                self.assertEqual(share.leaving > 0, upload.stager.busy > 0)
 
     def _stored(self) -> bytes | None:
         return self.storage[str(FILE)] if FILE in self.storage else None
