@@ -53,6 +53,18 @@ class PublishTests(ScriptedCase):
             self.fails(errors.IsDirectory, work)
         self.assertEqual(stream.starts, 0)
 
+    def test_busy(self) -> None:
+        """A store that is busy is asked again later and later, or when it says."""
+        for headers, seconds in (({}, 1.0), ({"Retry-After": "5"}, 5.0)):
+            for status in (503, 503, 201):
+                self.swift.expect(THE_PUT, status, headers={"Etag": md5(b"data"), **headers})
+                if status != 201:
+                    self.swift.expect("HEAD /c/f?symlink=get", 404)
+            d = self.begin(self.store())
+            self.assertGreaterEqual(self.passing(d), seconds * 0.5)
+            self.successResultOf(d)
+            self.check_script()
+
     def test_refusals(self) -> None:
         """What the store refuses for good is told as what it is."""
         for status, body, kind in (
