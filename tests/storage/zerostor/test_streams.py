@@ -13,7 +13,7 @@ from swftp import errors
 from swftp.entries import Entry, Kind
 from swftp.storage.zerostor.feeding import AHEAD, PIECE, Ahead, Feeding, Stretch
 from swftp.storage.zerostor.recent import Recent
-from swftp.storage.zerostor.sending import IN_FLIGHT, Sending
+from swftp.storage.zerostor.sending import IN_FLIGHT, INLINE, Sending
 from swftp.storage.zerostor.values import Chunk, ObjectId
 from tests.storage.bytes import Sink, Source, Waiting, md5
 
@@ -33,12 +33,14 @@ class Shards:
         self.stored: dict[ObjectId, bytes] = {}
         self.waiting: list[Deferred[None]] = []
         self.at_once = at_once
+        self.begun = 0
 
     async def take(self) -> ObjectId:
         return ObjectId(UPLOAD, next(self.numbers))
 
     async def put(self, obj: ObjectId, views: Sequence[memoryview]) -> Chunk:
         data = b"".join(views)
+        self.begun += 1
         if not self.at_once:
             gate: Deferred[None] = Deferred()
             self.waiting.append(gate)
@@ -102,6 +104,47 @@ class SendingTests(SynchronousTestCase):
         shards.waiting[1].callback(None)
         self.failureResultOf(done, errors.Unavailable)
         self.assertEqual([type(one) for one in sending.batch.objects.values()], [ObjectId, Chunk])
+
+    def test_any_order(self) -> None:
+        """However the chunks come to the shards, they are told in the order of the bytes."""
+        shards, source = Shards(at_once=False), Pausing(b"", known=False)
+        _, done = self.send(source, shards)
+        source.consumer.write(bytes(10) + b"1" * 10 + b"2" * 10)
+        source.done.callback(None)
+        for number in (2, 0, 1):
+            shards.waiting[number].callback(None)
+        pieces, _ = self.successResultOf(done)
+        self.assertEqual([piece.chunk.obj.seq for piece in pieces], [0, 1, 2])
+
+    def test_nothing_behind_a_failure(self) -> None:
+        """When a chunk fails nothing more is begun, but for the one that gets its turn."""
+        shards, source = Shards(at_once=False), Pausing(b"", known=False)
+        sending, done = self.send(source, shards)
+        source.consumer.write(bytes(10 * (IN_FLIGHT + 3)))
+        while shards.waiting:
+            shards.waiting.pop(0).errback(errors.Unavailable())
+        self.failureResultOf(done, errors.Unavailable)
+        self.assertEqual(next(shards.numbers), IN_FLIGHT + 3)  # all have a name, to be abandoned
+        source.consumer.write(bytes(20))
+        self.assertEqual((sending.size, shards.begun), (10 * (IN_FLIGHT + 3), IN_FLIGHT + 1))
+
+    def test_hashed_in_order(self) -> None:
+        """A little behind much waits until that was hashed in its thread; nothing is said before all of it was."""
+        data, threads = bytes(INLINE + 1) + b"a little", list[tuple[Any, Deferred[None]]]()
+
+        def in_thread(work: Any) -> Deferred[None]:
+            threads.append((work, Deferred()))
+            return threads[-1][1]
+
+        shards = Shards()
+        sending = Sending(Source(data), shards.take, shards.put, INLINE + 1, in_thread)
+        done = Deferred.fromCoroutine(sending.run())
+        self.assertNoResult(done)
+        while threads:
+            work, fired = threads.pop(0)
+            work()
+            fired.callback(None)
+        self.assertEqual(self.successResultOf(done)[1], md5(data))
 
     def test_failed_source(self) -> None:
         """A source that fails, is too short or not what its checksum says gives its own error."""
