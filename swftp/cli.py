@@ -140,6 +140,8 @@ def _serve(options: argparse.Namespace) -> int:
 def _check_config(options: argparse.Namespace) -> int:
     from swftp import service
 
+    if options.login is not None and not options.probe:
+        options.parser.error("--login goes with --probe")
     try:
         config, warnings = load(options.file)
         service.check(config)
@@ -153,7 +155,7 @@ def _check_config(options: argparse.Namespace) -> int:
 
 def _print_config(options: argparse.Namespace) -> int:
     try:
-        config, _ = load(options.file, searched=())
+        config, _ = load(options.file, searched=(), protocols=None)
     except ConfigError as error:
         refuse(error)
     sys.stdout.write(as_file(config))

@@ -125,6 +125,15 @@ def root(config: Config, section: str) -> paths.Path:
 
 def host_keys(config: Config, environ: Mapping[str, str], *, make: bool = True) -> list[Key]:
     """
+    The keys of `key_files`; where there are none yet, one that serves to see whether all else is right.
+
+    :raises ConfigError: one cannot be used.
+    """
+    return list(key_files(config, environ, make=make).values()) or [hostkeys.passing()]
+
+
+def key_files(config: Config, environ: Mapping[str, str], *, make: bool = True) -> dict[FilePath, Key]:
+    """
     The configured keys, or that of 2014 where it is, or those we made and keep.
 
     :param make: make those that are missing.
@@ -134,22 +143,22 @@ def host_keys(config: Config, environ: Mapping[str, str], *, make: bool = True) 
     option = "host_keys" if config.sftp.host_keys else "priv_key"
     try:
         if named:
-            return _one_of_a_kind([hostkeys.read(expanded(name)) for name in named])
+            return _one_of_a_kind({expanded(name): hostkeys.read(expanded(name)) for name in named})
         if OLD_KEY.exists() and not config.sftp.state_dir:
             option = "priv_key"
-            return [hostkeys.read(OLD_KEY)]
+            return {OLD_KEY: hostkeys.read(OLD_KEY)}
         option = "state_dir"
-        return list(hostkeys.kept(state_dir(config, environ), make=make).values()) or [hostkeys.passing()]
+        return hostkeys.kept(state_dir(config, environ), make=make)
     except hostkeys.UnusableKey as error:
         raise config.problem("sftp", option, str(error)) from error
 
 
-def _one_of_a_kind(keys: Sequence[Key]) -> list[Key]:
-    kinds = [key.sshType() for key in keys]  # type: ignore[no-untyped-call]
+def _one_of_a_kind(keys: dict[FilePath, Key]) -> dict[FilePath, Key]:
+    kinds = [key.sshType() for key in keys.values()]  # type: ignore[no-untyped-call]
     for kind in kinds:
         if kinds.count(kind) > 1:
             raise hostkeys.UnusableKey(f"more than one key of type {kind.decode()}; allowed: one of each type")
-    return list(keys)
+    return keys
 
 
 def state_dir(config: Config, environ: Mapping[str, str]) -> FilePath:

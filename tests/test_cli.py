@@ -87,6 +87,8 @@ class CommandTests(SynchronousTestCase):
             "[ftp]\nclient_crl = /x\n": ":2: [ftp] client_crl: needs client_ca",
             "[ftp]\nclient_certificate = required\n": ":2: [ftp] client_certificate: needs client_ca",
             "[ftp]\ncertificate = /nonexistent\n": ":2: [ftp] certificate: /nonexistent",
+            "[sftp]\nlisten = systemd:domain=INET:name=x\n": "listen: no endpoint: systemd gave us no socket 'x'",
+            "[auth]\nauth_url = http://x/v3\noptions = a: b\n": ":3: [auth] options: the auth_type password has no",
             "[ftp]\nroot = /" + "x" * 300: ":2: [ftp] root: ",
         }
         for text, words in cases.items():
@@ -101,6 +103,7 @@ class CommandTests(SynchronousTestCase):
         status, out, _ = self.run_command("print-config", self.write("[sftp]\nport = 2222\n"))
         self.assertEqual(status, 0)
         self.assertIn("\nport = 2222\n", out)
+        self.assertNotIn("\n[ftp]\n", out)
 
     def test_hostkey(self) -> None:
         """Keys are made once, and shown again."""
@@ -118,10 +121,23 @@ class CommandTests(SynchronousTestCase):
         self.assertIn("cannot be made", err)
 
     def test_hostkey_show(self) -> None:
-        """Who only wants to see makes none."""
+        """Who only wants to see makes none, and is told that there are none."""
         folder = Path(self.mktemp())
-        self.assertEqual(self.run_command("hostkey", "--show", str(folder)), (0, "", ""))
+        said = "swftp hostkey: there are none yet\n"
+        self.assertEqual(self.run_command("hostkey", "--show", str(folder)), (1, "", said))
         self.assertFalse(folder.exists())
+
+    def test_hostkey_in_force(self) -> None:
+        """Where the configuration names keys, these are shown, and none are made beside them."""
+        folder, state = Path(self.mktemp()).absolute(), Path(self.mktemp()).absolute()
+        _, made, _ = self.run_command("hostkey", str(folder))
+        path = self.write(f"[sftp]\nstate_dir = {state}\nhost_keys = {folder}/ssh_host_rsa_key\n")
+        self.assertEqual(self.run_command("hostkey", "-c", path), (0, made.splitlines(keepends=True)[2], ""))
+        self.assertFalse(state.exists())
+        bad = self.write("[sftp]\nhost_keys = /nonexistent\n")
+        status, out, err = self.run_command("hostkey", "-c", bad)
+        self.assertEqual((status, out), (78, ""))
+        self.assertIn(":2: [sftp] host_keys: /nonexistent: cannot be read", err)
 
     def test_hostkey_of_a_configuration(self) -> None:
         """Without a directory, they are where the configuration says."""
@@ -137,6 +153,17 @@ class CommandTests(SynchronousTestCase):
             status, out, err = self.run_command(command, "-c", path)
             self.assertEqual((status, out), (1, ""))
             self.assertIn("gateway runs here", err)
+
+    def test_login_without_probe(self) -> None:
+        """A login that nobody would try is wrong usage."""
+        status, out, err = self.run_command("check-config", self.write(""), "--login", "anna")
+        self.assertEqual((status, out), (2, ""))
+        self.assertIn("--login goes with --probe", err)
+
+    def test_hours(self) -> None:
+        """An age that is none is wrong usage, before anybody is asked for a password."""
+        for words in (("reap", "anna"), ("zerostor", "scrub")):
+            self.assertEqual(self.run_command(*words, "--hours=-1")[0], 2)
 
     def test_bad_port(self) -> None:
         """A port that is none is wrong usage."""

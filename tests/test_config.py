@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from swftp import config
 from swftp.config import COMMAND_LINE, Config, ConfigError, Given, load
-from swftp.config.document import shown
+from swftp.config.document import as_file, shown
 from swftp.config.fields import headers, parse, settings_of
 from swftp.config.files import build, expanded, read_file
 from swftp.config.sections import MIB, OBSOLETE, SECTIONS, FtpConfig
@@ -142,6 +142,21 @@ class LoadTests(FileCase):
         self.assertEqual(load(path, protocols=("ftp",))[0].ftp.port, 3)
         self.assertRaises(ConfigError, load, path)
 
+    def test_sections_say_what_is_served(self) -> None:
+        """A section without an option counts like one that has some; only where there is none are both served."""
+        cases = {
+            "": ("sftp", "ftp"),
+            "[log]\nlevel = warn\n": ("sftp", "ftp"),
+            "[sftp]\n": ("sftp",),
+            "[sftp]\n#port = 1\n[ftp]\nport = 2\n": ("sftp", "ftp"),
+            "[ftp]\nport = 2\n": ("ftp",),
+        }
+        for text, protocols in cases.items():
+            config = load(str(self.write(text)), protocols=None)[0]
+            self.assertEqual(config.protocols, protocols)
+            again = load(str(self.write(as_file(config))), protocols=None)[0]
+            self.assertEqual(again.protocols, protocols)
+
     def test_command_line_wins(self) -> None:
         """What the command line says goes before what the file says."""
         path = self.write("[sftp]\nport = 1\nhost = h\n")
@@ -183,8 +198,15 @@ class ProblemTests(FileCase):
 
     def test_unknown_section(self) -> None:
         """An unknown section is refused, too."""
-        (problem,) = self.problems("[strage]\nlayout = plain\n")
-        self.assertIn("unknown section; did you mean storage?", problem)
+        for text in ("[strage]\nlayout = plain\n", "[sftp]\nport = 1\n\n[strage]\n"):
+            (problem,) = self.problems(text)
+            self.assertIn("unknown section; did you mean storage?", problem)
+        self.assertTrue(problem.startswith("swftp.conf:4: [strage]: "), problem)
+
+    def test_letters_in_another_order(self) -> None:
+        """Of names that are equally near, the one with the same letters is meant."""
+        (problem,) = self.problems("[sftp]\nprot = 1\n")
+        self.assertIn("did you mean port? ", problem)
 
     def test_option_of_another_section(self) -> None:
         """An option in the wrong section is told where it belongs."""
@@ -210,6 +232,11 @@ class ProblemTests(FileCase):
             "[sftp]\ndrain_timeout = -1": "'-1' is not 0 or more",
             "[sftp]\ndrain_timeout = nan": "'nan' is not a number",
             "[sftp]\ndrain_timeout = inf": "'inf' is not a number",
+            "[storage]\nsegments_suffix =": "'' cannot be the ending of a container's name",
+            "[storage]\nsegments_suffix = a/b": "'a/b' cannot be the ending of a container's name",
+            "[auth]\ninterface = all": "'all' is not one of: public, internal, admin",
+            "[ssh]\nwindow = 1K": "'1K' is not from 64KiB to 1GiB",
+            "[transfer]\ntransfer_memory = 1M": "'1M' is not 16MiB or more",
             "[storage]\nlayout = Plain": "'Plain' is not one of: slo, plain",
             "[transfer]\nsegment_size = 32 furlongs": "'32 furlongs' is not a size in bytes (as in 65536,",
             "[storage]\nextra_headers = nothing": "is not of the form name: value",

@@ -204,7 +204,7 @@ class IdentityService:
         self.options_of(APPCRED)
         for name in self.settings.options:
             if name not in known:
-                raise SettingsError(name, f"the auth_type {kind} has no such option")
+                raise SettingsError("options", f"the auth_type {kind} has no option {name}")
         if kind not in (V1, APPCRED) and not {"auth_url", "username", "password"} <= known:
             raise SettingsError("auth_type", f"{kind} does not take a user name and a password")
 

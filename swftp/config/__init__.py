@@ -70,12 +70,13 @@ def load(
     :raises ConfigError: it cannot be used; the message has one line for each reason.
     """
     written = search(named, searched)
+    headings = {section: place for file in written for section, place in file.sections.items()}
+    givens = [*(given for file in written for given in file.givens), *overrides]
     if protocols is None:
-        there = {given.section for given in written}
-        protocols = [name for name in PROTOCOLS if name in there] or PROTOCOLS
+        protocols = [name for name in PROTOCOLS if name in headings] or PROTOCOLS
     foreign = set(PROTOCOLS) - set(protocols)
     make = partial(Config, protocols=tuple(protocols))
     config, warnings = build(
-        make, SECTIONS, [*written, *overrides], obsolete=OBSOLETE, foreign=foreign, families=FAMILIES
+        make, SECTIONS, givens, headings=headings, obsolete=OBSOLETE, foreign=foreign, families=FAMILIES
     )
     return config, [*warnings, *advice(config)]

@@ -11,15 +11,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import Field
 from typing import Any
 
-from swftp.config.fields import SCALE, default_of, settings_of
-from swftp.config.sections import FAMILIES, SECTIONS, Config
+from swftp.config.fields import default_of, settings_of, sized
+from swftp.config.sections import FAMILIES, PROTOCOLS, SECTIONS, Config
 
 WIDTH = 100
 
 
 def as_file(config: Config) -> str:
-    """*config* as a file that names every option; those that have their default are commented out."""
-    lines = [line for name in SECTIONS for line in _section(name, SECTIONS[name], _changed(getattr(config, name)))]
+    """
+    *config* as a file that names every option; those that have their default are commented out.
+
+    Of protocols that are not served there is no section: that is what says so.
+    """
+    told = [name for name in SECTIONS if name not in PROTOCOLS or name in config.protocols]
+    lines = [line for name in told for line in _section(name, SECTIONS[name], _changed(getattr(config, name)))]
     for family, kind in FAMILIES.items():
         for name, given in getattr(config, f"{family}s") or [("*", {})]:
             lines += _section(f"{family} {name}", kind, given)
@@ -82,7 +87,7 @@ def shown(value: Any, unit: str) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(_word, value))
     if unit == "bytes":
-        return _sized(value)
+        return sized(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -92,10 +97,3 @@ def _word(word: str | tuple[str, str]) -> str:
     name, value = word
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'{name}: "{escaped}"'
-
-
-def _sized(value: int) -> str:
-    for suffix in "TGMK":
-        if value and value % SCALE[suffix] == 0:
-            return f"{value // SCALE[suffix]}{suffix}iB"
-    return str(value)

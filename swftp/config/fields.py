@@ -89,7 +89,7 @@ def parse(option: Field[Any], text: str) -> Any:
 
 def _choice(text: str, choices: tuple[str, ...]) -> str:
     if choices and text not in choices:
-        raise ValueError(f"{text!r} is not one of: {', '.join(choices)}")
+        raise ValueError(f"{text!r} is not one of: {', '.join(filter(None, choices))}")
     return text
 
 
@@ -104,7 +104,8 @@ def _number(text: str, default: float, meta: Mapping[str, Any]) -> float:
     value = _size(text) if meta["unit"] == "bytes" else _plain(text, type(default))
     least, most = meta["least"], meta["most"]
     if (least is not None and value < least) or (most is not None and value > most):
-        raise ValueError(f"{text!r} is not {allowed(least, most)}")
+        shown = sized if meta["unit"] == "bytes" else "{:g}".format
+        raise ValueError(f"{text!r} is not {allowed(least, most, shown)}")
     return value
 
 
@@ -122,11 +123,19 @@ def _size(text: str) -> int:
     return int(float(match[1]) * SCALE[match[2].upper()])
 
 
-def allowed(least: float | None, most: float | None) -> str:
+def sized(value: float) -> str:
+    """*value* bytes, as one would write it."""
+    for suffix in "TGMK":
+        if value and value % SCALE[suffix] == 0:
+            return f"{value // SCALE[suffix]:.0f}{suffix}iB"
+    return f"{value:.0f}"
+
+
+def allowed(least: float | None, most: float | None, shown: Callable[[float], str]) -> str:
     """A range in words."""
     if most is None:
-        return f"{least:g} or more"
-    return f"{most:g} or less" if least is None else f"from {least:g} to {most:g}"
+        return f"{shown(least or 0)} or more"
+    return f"{shown(most)} or less" if least is None else f"from {shown(least)} to {shown(most)}"
 
 
 def pairs(text: str) -> tuple[tuple[str, str], ...]:
@@ -256,6 +265,17 @@ def network_list(text: str) -> tuple[str, ...]:
     for network in found:
         ip_network(network, strict=False)
     return found
+
+
+def ending(text: str) -> str:
+    """
+    *text*, if the name of a container can end with it and differ by that from others.
+
+    :raises ValueError: it cannot.
+    """
+    if not text or "/" in text:
+        raise ValueError(f"{text!r} cannot be the ending of a container's name")
+    return text
 
 
 def root_path(text: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import configparser
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import Field, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -60,6 +60,15 @@ class Given:
         return f"{self.file}:{self.line}: [{self.section}] {self.option}"
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a file says."""
+
+    sections: Mapping[str, str]
+    """Each, also one without an option: where it is, for a message."""
+    givens: Sequence[Given]
+
+
 class ConfigError(Exception):
     """The configuration cannot be used; ``problems`` has one line for each reason."""
 
@@ -76,21 +85,20 @@ def expanded(name: str | Path) -> Path:
         return Path(name)
 
 
-def search(named: str | None, searched: Iterable[Path] = SEARCH) -> list[Given]:
+def search(named: str | None, searched: Iterable[Path] = SEARCH) -> list[Written]:
     """
     What the file *named*, or else every existing file of *searched*, says.
 
     :raises ConfigError: a file cannot be read or is no INI file.
     """
     if named:
-        return read_file(Path(named))
-    found = [path for path in map(expanded, searched) if path.exists()]
-    return [given for path in found for given in read_file(path)]
+        return [read_file(Path(named))]
+    return [read_file(path) for path in map(expanded, searched) if path.exists()]
 
 
-def read_file(path: Path) -> list[Given]:
+def read_file(path: Path) -> Written:
     """
-    The options of the INI file *path*, in its order.
+    The sections and options of the INI file *path*, in its order.
 
     :raises ConfigError: it cannot be read, or a line of it is neither section, option nor comment.
     """
@@ -108,11 +116,15 @@ def read_file(path: Path) -> list[Given]:
     if PASSWORD.search(text) and (mode := path.stat().st_mode & 0o777) & FORBIDDEN:
         words = "others can read or change it"
         raise ConfigError([f"{path}: holds a password, and {words} (mode {mode:04o}); allowed: 0600 or 0640"])
-    return [
-        Given(section, option, value, str(path), lines.get((section, option), 0))
-        for section in parser.sections()
-        for option, value in parser.items(section)
-    ]
+    sections = parser.sections()
+    return Written(
+        {section: f"{path}:{lines.get((section, ''), 0)}: [{section}]" for section in sections},
+        [
+            Given(section, option, value, str(path), lines.get((section, option), 0))
+            for section in sections
+            for option, value in parser.items(section)
+        ],
+    )
 
 
 def _malformed(path: Path, error: configparser.Error) -> list[str]:
@@ -130,12 +142,13 @@ def _malformed(path: Path, error: configparser.Error) -> list[str]:
 
 
 def _lines(text: str) -> dict[tuple[str, str], int]:
-    """The line of each option; configparser does not tell."""
+    """The line of each option, and of each section as that of no option; configparser does not tell."""
     lines: dict[tuple[str, str], int] = {}
     section = ""
     for number, line in enumerate(text.splitlines(), 1):
         if match := SECTION_LINE.match(line):
             section = match[1]
+            lines.setdefault((section, ""), number)
         elif match := OPTION_LINE.match(line):
             lines.setdefault((section, match[1].lower()), number)
     return lines
@@ -146,6 +159,7 @@ def build(
     sections: Mapping[str, type],
     givens: Sequence[Given],
     *,
+    headings: Mapping[str, str] = MappingProxyType({}),
     obsolete: Mapping[tuple[str, str], str],
     foreign: Iterable[str] = (),
     families: Mapping[str, type] = MappingProxyType({}),
@@ -153,6 +167,7 @@ def build(
     """
     What *make* makes of *sections*, each built of *givens*, and of ``places``; and the warnings *givens* deserve.
 
+    :param headings: sections that are there, also those without an option, and where.
     :param obsolete: options that are understood no longer, and what to say of each.
     :param foreign: sections that are somebody else's.
     :param families: of sections as ``[login NAME]``: first word -> class; *make* gets what each sets as ``logins``.
@@ -162,7 +177,7 @@ def build(
     values: dict[str, dict[str, Any]] = {}
     places: dict[tuple[str, str], str] = {}
     owners: dict[tuple[str, str], Given] = {}
-    problems = []
+    problems = _strangers(sections, families, headings, {given.section for given in givens})
     ours = [given for given in givens if given.section not in foreign]
     warnings = [f"{given.place}: {obsolete[given.key]}" for given in ours if given.key in obsolete]
     for given in (given for given in ours if given.key not in obsolete):
@@ -178,9 +193,14 @@ def build(
             problems.append(f"{given.place}: {error}")
     if problems:
         raise ConfigError(problems)
+    return make(**_made(sections, families, values), places=places), warnings
+
+
+def _made(
+    sections: Mapping[str, type], families: Mapping[str, type], values: Mapping[str, dict[str, Any]]
+) -> dict[str, Any]:
     made = {name: section(**values.get(name, {})) for name, section in sections.items()}
-    made |= {f"{family}s": _members(family, values) for family in families}
-    return make(**made, places=places), warnings
+    return {**made, **{f"{family}s": _members(family, values) for family in families}}
 
 
 def _members(family: str, values: Mapping[str, dict[str, Any]]) -> tuple[tuple[str, Mapping[str, Any]], ...]:
@@ -193,15 +213,35 @@ def _known(sections: Mapping[str, type], families: Mapping[str, type], section: 
     """
     :raises ValueError: there is no such section, or it has no such option.
     """
-    family, _, name = section.partition(" ")
-    kind = sections.get(section) or (families.get(family) if name.strip() else None)
-    if kind is None:
-        raise ValueError(unknown("section", section, [*sections, *(f"{other} NAME" for other in families)]))
-    known = settings_of(kind)
+    known = settings_of(_kind(sections, families, section))
     if option in known:
         return known[option]
     homes = " or ".join(f"[{name}]" for name, other in sections.items() if option in settings_of(other))
     raise ValueError(f"belongs in {homes}" if homes else unknown("option", option, known))
+
+
+def _kind(sections: Mapping[str, type], families: Mapping[str, type], section: str) -> type:
+    """
+    :raises ValueError: there is no such section.
+    """
+    family, _, name = section.partition(" ")
+    kind = sections.get(section) or (families.get(family) if name.strip() else None)
+    if kind is None:
+        raise ValueError(unknown("section", section, [*sections, *(f"{other} NAME" for other in families)]))
+    return kind
+
+
+def _strangers(
+    sections: Mapping[str, type], families: Mapping[str, type], headings: Mapping[str, str], told: Container[str]
+) -> list[str]:
+    """What is to be said of those *headings* that are no section of ours, and have no option that is *told* of."""
+    problems = []
+    for section, place in headings.items():
+        try:
+            _kind(sections, families, section)
+        except ValueError as error:
+            problems += [] if section in told else [f"{place}: {error}"]
+    return problems
 
 
 def _aliases(sections: Mapping[str, type]) -> dict[tuple[str, str], tuple[str, str]]:
@@ -218,6 +258,7 @@ def _aliases(sections: Mapping[str, type]) -> dict[tuple[str, str], tuple[str, s
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """A message that *name* is not one of *known*, with the nearest that is."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, 1)
+    near = difflib.get_close_matches(name, names)
+    near.sort(key=lambda other: sorted(other) != sorted(name))  # letters in another order are the likeliest slip
     hint = f"did you mean {near[0]}? " if near else ""
     return f"unknown {what}; {hint}allowed: {', '.join(names)}"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from swftp.config.fields import headers, network_list, pairs, port_range, public, public_of, secrets, setting
+from swftp.config.fields import ending, headers, network_list, pairs, port_range, public, public_of, secrets, setting
 from swftp.config.files import ConfigError
 from swftp.config.insight import EventsConfig, LogConfig, WebConfig
 from swftp.config.limits import LimitsConfig, ThrottleConfig
@@ -251,7 +251,9 @@ class StorageConfig:
         "slo: files above segment_size are static large objects; plain: one object a file, 5 GiB at most",
         choices=("slo", "plain"),
     )
-    segments_suffix: str = setting("_segments", "ending of the container that holds a container's segments")
+    segments_suffix: str = setting(
+        "_segments", "ending of the container that holds a container's segments", read=ending
+    )
     hide_segments: bool = setting(True, "leave containers with that ending out of the listing of /")
     times_in_listings: bool = setting(
         True, "keep times of modification in Content-Type too, so that listings have them at no cost"

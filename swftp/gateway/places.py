@@ -36,7 +36,9 @@ def endpoints(config: Config, section: str, option: str, reactor: Any) -> list[I
         for text in texts:
             _try(text)
         return [serverFromString(reactor, text) for text in texts]  # type: ignore[no-untyped-call]
-    except (ValueError, TypeError, KeyError, IndexError, OSError) as error:
+    except KeyError as error:
+        raise config.problem(section, option, f"no endpoint: systemd gave us no socket {error}") from error
+    except (ValueError, TypeError, IndexError, OSError) as error:
         raise config.problem(section, option, f"no endpoint: {error}") from error
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
 import os
 import sys
@@ -14,6 +13,7 @@ from typing import Any
 from swftp.config import EX_CONFIG, Config, ConfigError, load
 from swftp.gateway import hostkeys
 from swftp.operating import asking, manual
+from swftp.operating.given import Unusable, hours, prompted
 from swftp.operating.progress import Bar
 from swftp.options import refuse
 
@@ -42,7 +42,7 @@ def add_commands(commands: Any) -> None:
         reap = _command(commands, name, _reap, text if name == "reap" else "the same as reap")
         reap.add_argument("login", help=f"as clients give it; the password is asked for, or taken from {SECRET}")
         reap.add_argument("containers", nargs="*", metavar="container", help="(all)")
-        reap.add_argument("--hours", type=float, default=48.0, help="that nothing was stored of an upload (48)")
+        reap.add_argument("--hours", type=hours, default=48.0, help="that nothing was stored of an upload (48)")
         reap.add_argument("--dry-run", action="store_true", help="only count")
 
     complete = commands.add_parser("completion", help="print what teaches a shell to complete our command lines")
@@ -77,18 +77,30 @@ def _state_dir(options: argparse.Namespace) -> Path:
 def secret_of(login: str) -> str:
     """Its password: from the environment, or from whoever sits at the terminal."""
     given = os.environ.get(SECRET)
-    return getpass.getpass(f"Password of {login}: ") if given is None else given
+    try:
+        return prompted(f"Password of {login}: ") if given is None else given
+    except Unusable as error:
+        raise SystemExit(f"swftp: {error}") from error
 
 
 def _hostkey(options: argparse.Namespace) -> int:
-    directory = options.directory or _state_dir(options)
+    from swftp import wiring
+
+    make = not options.show
     try:
-        for path, key in hostkeys.kept(directory, make=not options.show).items():
-            sys.stdout.write(f"{path}: {hostkeys.fingerprint(key)}\n")
+        if options.directory:
+            found = hostkeys.kept(options.directory, make=make)
+        else:
+            found = wiring.key_files(_loaded(options), os.environ, make=make)
     except hostkeys.UnusableKey as error:
         sys.stderr.write(f"swftp hostkey: {error}\n")
         return 1
-    return 0
+    except ConfigError as error:
+        refuse(error)
+    for path, key in found.items():
+        sys.stdout.write(f"{path}: {hostkeys.fingerprint(key)}\n")
+    sys.stderr.write("" if found else "swftp hostkey: there are none yet\n")
+    return 0 if found else 1
 
 
 def _whoami(options: argparse.Namespace) -> int:

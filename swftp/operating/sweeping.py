@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from swftp.errors import Unsupported
+from swftp.errors import InvalidRequest, NotFound, Unsupported
 from swftp.operating.trying import logged_in
-from swftp.paths import ROOT, parse
+from swftp.paths import ROOT, Path, parse
 from swftp.storage.swift import SwiftStorage
 from swftp.stores.accounts import Opens
 
@@ -52,9 +53,34 @@ async def sweep(order: Order, checkers: Sequence[Any], stores: Opens) -> AsyncIt
             raise Unsupported("this store has no large objects; zerostor is looked after by swftp zerostor repair")
         containers = order.containers or await _containers(storage)
         for done, container in enumerate(containers, 1):
-            count = await storage.sweep(parse(container.encode()).container, order.age, remove=not order.dry)
+            place = _place(container)
+            count = await storage.sweep(place.container, order.age, remove=not order.dry)
+            if not count and order.containers:
+                await _look(storage, place)
             yield Swept(container, count, done, len(containers))
         await storage.settle()
+
+
+def _place(container: str) -> Path:
+    """
+    :raises InvalidRequest: that is no name of a container.
+    """
+    place = parse(os.fsencode(container))
+    if not place.is_container:
+        raise InvalidRequest(f"{container!r} is not the name of a container")
+    return place
+
+
+async def _look(storage: SwiftStorage, place: Path) -> None:
+    """
+    Whoever mistyped a name is not to believe that there is nothing.
+
+    :raises NotFound: there is no such container.
+    """
+    try:
+        await storage.stat(place)
+    except NotFound as error:
+        raise NotFound(f"there is no container {place.container}") from error
 
 
 async def _containers(storage: SwiftStorage) -> list[str]:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import sys
 from pathlib import Path
 
 from swftp.auth.keys import parse_options
+from swftp.operating.given import Unusable, prompted
 
 FAILED = 1
 """Exit status."""
-
-
-class Unusable(Exception):
-    """What people or files gave is of no use; the message says why."""
 
 
 def password(options: argparse.Namespace) -> str | None:
@@ -30,8 +26,8 @@ def password(options: argparse.Namespace) -> str | None:
     elif options.password_file:
         found = _text(Path(options.password_file)).partition("\n")[0].rstrip("\r")
     else:
-        found = getpass.getpass(f"Password of {options.name}: ")
-        if getpass.getpass("The same again: ") != found:
+        found = prompted(f"Password of {options.name}: ")
+        if prompted("The same again: ") != found:
             raise Unusable("they are not the same")
     if not found:
         raise Unusable("the password is empty")

@@ -21,7 +21,8 @@ from twisted.internet.task import react
 from swftp.config import ConfigError, load
 from swftp.config.fields import SCALE, SIZE
 from swftp.errors import StorageError
-from swftp.operating.zeroinput import FAILED, Unusable, say
+from swftp.operating.given import Unusable, hours
+from swftp.operating.zeroinput import FAILED, say
 from swftp.options import refuse
 
 
@@ -52,7 +53,7 @@ def add_commands(commands: Any) -> None:
     command(below, "stats", "stats", "what is stored")
     command(below, "fsck", "fsck", "look at everything, change nothing")
     scrub = command(below, "scrub", "scrub", "look at everything, mend what is damaged, remove what nobody names")
-    scrub.add_argument("--hours", type=float, default=48.0, help="that what nobody names must be old (48)")
+    scrub.add_argument("--hours", type=hours, default=48.0, help="that what nobody names must be old (48)")
     command(below, "repair", "repair", "bury, sweep, mend and move all that is to be, now")
     command(below, "rekey", "rekey", "put a new master key before the old one, and encrypt all keys with it")
     export = command(below, "export", "export", "write all of the database as lines of JSON")

@@ -105,7 +105,8 @@ class ZeroService(Service):
         try:
             masterkey.read(self.settings.master_key)
         except UnusableMasterKey as error:
-            raise config.problem("zerostor", "master_key", f"{error}; swftp zerostor init makes it") from error
+            hint = "" if self.settings.master_key.exists() else "; swftp zerostor init makes it"
+            raise config.problem("zerostor", "master_key", f"{error}{hint}") from error
         self._given, self._watch = config.zerostor, watch
         self._reactor = reactor
         self._random = random or Random()  # noqa: S311  (spreads load)

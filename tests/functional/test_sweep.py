@@ -64,6 +64,11 @@ class SweepTests(KilledCase):
         """A login that is refused sweeps nothing."""
         self.assertEqual(self.sweep(USER, self.container, password="wrong"), (1, ""))
 
+    def test_no_such_container(self) -> None:
+        """A mistyped name is not said to have nothing abandoned; one that cannot be a container's neither."""
+        for name in ("nosuch", f"{self.container}/dir", ""):
+            self.assertEqual(self.sweep("--dry-run", USER, name), (1, ""))
+
 
 class ByTheWayTests(KilledCase):
     """A gateway that looks every two seconds, and takes for abandoned what is three seconds old."""
