@@ -133,7 +133,6 @@ class Receiving(Pipe):
                 piece = next(self._work, None)
                 if piece is None:
                     if self._last:
-                        self._advance("end")
                         self.succeed()
                     return
                 self._put(piece)

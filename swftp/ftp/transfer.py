@@ -81,11 +81,6 @@ class Transfer:
         if self._context.transfer is self:
             self._context.transfer = None
 
-    @property
-    def committing(self) -> bool:
-        """Whether all has come and only the store has to say yes."""
-        return self.phase is Phase.COMMITTING
-
     def describe(self) -> str:
         """One line for STAT."""
         moved = self._pipe.moved if self._pipe is not None else 0

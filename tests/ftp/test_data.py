@@ -93,6 +93,12 @@ class PassiveTests(ChannelCase):
         self.assertIsNotNone(self.channel.admit(PEER))
         self.assertIsNone(self.channel.admit(PEER))
 
+    def test_on_its_way_when_closed(self) -> None:
+        """One that was on its way when the port was closed is not let in."""
+        self.listen()
+        self.channel.close()
+        self.assertIsNone(self.channel.admit(PEER))
+
     def test_second_passive(self) -> None:
         """Another PASV closes the port of the first."""
         self.listen()
@@ -217,9 +223,11 @@ class ActiveTests(ChannelCase):
 
     def test_low_port(self) -> None:
         """Nor a port where a service may be."""
-        for port in (0, 25, 1023):
-            self.assertRaises(Refused, self.channel.active, PEER, port)
-        self.channel.active(PEER, 1024)
+        for port in (0, 25, 1023, 65536):
+            error = self.assertRaises(Refused, self.channel.active, PEER, port)
+            self.assertEqual(error.reply.code, 504)
+        for port in (1024, 65535):
+            self.channel.active(PEER, port)
 
     def test_connects(self) -> None:
         """We connect when a transfer wants it, not before."""

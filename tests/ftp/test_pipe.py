@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from swftp import errors
 from swftp.ftp.data import DataConnection
+from swftp.ftp.deflate import PIECE
 from swftp.ftp.pipe import Pipe, Terms
 from swftp.ftp.receiving import Receiving
 from swftp.ftp.sending import Pieces, Sending
@@ -152,6 +154,34 @@ class ReceivingTests(PipeCase):
         wait.errback(errors.Unavailable())
         self.failureResultOf(done, errors.Unavailable)
 
+    def test_inflated(self) -> None:
+        """A little that becomes much is written piece by piece, and nothing more is read before the last has room."""
+        waits: list[Deferred[None]] = [Deferred(), Deferred()]
+        self.waits.extend(waits)
+        data = bytes(2 * PIECE + 1)
+        done = self.begin(Receiving(self.terms, self.write, inflated=True))
+        self.wire.send(zlib.compress(data))
+        for count, wait in enumerate(waits, 1):
+            self.assertEqual((len(self.written), self.wire.reading), (count, False))
+            wait.callback(None)
+        self.assertTrue(self.wire.reading)
+        self.wire.end()
+        self.successResultOf(done)
+        self.assertEqual(b"".join(piece for _, piece in self.written), data)
+
+    def test_nothing_behind_an_error(self) -> None:
+        """Of what became much, nothing is written behind the piece that the store refused."""
+        tried: list[int] = []
+
+        def write(offset: int, parts: object, size: int) -> None:
+            tried.append(offset)
+            raise errors.QuotaExceeded()
+
+        done = self.begin(Receiving(self.terms, write, inflated=True))
+        self.wire.send(zlib.compress(bytes(2 * PIECE + 1)))
+        self.failureResultOf(done, errors.QuotaExceeded)
+        self.assertEqual(tried, [0])
+
     def test_end_while_held(self) -> None:
         """The end may come while bytes have nowhere to go: all of them are written before it is one."""
         waits: list[Deferred[None]] = [Deferred(), Deferred()]
@@ -162,6 +192,7 @@ class ReceivingTests(PipeCase):
         self.connection.dataReceived(b"\ntwo\r")
         self.wire.end()
         self.assertNoResult(done)
+        self.assertEqual(len(self.written), 1)
         for wait in waits:
             wait.callback(None)
         self.successResultOf(done)

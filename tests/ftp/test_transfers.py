@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.ftp.datacase import Wire
 from tests.ftp.transfercase import MIB, NEW, OLD, TransferCase
 
 
@@ -245,6 +246,36 @@ class AbortTests(TransferCase):
         self.release("store")
         self.assertEqual(self.settle(self.client), [226, 226])
         self.assertEqual(self.storage["/box/a"], NEW)
+
+    def resume(self) -> Wire:
+        """A download that waits for its first bytes."""
+        self.held["fetch"] = []
+        made = self.prepare(self.client)
+        self.assertEqual(self.client.codes("REST 7"), [350])
+        self.client.type("RETR /box/a")
+        self.assertEqual(self.settle(self.client), [])
+        return made
+
+    def test_while_reading(self) -> None:
+        """While a download waits for its first bytes: it is not even announced."""
+        made = self.resume()
+        self.assertEqual(self.client.codes("ABOR"), [426, 226])
+        self.assertTrue(made.aborted)
+        self.assertEqual(made.value(), b"")
+
+    def test_left_while_reading(self) -> None:
+        """So it is if the client leaves."""
+        made = self.resume()
+        self.client.tcp.end()
+        self.settle()
+        self.assertTrue(made.aborted)
+
+    def test_not_aborted_while_reading(self) -> None:
+        """Who waits for the bytes gets them."""
+        made = self.resume()
+        self.release("fetch")
+        self.assertEqual(self.settle(self.client), [150, 226])
+        self.assertEqual(made.value(), OLD[7:])
 
     def test_download(self) -> None:
         """A download that is cut ends with a reset: what came is no whole file."""
