@@ -35,6 +35,7 @@ pipeline = {kind}-server
 [app:{kind}-server]
 use = egg:swift#{kind}
 disk_chunk_size = 262144
+log_requests = false
 """
 PROXY = """\
 client_chunk_size = 262144
@@ -83,7 +84,6 @@ PLAIN_FILTERS = {
     "catch_errors": "catch_errors",
     "gatekeeper": "gatekeeper",
     "healthcheck": "healthcheck",
-    "proxy-logging": "proxy_logging",
     "listing_formats": "listing_formats",
     "bulk": "bulk",
     "tempurl": "tempurl",
@@ -95,7 +95,7 @@ PLAIN_FILTERS = {
 }
 """Filters without options of ours: name in the pipeline -> entry point."""
 PIPELINE = (
-    "catch_errors gatekeeper healthcheck proxy-logging cache listing_formats bulk tempurl tempauth copy "
+    "catch_errors gatekeeper healthcheck cache listing_formats bulk tempurl tempauth copy "
     "container-quotas account-quotas slo dlo versioned_writes symlink"
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -38,3 +39,34 @@ class ClaimTests(SynchronousTestCase):
         """A file system that cannot hold Swift's metadata is said to be one."""
         error = self.assertRaises(embedded.Unusable, embedded.try_xattrs, Path("/proc/self/status"))
         self.assertIn("without user xattrs", str(error))
+
+
+class StampTests(SynchronousTestCase):
+    """What says that a container's database need not be opened again."""
+
+    def setUp(self) -> None:
+        """A database, and the file beside it where Swift lets rows wait."""
+        self.database = Path(self.mktemp()).absolute().with_suffix(".db")
+        self.database.write_bytes(b"rows")
+        self.waiting = self.database.with_name(f"{self.database.name}.pending")
+
+    def test_untouched(self) -> None:
+        """What nobody wrote to stays the same."""
+        self.assertEqual(embedded.stamp(self.database), embedded.stamp(self.database))
+
+    def test_written(self) -> None:
+        """A row that waits is a change, and so is its move into the database."""
+        stamps = [embedded.stamp(self.database)]
+        self.waiting.write_bytes(b"row")
+        stamps.append(embedded.stamp(self.database))
+        self.waiting.write_bytes(b"")
+        self.database.write_bytes(b"rows and row")
+        stamps.append(embedded.stamp(self.database))
+        self.assertEqual(len(set(stamps)), 3)
+
+    def test_written_in_place(self) -> None:
+        """A change that leaves the size shows in the time."""
+        os.utime(self.database, ns=(0, 0))
+        before = embedded.stamp(self.database)
+        self.database.write_bytes(b"more")
+        self.assertNotEqual(embedded.stamp(self.database), before)
