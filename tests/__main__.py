@@ -22,7 +22,10 @@ HERE = Path(__file__).parent
 SERVERS = "functional"
 APART = (SERVERS, "acceptance", "suites")
 """Folders that are no unit tests: benchmarks and lists among them."""
-LONG = ("sshfs", "ftp_clients", "auth", "faults_reading", "clients", "faults", "ftp_faults", "lost", "bytes_moved")
+LONG = (
+    "sshfs", "zerostor", "auth", "clients", "ftp_clients", "zerostor_crashes", "directories", "nested", "bytes_moved",
+    "operator", "faults", "ftp_libraries", "limits", "ftp_tls", "lost", "large", "faults_reading", "ftp_faults",
+)  # fmt: skip
 """Functional modules that are begun first, the longest in front: the others then fill up what is left of the time."""
 
 

@@ -1,7 +1,7 @@
 """
 twistd on a machine whose wall clock is moved while it runs, by as many seconds as a file says.
 
-    python -m tests.functional.moved FILE ARGUMENTS OF TWISTD
+    python -P moved.py FILE ARGUMENTS OF TWISTD
 """
 
 import sys

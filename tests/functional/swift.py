@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import itertools
 import json
 import sqlite3
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from swiftclient import ClientException, Connection
@@ -31,6 +32,7 @@ class Swift:
 
     def __init__(self, *options: str) -> None:
         name = f"swift-{uuid.uuid4().hex[:6]}"
+        self.listing_limit = int(dict(itertools.pairwise(options)).get("--listing-limit", "10000"))
         self.data = scratch() / name
         argv = [sys.executable, "-m", "swftp.demo.embedded", "--data", str(self.data), "--port", "0"]
         self.child = Child(name, [*argv, "--until-eof", *options])
@@ -98,20 +100,28 @@ class Account:
     def names(self, container: str, prefix: str | None = None) -> list[str]:
         """Names of all objects of *container*; none where it does not exist."""
         try:
-            listing = self.connection.get_container(container, prefix=prefix, full_listing=True)[1]
+            return self._listed(functools.partial(self.connection.get_container, container), prefix)
         except ClientException as error:
             if error.http_status == 404:
                 return []
             raise
-        return [entry["name"] for entry in listing]
 
-    def containers(self) -> list[str]:
+    def containers(self, prefix: str | None = None) -> list[str]:
         """Names of all containers."""
-        return [entry["name"] for entry in self.connection.get_account(full_listing=True)[1]]
+        return self._listed(self.connection.get_account, prefix)
+
+    def _listed(self, page: Callable[..., tuple[Any, list[dict[str, Any]]]], prefix: str | None) -> list[str]:
+        """All of a listing; swiftclient's ``full_listing`` asks once more after a page that was not full."""
+        found: list[str] = []
+        while True:
+            entries = page(prefix=prefix, marker=found[-1] if found else None)[1]
+            found += [entry["name"] for entry in entries]
+            if len(entries) < self.server.listing_limit:
+                return found
 
     def segments(self, container: str) -> list[tuple[str, str]]:
         """(container, name) of everything that large objects of *container* are made of."""
-        others = [name for name in self.containers() if name != container and name.startswith(container)]
+        others = [name for name in self.containers(container) if name != container]
         return [(other, name) for other in others for name in self.names(other)]
 
     def put_large(self, container: str, name: str, parts: Iterable[bytes]) -> None:
@@ -159,7 +169,7 @@ class Account:
         """Remove *container*, its segments and all that is in them; Swift's lag is waited out."""
         if container in self._filled:
             return
-        for victim in [name for name in self.containers() if name.startswith(container)]:
+        for victim in self.containers(container):
             for _ in range(50):
                 for name in self.names(victim):
                     with contextlib.suppress(ClientException):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
+from tests.functional import moved
 from tests.functional.case import MIB, GatewayCase, content
 from tests.functional.clients import Flag, Packet, Speaker
 from tests.functional.gateway import Gateway
@@ -23,7 +24,7 @@ class MovedTests(GatewayCase):
         hand = self.hand = scratch() / f"{self.id()}.seconds"
 
         class Moved(Gateway):
-            program = (sys.executable, "-m", "tests.functional.moved", str(hand))
+            program = (sys.executable, "-P", moved.__file__, str(hand))
 
         hand.write_text("0")
         made = Moved(self.server.url, {"ssh.idle_timeout": 20, "transfer.segment_size": MIB, "transfer.stall": 5})

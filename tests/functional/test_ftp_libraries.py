@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.functional.case import MIB, need
 from tests.functional.ftp import certificate, get, lines, put
 from tests.functional.ftpprograms import FtpProgramCase
+from tests.functional.processes import scratch
 from tests.functional.swift import PASSWORD, USER
 from tests.functional.trees import leaves
 
@@ -118,7 +119,7 @@ class BasicFtpTests(FtpProgramCase):
 
     def test_tree(self) -> None:
         """uploadFromDir, list, downloadToDir, append, size, rename, removeDir."""
-        module = need_node_module("basic-ftp", self)
+        module = need_node_module("basic-ftp")
         script = f"""
             const ftp = require({json.dumps(module)});
             (async () => {{
@@ -173,11 +174,11 @@ def need_module(name: str, case: FtpProgramCase) -> None:
         case.fail(f"{name} is not installed: pip install -e '.[test]'")
 
 
-def need_node_module(name: str, case: FtpProgramCase) -> str:
+def need_node_module(name: str) -> str:
     """A library of node, installed for this test process."""
     need("node")
     npm = need("npm")
-    home = Path(os.environ.get("SWFTP_NODE_MODULES", case.here / "node"))
+    home = Path(os.environ.get("SWFTP_NODE_MODULES", scratch() / "node"))
     if not (home / "node_modules" / name).is_dir():
         home.mkdir(parents=True, exist_ok=True)
         done = subprocess.run(

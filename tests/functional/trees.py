@@ -9,6 +9,8 @@ from pathlib import Path
 from tests.functional.case import KIB, MIB, content
 
 WHEN = 1_234_567_890
+MANY = 12
+"""Small files in one folder: more than any client moves at a time (rclone checks 8, lftp is told 4)."""
 
 
 def plant(root: Path, odd: bool = True) -> Path:
@@ -21,7 +23,7 @@ def plant(root: Path, odd: bool = True) -> Path:
         "big": content(5 * MIB + 13),
         "dir/sub/deep": content(300 * KIB),
         ".hidden": b"dot",
-        **{f"many/f{number:02d}": content(number) for number in range(40)},
+        **{f"many/f{number:02d}": content(number) for number in range(MANY)},
     }
     if odd:
         files |= {

@@ -29,6 +29,8 @@ from tests.functional.swift import PASSWORD
 
 USER = "demo"
 SHARDS = 3
+PROGRAM = (sys.executable, "-P", str(Path(__file__).with_name("zeromain.py")))
+"""``swftp``, by its path: ``-m tests...`` would import what only tests need, hypothesis above all, at every start."""
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 """Where an fsync costs nothing."""
 
@@ -91,7 +93,7 @@ class Place:
         self, *arguments: str, given: str = "", status: int = 0, environ: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """``swftp``, which is to end with *status*."""
-        argv = [sys.executable, "-m", "tests.functional.zeromain", *arguments]
+        argv = [*PROGRAM, *arguments]
         env = {**os.environ, **(environ or {})}
         done = subprocess.run(argv, input=given, capture_output=True, text=True, timeout=60, env=env)
         if done.returncode != status:
@@ -142,7 +144,7 @@ class Server:
 
     def start(self, crash: str = "") -> None:
         """Start it, again where it was killed, and wait until it is open."""
-        argv = [sys.executable, "-m", "tests.functional.zeromain", "serve", "-c", str(self.config)]
+        argv = [*PROGRAM, "serve", "-c", str(self.config)]
         before = self.child.log().count("the store is open") if hasattr(self, "child") else 0
         self.child = Child(self.name, argv, {"CRASH": crash})
         self.child.wait_for(lambda: answers(self.ports["sftp"], b"SSH-") and answers(self.ports["ftp"], b"220"))
