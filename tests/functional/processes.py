@@ -21,12 +21,31 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout."""
+MEMORY = Path("/dev/shm")
+"""A file system without a disk; Linux keeps user xattrs there since 6.6."""
+ROOM = 2 << 30
+"""Bytes that must be free for that: many times what the tests of all processes store at a time."""
 
 
 @functools.cache
 def scratch() -> Path:
     """A folder of this test process, removed at its end unless ``SWFTP_KEEP`` is set."""
-    folder = Path(tempfile.mkdtemp(prefix="swftp-functional-"))
+    return _folder(None)
+
+
+@functools.cache
+def in_memory() -> Path:
+    """As `scratch`; an fsync costs nothing there, unless there is no room, or no place for Swift's attributes."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=MEMORY) as file:
+            os.setxattr(file.name, "user.swftp", b"x" * 256)
+        return _folder(MEMORY) if shutil.disk_usage(MEMORY).free > ROOM else scratch()
+    except OSError:
+        return scratch()
+
+
+def _folder(where: Path | None) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="swftp-functional-", dir=where))
     if os.environ.get("SWFTP_KEEP"):
         print(f"scratch folder: {folder}")
     else:

@@ -17,11 +17,12 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from swiftclient import ClientException, Connection
 
-from tests.functional.processes import Child, scratch
+from tests.functional.processes import Child, in_memory, scratch
 
 USER = "test:tester"
 PASSWORD = "testing"
@@ -30,10 +31,14 @@ PASSWORD = "testing"
 class Swift:
     """A running Swift; ``url`` is its TempAuth."""
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, *options: str, place: Path | None = None) -> None:
+        """
+        :param options: of `swftp.demo.embedded`.
+        :param place: folder for its data; none: on the disk.
+        """
         name = f"swift-{uuid.uuid4().hex[:6]}"
         self.listing_limit = int(dict(itertools.pairwise(options)).get("--listing-limit", "10000"))
-        self.data = scratch() / name
+        self.data = (place or scratch()) / name
         argv = [sys.executable, "-m", "swftp.demo.embedded", "--data", str(self.data), "--port", "0"]
         self.child = Child(name, [*argv, "--until-eof", *options])
         self.child.wait_for(lambda: '"url"' in self.child.log())
@@ -48,7 +53,7 @@ class Swift:
 @functools.cache
 def swift(*options: str) -> Swift:
     """The Swift of this test process that was started with *options*."""
-    return Swift(*options)
+    return Swift(*options, place=in_memory())
 
 
 class Account:
