@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import itertools
 import json
 import sqlite3
@@ -16,7 +15,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -155,11 +154,15 @@ class Account:
         Ten thousand PUTs take a minute; a listing is a table, and this writes its rows.  The container
         stays for good: what does not exist cannot be removed.
         """
-        self._filled.add(container)
-        script = "import sys; from tests.functional import swift; swift.write_rows(sys.argv[1])"
+        self.fill_all({container: names})
+
+    def fill_all(self, listings: Mapping[str, Iterable[str]]) -> None:
+        """`fill` each container of *listings*."""
+        self._filled.update(listings)
+        rows = {self._database(container): list(names) for container, names in listings.items()}
         subprocess.run(
-            [sys.executable, "-c", script, str(self._database(container))],
-            input="\n".join(names), text=True, check=True, cwd=self.server.data,
+            [sys.executable, "-P", str(Path(__file__).with_name("rows.py"))],
+            input=json.dumps(rows), text=True, check=True, cwd=self.server.data,
             env={"PYTHONPATH": ":".join(sys.path)},
         )  # fmt: skip
 
@@ -186,18 +189,3 @@ class Account:
                         time.sleep(0.1)
                         continue
                 break
-
-
-def write_rows(path: str) -> None:
-    """Write the names on standard input into the container database *path*."""
-    from swift.common.utils import Timestamp
-    from swift.container.backend import ContainerBroker
-
-    rows: list[dict[str, Any]] = [
-        {
-            "name": name, "created_at": Timestamp.now().internal, "size": 10, "deleted": 0,
-            "content_type": "text/plain", "etag": hashlib.md5(b"").hexdigest(), "storage_policy_index": 0,
-        }
-        for name in sys.stdin.read().splitlines()
-    ]  # fmt: skip
-    ContainerBroker(path).merge_items(rows)
