@@ -137,6 +137,14 @@ class PassiveTests(ChannelCase):
         self.assertEqual(self.refused(taken), 425)
         self.assertTrue(self.port.stopped)
 
+    def test_any_time(self) -> None:
+        """Without a limit it may take any time."""
+        channel = self.make_channel(connect_timeout=0.0)
+        self.listen(channel)
+        self.clock.advance(1e6)
+        self.assertTrue(channel.prepared)
+        self.assertFalse(self.port.stopped)
+
     def test_never_taken(self) -> None:
         """A connection that no transfer wants is closed."""
         self.listen()

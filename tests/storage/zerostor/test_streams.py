@@ -128,6 +128,42 @@ class SendingTests(SynchronousTestCase):
         source.consumer.write(bytes(20))
         self.assertEqual((sending.size, shards.begun), (10 * (IN_FLIGHT + 3), IN_FLIGHT + 1))
 
+    def test_failed_behind_the_end(self) -> None:
+        """A chunk that fails when all was given is a failure like any other: nothing of it is a whole."""
+        for lost in range(3):
+            shards, source = Shards(at_once=False), Pausing(b"", known=False)
+            _, done = self.send(source, shards)
+            source.consumer.write(bytes(25))
+            source.done.callback(None)
+            for number, gate in enumerate(shards.waiting):
+                gate.errback(errors.Unavailable()) if number == lost else gate.callback(None)
+            self.failureResultOf(done, errors.Unavailable)
+
+    def test_source_fails_on_the_way(self) -> None:
+        """When the source fails nothing more is begun, and what is on its way waited for: it is to be abandoned."""
+        shards, source = Shards(at_once=False), Pausing(b"", known=False)
+        sending, done = self.send(source, shards)
+        source.consumer.write(bytes(10 * (IN_FLIGHT + 2)))
+        source.done.errback(errors.Interrupted())
+        for gate in list(shards.waiting):
+            self.assertNoResult(done)
+            gate.callback(None)
+        self.failureResultOf(done, errors.Interrupted)
+        self.assertEqual((shards.begun, len(sending.batch.objects)), (IN_FLIGHT, IN_FLIGHT + 2))
+
+    def test_not_hashed(self) -> None:
+        """Where no checksum is wanted none is computed, but that which the source says is compared."""
+        for digest, fails in ((None, False), (md5(b"data"), False), (md5(b"other"), True)):
+            shards = Shards()
+            sending = Sending(
+                Source(b"data", digest=digest), shards.take, shards.put, 10, maybeDeferred, hashed=False
+            )
+            done = Deferred.fromCoroutine(sending.run())
+            if fails:
+                self.failureResultOf(done, errors.Damaged)
+            else:
+                self.assertEqual(self.successResultOf(done)[1], digest)
+
     def test_hashed_in_order(self) -> None:
         """A little behind much waits until that was hashed in its thread; nothing is said before all of it was."""
         data, threads = bytes(INLINE + 1) + b"a little", list[tuple[Any, Deferred[None]]]()
