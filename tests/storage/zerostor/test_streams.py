@@ -83,15 +83,19 @@ class SendingTests(SynchronousTestCase):
         shards, source = Shards(at_once=False), Pausing(b"", known=False)
         _, done = self.send(source, shards)
         for _ in range(IN_FLIGHT):
+            self.assertEqual(source.pauses, 0)
             source.consumer.write(bytes(10))
         self.assertEqual((len(shards.waiting), source.pauses, source.resumes), (IN_FLIGHT, 1, 0))
         shards.waiting[0].callback(None)
         self.assertEqual(source.resumes, 1)
+        source.consumer.write(bytes(10))
+        self.assertEqual((source.pauses, source.resumes), (2, 1))
         source.done.callback(None)
         self.assertNoResult(done)
         for gate in shards.waiting[1:]:
             gate.callback(None)
-        self.assertEqual(len(self.successResultOf(done)[0]), IN_FLIGHT)
+        self.assertEqual(len(self.successResultOf(done)[0]), IN_FLIGHT + 1)
+        self.assertEqual((source.pauses, source.resumes), (2, 1))  # nobody is told anything behind the end
 
     def test_failed_shard(self) -> None:
         """A chunk that cannot be stored ends it, once nothing is on its way; all that may be there is known."""
@@ -273,6 +277,60 @@ class FeedingTests(SynchronousTestCase):
             self.successResultOf(one)
         self.assertEqual({sink.data for sink in sinks}, {b"".join(chunks)})
         self.assertEqual(self.ahead.kept, 0)
+
+    def feed_one(self, sink: Sink, size: int) -> Deferred[None]:
+        """Begin to feed one chunk of *size* bytes, which comes at once."""
+
+        async def get(chunk: Chunk) -> bytes:
+            self.asked.append(chunk.obj.seq)
+            return bytes(size)
+
+        async def stretches() -> AsyncIterator[Stretch]:
+            yield chunk_of(0, size), 0, size
+
+        entry = Entry(name="f", kind=Kind.FILE, size=size)
+        return Deferred.fromCoroutine(Feeding(sink, get, self.ahead).run(entry, stretches()))
+
+    def test_kept_or_fetched_again(self) -> None:
+        """The chunk of a sink that pauses in it is kept, and counted once, where there is room; else let go of."""
+        size = 3 * PIECE
+        for room, asked in ((10 * size, 1), (size - 1, 3)):
+            self.ahead, self.asked = Ahead(room), []
+            sink = Sink(lambda sink: sink.producer.pauseProducing())
+            done = self.feed_one(sink, size)
+            while not sink.finished:
+                self.assertEqual(self.ahead.kept, size if asked == 1 else 0)
+                sink.producer.resumeProducing()
+            self.successResultOf(done)
+            self.assertEqual((len(sink.data), len(self.asked), self.ahead.kept), (size, asked, 0))
+
+    def test_stopped_in_a_chunk(self) -> None:
+        """A sink that wants no more gets no more of the chunk that is there."""
+        sink = Sink(lambda sink: sink.producer.stopProducing())
+        self.failureResultOf(self.feed_one(sink, 3 * PIECE), errors.Interrupted)
+        self.assertEqual(len(sink.data), PIECE)
+
+    def test_paused_twice(self) -> None:
+        """A sink may say more than once that it wants nothing for now, and goes on when it says so once."""
+        sink = Sink(lambda sink: [sink.producer.pauseProducing() for _ in range(2)])
+        done = self.feed(sink, 2)
+        for number in range(2):
+            self.gates[number].callback(bytes(10))
+        self.assertEqual(len(sink.data), 8)
+        sink.producer.resumeProducing()
+        self.assertEqual(len(sink.data), 16)
+        self.successResultOf(done)
+
+    def test_stopped_while_paused(self) -> None:
+        """A sink that goes away while it wants nothing ends it, whatever it says afterwards."""
+        sink = Sink(lambda sink: sink.producer.pauseProducing())
+        done = self.feed(sink, 2)
+        self.gates[0].callback(bytes(10))
+        self.assertNoResult(done)
+        sink.producer.stopProducing()
+        sink.producer.pauseProducing()
+        self.failureResultOf(done, errors.Interrupted)
+        self.assertEqual((len(sink.data), self.ahead.kept), (8, 0))
 
     def test_stopped(self) -> None:
         """A sink that wants no more in the middle of a chunk gets no more, and nothing is kept for it."""
