@@ -188,7 +188,7 @@ class _Composition:
                 stretches.append(Stretch(Sort.STORED, run.remote.origin, run.remote.offset, run.length))
             else:
                 stretches += _ranges(adopted, run.remote.offset, run.length)
-        return _joined(stretches)
+        return stretches
 
     async def _adopt(self, entry: Entry) -> Sequence[IPart]:
         try:
@@ -262,20 +262,3 @@ def _ranges(parts: Sequence[IPart], offset: int, length: int) -> list[Stretch]:
         else:
             offset = max(0, offset - part.size)
     return found
-
-
-def _joined(stretches: list[Stretch]) -> list[Stretch]:
-    """*stretches*, with neighbours that are neighbours in one stored part made one again."""
-    joined: list[Stretch] = []
-    for stretch in stretches:
-        last = joined[-1] if joined else None
-        if (
-            last is not None
-            and stretch.sort is Sort.STORED
-            and last.origin is stretch.origin
-            and last.offset + last.length == stretch.offset
-        ):
-            joined[-1] = replace(last, length=last.length + stretch.length)
-        else:
-            joined.append(stretch)
-    return joined

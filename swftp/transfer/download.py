@@ -147,7 +147,6 @@ class Download:
             entry = await look()
             if entry.kind is not Kind.FILE:
                 raise errors.Changed()
-            self._certain = True
             if not self._closed and (entry.version, entry.size) != (self.entry.version, self.entry.size):
                 self._ahead.close()
                 self.entry = entry

@@ -176,9 +176,7 @@ class Window:
         return self._gather(index, offset, end)
 
     def piece(self, offset: int) -> int:
-        """Bytes at *offset*, which is not before `start`, that `read` gives without putting blocks together."""
-        if offset >= self.end:
-            return 0
+        """Bytes at *offset*, which is in the window, that `read` gives without putting blocks together."""
         if self._tail:
             self._seal()
         index = bisect_right(self._offsets, offset) - 1

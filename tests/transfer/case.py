@@ -73,6 +73,7 @@ class TransferCase(SynchronousTestCase):
         self.storage.hook = self._requested
         self.failures: list[Failure] = []
         self.budget = Budget(self.memory, self.clock)
+        self.groups: list[Group] = []
 
     def _requested(self, verb: str, path: Path) -> Awaitable[object] | None:
         self.requests.append(verb)
@@ -88,11 +89,12 @@ class TransferCase(SynchronousTestCase):
     def engine(self, storage: Any = None, group: int | None = None, **limits: Any) -> Engine:
         """The means of one session; *limits* are those of `TransferLimits`."""
         storage = self.storage if storage is None else storage
+        self.groups.append(Group(group or self.memory))
         return Engine(
             storage=storage,
             composes=IComposes(storage, None),
             budget=self.budget,
-            group=Group(group or self.memory),
+            group=self.groups[-1],
             clock=self.clock,
             wall=self.clock.seconds,
             offload=maybeDeferred,
@@ -161,4 +163,7 @@ class TransferCase(SynchronousTestCase):
 
     def tearDown(self) -> None:
         self.assertEqual(self.failures, [])
-        self.assertEqual((self.budget.used, self.budget.leaving, self.budget.reserved), (0, 0, 0))
+        for account in (self.budget, *self.groups):
+            self.assertEqual((account.used, account.leaving), (0, 0))
+        self.assertEqual((self.budget.reserved, self.budget.turns), (0, 0))
+        self.assertEqual([group.waiting for group in self.groups if group.waiting], [])

@@ -8,6 +8,7 @@ from typing import Any
 
 from swftp import errors
 from swftp.entries import Entry
+from swftp.interfaces import IByteSink
 from swftp.paths import Path
 from swftp.storage.memory_bytes import MemoryPart
 from swftp.transfer.download import Download
@@ -66,6 +67,19 @@ class AnswerTests(TransferCase):
         upload = self.file(20 * KIB, base=self.stands(pattern(150 * KIB, 9)))
         self.run_into(errors.Changed, upload.close())
         self.assertEqual(self.storage["/box/file"], pattern(150 * KIB, 9))
+
+    def test_short(self) -> None:
+        """Fewer bytes of the old object than were asked for, of which the store says nothing."""
+        fetch = self.storage.fetch
+
+        async def short(path: Path, sink: IByteSink, offset: int, length: int, *rest: Any) -> Entry:
+            return await fetch(path, sink, offset, length - 1, *rest)
+
+        self.storage.fetch = short  # type: ignore[method-assign, assignment]
+        upload = self.upload(base=self.stands(b"0123456789"))
+        upload.write(0, [b"x"], 1)
+        self.run_into(errors.Unavailable, upload.close())
+        self.assertEqual(self.storage["/box/file"], b"0123456789")
 
     def test_changed_under_what_was_loaded(self) -> None:
         """Bytes of the old object that came into memory long ago do not become part of a large file over another."""
