@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
-from swftp.errors import InvalidRequest, NotFound, QuotaExceeded, Unavailable
+from swftp.errors import Corrupt, InvalidRequest, NotFound, QuotaExceeded, Unavailable
 from swftp.storage.zerostor.shards import Capacity, Health, Held, IShard, Value
 from swftp.storage.zerostor.shards.interfaces import TIMEOUT, check_key, check_value, parts_of
 
@@ -26,6 +26,7 @@ class MemoryShard:
     :ivar down: every call fails at once.
     :ivar hangs: every call fails after `TIMEOUT` seconds.
     :ivar room: bytes that fit.
+    :ivar broken: keys whose bytes it knows to have lost, as disks tell their shards.
     :ivar calls: verbs and keys, in order.
     """
 
@@ -34,6 +35,7 @@ class MemoryShard:
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self.values: dict[bytes, bytes] = {}
+        self.broken: set[bytes] = set()
         self.latency = 0.0
         self.down = False
         self.hangs = False
@@ -80,6 +82,8 @@ class MemoryShard:
         await self._reached("get", key)
         if key not in self.values:
             raise NotFound
+        if key in self.broken:
+            raise Corrupt
         return self.values[key]
 
     async def delete(self, key: bytes) -> bool:

@@ -89,6 +89,17 @@ class LossTests(ChunksCase):
         self.get(chunk)
         self.assertEqual(self.noticed[1:], [(chunk, {0: Health.MISSING})])
 
+    def test_told_by_the_shard(self) -> None:
+        """What a shard itself knows to have lost is damaged, as what we find: it is mended, and never waited for."""
+        data = noise(50_000)
+        chunk = self.put(data)
+        for lost in range(2):
+            self.shards[chunk.shards[lost]].broken.add(chunk.obj.key(lost))
+            if not lost:
+                self.assertEqual(self.get(chunk), data)
+                self.assertEqual(self.noticed, [(chunk, {0: Health.DAMAGED})])
+        self.fails(Corrupt, self.chunks.get(chunk, ACCOUNT))
+
     def test_wrong_key(self) -> None:
         """Another account's chunk is no chunk."""
         chunk = self.put(noise(100))

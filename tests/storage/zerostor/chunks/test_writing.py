@@ -171,6 +171,24 @@ class WritingTests(WritingCase):
         for _ in range(3):  # also while they are known to be, and are not asked
             self.fails(QuotaExceeded, self.chunks.put(self.obj(), ACCOUNT, DATA))
 
+    def test_full_and_down(self) -> None:
+        """Where a shard that does not answer may have room, it is not room that lacks: one may try again."""
+        self.make(3)
+        self.shards[1].room = self.shards[2].room = 0
+        self.shards[3].down = True
+        for _ in range(2):
+            self.fails(Unavailable, self.chunks.put(self.obj(), ACCOUNT, DATA))
+
+    def test_all_of_them_and_one_hangs(self) -> None:
+        """Where all are needed, and there is another shard, one that hangs is not waited for either."""
+        self.make(4, least=3)
+        for number, shard in self.shards.items():
+            shard.hangs = True
+            seconds, chunk = self.takes()
+            self.assertLessEqual(seconds, PATIENCE + 0.1)
+            self.assertEqual((chunk.missing, number in chunk.shards), (0, False))
+            shard.hangs = False
+
     def test_room_comes_back(self) -> None:
         """A shard that was full is used again once it says that it has room."""
         self.make(3)
