@@ -69,6 +69,7 @@ class MemoryShard:
         if sum(map(len, self.values.values())) + len(whole) > self.room:
             raise QuotaExceeded
         self.values[key] = whole
+        self.broken.discard(key)
 
     def wake(self) -> None:
         """Go on where it hung: what was sent to it comes to be."""
@@ -98,6 +99,8 @@ class MemoryShard:
         await self._reached("check", key)
         if key not in self.values:
             return Health.MISSING
+        if key in self.broken:
+            return Health.DAMAGED
         if digest is None or xxhash.xxh3_128_digest(self.values[key]) == digest:
             return Health.OK
         return Health.DAMAGED

@@ -104,6 +104,17 @@ class RepairTests(MendingCase):
         self.assertEqual(self.now(self.chunks.repair(self.chunk)), Mended(self.chunk, 1))
         self.assertEqual(self.now(self.chunks.repair(self.chunk)), Mended(self.chunk, 0))
 
+    def test_told_by_the_shard(self) -> None:
+        """What a shard itself knows to have lost is made again; with too much lost there is nothing to wait for."""
+        for count in (1, 2):
+            for number in range(count):
+                shard = self.shards[self.chunk.shards[number]]
+                shard.broken.add(self.chunk.obj.key(number))
+                self.assertEqual(self.now(self.chunks.check(self.chunk))[number], Health.DAMAGED)
+            if count == 1:
+                self.exactly(self.repair())
+        self.fails(Corrupt, self.chunks.repair(self.chunk))
+
     def test_wiped_shard(self) -> None:
         """A shard that came back empty is filled again."""
         self.shards[self.chunk.shards[1]].values.clear()
@@ -120,6 +131,13 @@ class RepairTests(MendingCase):
             self.assertEqual((new.missing, left in new.shards, len(set(new.shards))), (0, False, 3))
             if state is State.DRAIN:
                 self.exactly(new)
+
+    def test_drained_and_silent(self) -> None:
+        """One that is to be emptied and does not answer is waited for: what is there is not given up."""
+        shard = self.chunk.shards[1]
+        self.set_info(shard, state=State.DRAIN)
+        self.shards[shard].down = True
+        self.assertEqual(self.now(self.chunks.repair(self.chunk)), Mended(self.chunk, 0))
 
     def test_other_groups_first(self) -> None:
         """A fragment comes where it fails with none of those that stay."""
