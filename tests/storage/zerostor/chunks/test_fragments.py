@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from swftp.errors import Corrupt
 from swftp.storage.zerostor.chunks import CodecOptions, Label, Layout, erasure, fragments, isal
-from swftp.storage.zerostor.chunks.fragments import OVERHEAD, DamagedFragments, digest_of, make, plain_of
+from swftp.storage.zerostor.chunks.fragments import OVERHEAD, DamagedFragments, digest_of, make, plain_of, sealed_of
 from swftp.storage.zerostor.values import Chunk, ObjectId
 from tests.storage.zerostor.chunks.case import TEXT, UPLOAD, noise
 
@@ -74,6 +74,19 @@ class PassingTests(SynchronousTestCase):
         with self.assertRaises(Corrupt):
             plain_of(forged, {0: values[0], 1: values[1]}, KEY)
 
+    def test_nothing_is_mended_with_it(self) -> None:
+        """Nor is it mended, for which nobody has the key: the labels tell."""
+        chunk, _ = stored(noise(1000), 0)
+        other, values = stored(noise(1000, 2), 1)
+        for wrong in (
+            replace(chunk, digests=other.digests),
+            replace(other, plain_len=999),
+            replace(other, layout="copy:3"),
+        ):
+            with self.assertRaises(Corrupt):
+                sealed_of(wrong, {0: values[0], 1: values[1]})
+        sealed_of(other, {0: values[0], 1: values[1]})
+
     def test_forged_label(self) -> None:
         """Nor does one whose labels were forged to fit it: what is sealed is bound to its name."""
         chunk, _ = stored(noise(1000), 0)
@@ -113,6 +126,14 @@ class LabelTests(SynchronousTestCase):
         """Enough to find the others of its object."""
         _, values = stored(noise(1000), 77)
         self.assertEqual(Label.read(values[2]), Label(ObjectId(UPLOAD, 77), 2, EC, 1000))
+
+    def test_other_forms(self) -> None:
+        """Nothing that begins otherwise is one, be it only of another version."""
+        _, values = stored(noise(1000))
+        for at in range(5):
+            value = bytearray(values[0])
+            value[at] ^= 1
+            self.assertRaises(Corrupt, Label.read, bytes(value))
 
     @given(st.binary(max_size=60))
     def test_garbage(self, value: bytes) -> None:
