@@ -33,6 +33,13 @@ class LinkTests(SessionCase):
         mode = OpenMode(create=True, exclusive=True)
         self.refused(errors.AlreadyExists, self.session.open_writer(FILE, mode, Attributes(), lambda: None))
 
+    def test_circle(self) -> None:
+        """Links that lead to each other lead to no file: who would read or write through them is told so."""
+        self.do(self.session.make_link(FILE, NOTHING))
+        self.do(self.session.make_link(NOTHING, FILE))
+        self.refused(errors.InvalidRequest, self.session.open_writer(FILE, NEW, Attributes(), lambda: None))
+        self.assertIs(self.do(self.session.stat(FILE, follow=False)).kind, Kind.SYMLINK)
+
     def test_target_that_changed(self) -> None:
         """What a link leads to is what stands there now, not what was seen through the link a moment ago."""
         self.assertEqual(self.do(self.session.stat(LINK)).size, 5)

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from swftp import errors
+from swftp.entries import Attributes
 from swftp.paths import Path, resolve
-from tests.session.case import FILE, OTHER, SessionCase
+from swftp.session import OpenMode, Writer
+from tests.session.case import FILE, OTHER, SessionCase, nothing
 
 NOWHERE = resolve("/box/nowhere/name")
 
@@ -61,3 +65,38 @@ class NewNameTests(SessionCase):
         self.do(self.session.rename(resolve("/box/dir/file"), resolve("/box/dir/name")))
         self.assertEqual([request for request in self.requests if request.startswith("stat")], [])
         self.refused(errors.NotFound, self.session.rename(FILE, OTHER))
+
+
+class NewDirectoryTests(SessionCase):
+    """A name in a directory that was just made, where most likely nothing is."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.made = resolve("/box/made")
+        self.do(self.session.make_directory(self.made))
+        self.name = self.made.child("new")
+        self.storage[str(self.name)] = b"theirs"  # by another gateway
+
+    def opened(self, **mode: bool) -> Deferred[Writer]:
+        """An OPEN for writing."""
+        return self.start(self.session.open_writer(self.name, OpenMode(create=True, **mode), Attributes(), nothing))
+
+    def test_who_keeps_what_is_there_looks(self) -> None:
+        """Who appends, or changes a part, does so to what is there: only who replaces it need not know of it."""
+        for mode in ({"append": True}, {}):
+            before = self.storage[str(self.name)]
+            writer = self.successResultOf(self.opened(**mode))
+            writer.write(len(before), [b"+"], 1)
+            self.do(writer.close())
+            self.assertEqual(self.storage[str(self.name)], before + b"+")
+
+    def test_who_wants_a_new_one_looks(self) -> None:
+        """Who wants a new file is told at OPEN that there is one."""
+        for truncate in (False, True):
+            self.failureResultOf(self.opened(exclusive=True, truncate=truncate), errors.AlreadyExists)
+
+    def test_a_directory_is_written_by_nobody(self) -> None:
+        """What is known to be a directory is refused at OPEN, though nobody looks."""
+        self.do(self.session.make_directory(self.made.child("inner")))
+        self.name = self.made.child("inner")
+        self.failureResultOf(self.opened(truncate=True), errors.IsDirectory)

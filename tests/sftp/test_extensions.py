@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import hashlib
 
+from twisted.internet.defer import Deferred
+
+from swftp import errors
 from swftp.outcomes import Status
+from swftp.session import SessionLimits
 from swftp.sftp.attributes import OWNER_ID
+from swftp.sftp.server import SFTPServer
 from swftp.sftp.wire import Cursor, Packet, string
-from tests.sftp.case import CONTENT, NEW, NOW, READ, WRITE, A, SFTPTestCase
-from tests.sftp.client import Heard, u32, u64
+from swftp.transfer.engine import TransferLimits
+from tests.sftp.case import CONTENT, NEW, NOW, READ, WRITE, A, SFTPTestCase, make_session
+from tests.sftp.client import FakeClient, Heard, u32, u64
 
 
 class OpenSSHTests(SFTPTestCase):
@@ -51,6 +57,24 @@ class OpenSSHTests(SFTPTestCase):
         for each in (handle, self.client.open(b"/box/a", READ)):
             self.assertEqual(self.client.call_extended(b"fsync@openssh.com", each).code, Status.OK)
         self.assertNotIn("/box/n", self.storage)
+
+    def test_fsync_of_what_is_on_its_way(self) -> None:
+        """It is answered when that has come to the store, or not."""
+        held: Deferred[None] = Deferred()
+        self.storage.hook = lambda verb, _: held if verb == "stage" else None
+        limits = SessionLimits(transfer=TransferLimits(segment_size=64 << 10))
+        server = SFTPServer(make_session(self.storage, self.clock, limits), self.clock)
+        self.addCleanup(server.lost)
+        client = FakeClient(server)
+        handle = client.open(b"/box/n", NEW)
+        for at in range(0, 96 << 10, 32 << 10):
+            client.call(Packet.WRITE, handle, u64(at), string(bytes(32 << 10)))
+        asked = client.extended(b"fsync@openssh.com", handle)
+        self.settle()
+        self.assertEqual(client.hear(), [])
+        held.errback(errors.QuotaExceeded())
+        self.settle()
+        self.assertEqual(client.reply(asked).code, Status.FAILURE)
 
     def test_users_groups(self) -> None:
         """Known ids have names, others empty ones."""

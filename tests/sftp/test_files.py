@@ -101,6 +101,7 @@ class OpenTests(FileTestCase):
         self.close(self.client.open(b"/box/n", WRITE | CREAT | EXCL))
         self.assertEqual(self.storage["/box/n"], b"")
         self.close(self.client.open(b"/box/a", READ | EXCL))
+        self.close(self.client.open(b"/box/a", WRITE | EXCL))
 
     def test_append(self) -> None:
         """APPEND writes at the end whatever offset is said."""

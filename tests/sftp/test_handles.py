@@ -308,6 +308,7 @@ class FailureTests(HandleTestCase):
         self.write(1, 1, b"x")
         self.write(2, 2, b"x")
         self.file.slow[0].errback(errors.QuotaExceeded())
+        self.assertEqual(self.desk.replies, [(1, Status.FAILURE)])  # at once, whether more is asked or not
         self.file.slow[1].callback(None)
         self.write(3, 3, b"x")
         self.assertEqual(self.desk.replies, [(1, Status.FAILURE), (2, Status.OK), (3, Status.FAILURE)])
