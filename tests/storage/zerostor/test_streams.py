@@ -121,16 +121,20 @@ class SendingTests(SynchronousTestCase):
         self.assertEqual([piece.chunk.obj.seq for piece in pieces], [0, 1, 2])
 
     def test_nothing_behind_a_failure(self) -> None:
-        """When a chunk fails nothing more is begun, but for the one that gets its turn."""
-        shards, source = Shards(at_once=False), Pausing(b"", known=False)
-        sending, done = self.send(source, shards)
-        source.consumer.write(bytes(10 * (IN_FLIGHT + 3)))
-        while shards.waiting:
-            shards.waiting.pop(0).errback(errors.Unavailable())
-        self.failureResultOf(done, errors.Unavailable)
-        self.assertEqual(next(shards.numbers), IN_FLIGHT + 3)  # all have a name, to be abandoned
-        source.consumer.write(bytes(20))
-        self.assertEqual((sending.size, shards.begun), (10 * (IN_FLIGHT + 3), IN_FLIGHT + 1))
+        """When a chunk fails nothing more is begun, but for the one that gets its turn, be all given or not."""
+        for ended in (False, True):
+            shards, source = Shards(at_once=False), Pausing(b"", known=False)
+            sending, done = self.send(source, shards)
+            source.consumer.write(bytes(10 * (IN_FLIGHT + 3)))
+            if ended:
+                source.done.callback(None)
+            while shards.waiting:
+                shards.waiting.pop(0).errback(errors.Unavailable())
+            self.failureResultOf(done, errors.Unavailable)
+            self.assertEqual(next(shards.numbers), IN_FLIGHT + 3)  # all have a name, to be abandoned
+            source.consumer.write(bytes(20))
+            self.assertEqual((sending.size, shards.begun), (10 * (IN_FLIGHT + 3), IN_FLIGHT + 1))
+            self.assertEqual(source.stops, 0 if ended else 1)
 
     def test_failed_behind_the_end(self) -> None:
         """A chunk that fails when all was given is a failure like any other: nothing of it is a whole."""
@@ -306,16 +310,17 @@ class FeedingTests(SynchronousTestCase):
 
     def test_stopped_in_a_chunk(self) -> None:
         """A sink that wants no more gets no more of the chunk that is there."""
-        sink = Sink(lambda sink: sink.producer.stopProducing())
+        sink = Sink(lambda sink: (sink.producer.stopProducing(), sink.producer.pauseProducing()))
         self.failureResultOf(self.feed_one(sink, 3 * PIECE), errors.Interrupted)
         self.assertEqual(len(sink.data), PIECE)
 
     def test_paused_twice(self) -> None:
         """A sink may say more than once that it wants nothing for now, and goes on when it says so once."""
-        sink = Sink(lambda sink: [sink.producer.pauseProducing() for _ in range(2)])
+        sink = Sink(lambda sink: sink.producer.pauseProducing())
         done = self.feed(sink, 2)
         for number in range(2):
             self.gates[number].callback(bytes(10))
+        sink.producer.pauseProducing()
         self.assertEqual(len(sink.data), 8)
         sink.producer.resumeProducing()
         self.assertEqual(len(sink.data), 16)

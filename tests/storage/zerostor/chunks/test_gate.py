@@ -41,6 +41,16 @@ class GateTests(SynchronousTestCase):
         little.callback(None)
         self.assertEqual((self.gate.inside, self.most), (0, 10))
 
+    def test_one_after_the_other(self) -> None:
+        """Of those that wait only who fits comes in."""
+        first, _ = self.come(6)
+        second, _ = self.come(8)
+        self.come(9)
+        first.callback(None)
+        self.assertEqual((self.entered, self.gate.inside), ([6, 8], 8))
+        second.callback(None)
+        self.assertEqual((self.entered, self.gate.inside), ([6, 8, 9], 9))
+
     def test_room_is_used(self) -> None:
         """All that fit are inside at a time, to the last byte."""
         for size in (5, 4, 1, 1):

@@ -68,6 +68,8 @@ class LossTests(ChunksCase):
         self.lose(chunk, 0)
         self.take_down(chunk, 1)
         self.fails(Unavailable, self.chunks.get(chunk, ACCOUNT))
+        self.lose(chunk, 2)
+        self.fails(Corrupt, self.chunks.get(chunk, ACCOUNT))
 
     def test_missing_from_the_start(self) -> None:
         """What was stored without some fragments is read without them."""
