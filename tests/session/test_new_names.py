@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from swftp import errors
-from swftp.entries import Attributes
+from swftp.entries import Attributes, Entry, Kind
 from swftp.paths import Path, resolve
 from swftp.session import OpenMode, Writer
 from tests.session.case import FILE, OTHER, SessionCase, nothing
@@ -92,11 +92,36 @@ class NewDirectoryTests(SessionCase):
 
     def test_who_wants_a_new_one_looks(self) -> None:
         """Who wants a new file is told at OPEN that there is one."""
-        for truncate in (False, True):
+        for truncate in (True, False):
             self.failureResultOf(self.opened(exclusive=True, truncate=truncate), errors.AlreadyExists)
 
     def test_a_directory_is_written_by_nobody(self) -> None:
-        """What is known to be a directory is refused at OPEN, though nobody looks."""
-        self.do(self.session.make_directory(self.made.child("inner")))
-        self.name = self.made.child("inner")
-        self.failureResultOf(self.opened(truncate=True), errors.IsDirectory)
+        """What is known to be a directory is refused at OPEN, also where it has no object of its own."""
+        inner = self.made.child("inner")
+        self.storage[str(inner.child("file"))] = b"file"
+        self.assertIs(self.do(self.session.stat(inner)).kind, Kind.DIRECTORY)
+        stat = self.storage.stat
+
+        async def objects_only(path: Path, follow: bool = True, implied: bool = True) -> Entry:
+            if path == inner and not implied:
+                raise errors.NotFound()
+            return await stat(path, follow)
+
+        self.storage.stat = objects_only  # type: ignore[method-assign]
+        self.name = inner
+        for mode in ({"truncate": True}, {}):
+            self.failureResultOf(self.opened(**mode), errors.IsDirectory)
+
+    def test_no_error_is_remembered(self) -> None:
+        """Where something is remembered that would refuse an OPEN it is looked at again."""
+        directory = self.made.child("inner")
+        self.do(self.session.make_directory(directory))
+        self.do(self.session.stat(directory))
+        self.do(self.storage.remove_directory(directory))
+        self.refused(errors.NotFound, self.session.stat(FILE))
+        for path in (directory, FILE):
+            self.storage[str(path)] = b"by another gateway"
+            writer = self.writer(path, OpenMode(truncate=True))
+            writer.write(0, [b"ours"], 4)
+            self.do(writer.close())
+            self.assertEqual(self.storage[str(path)], b"ours")
