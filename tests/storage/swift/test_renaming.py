@@ -79,3 +79,15 @@ class RenamingTests(ScriptedCase):
         seen = Entry(name="a", kind=Kind.FILE, size=4, version=md5(b"data"), digest=md5(b"data"))
         self.fails(errors.StateUnknown, self.storage.rename(A, B, known=(seen, None)))
         self.assertEqual([one for one in self.swift.requests if one.method == "DELETE"], [])
+
+    def test_nothing_is_done(self) -> None:
+        """To itself it is renamed by a look, to a name that is to be new but is not, or into itself, not at all."""
+        self.swift.expect("HEAD /c/d/a?symlink=get", headers=PLAIN, length=4)
+        self.done(self.storage.rename(A, A))
+        for path in ("/c/d/a", "/c/b"):
+            self.swift.expect(f"HEAD {path}?symlink=get", headers=PLAIN, length=4)
+        self.fails(errors.AlreadyExists, self.storage.rename(A, B, exclusive=True))
+        self.swift.expect("HEAD /c/d?symlink=get", headers=MARKER, length=0)
+        self.swift.expect("HEAD /c/d/e?symlink=get", 404)
+        self.swift.expect("GET /c?format=json&limit=1&prefix=d/e/", body=b"[]")
+        self.fails(errors.InvalidRequest, self.storage.rename(A.parent, A.parent.child("e")))

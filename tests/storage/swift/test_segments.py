@@ -50,6 +50,14 @@ class UploadTests(CrossingCase):
         self.done(self.one.publish(B, [mine], Attributes(), replaces=None))
         self.assertFalse([name for name in self.left() if name.startswith(f"{mine.name.rpartition('/')[0]}/names")])
 
+    def test_renamed_over(self) -> None:
+        """The parts of what a renamed file replaces go with it, and none of its own."""
+        self.make(B, b"three")
+        self.done(self.one.rename(A, B))
+        self.done(self.one.settle())
+        self.assertEqual(self.content(B), b"onetwo")
+        self.removed_in_the_end(B)
+
     def test_given_up_in_parts(self) -> None:
         """It ends with the last of its parts that is given up, not with the first."""
         one, two = self.stage(), self.stage()
