@@ -8,6 +8,7 @@ himself the largest holder is asked to.
 
 from __future__ import annotations
 
+from collections import deque
 from itertools import count
 from operator import attrgetter
 from typing import Protocol
@@ -25,6 +26,10 @@ FIRST_GRANT = 4 * LEAST_GRANT
 """Bytes of the first one; the next ones are what a client is seen to use within a tick."""
 FEW = 2
 """Transfers that have a turn at the same time, at least."""
+LINGERS = 3
+"""Ticks within which a store that keeps up has what set out."""
+MANY = 64
+"""Transfers of which something is on its way: if so many are, a store that is slow is not for want of requests."""
 
 
 class Member(Protocol):
@@ -190,6 +195,7 @@ class Budget:
     :ivar reserved: bytes promised to transfers that were told to go on; *turns*: how many those are.
     :ivar leaving: bytes held that are on their way out.
     :ivar left: bytes that set out since the last tick.
+    :ivar dragging: whether what sets out takes long to get there, and few have something on its way.
     :ivar slow: whether half of the turns were too long for their clients: room that is kept for those is no room.
     :ivar last_place: gives a place behind all others.
     """
@@ -206,7 +212,9 @@ class Budget:
         self._shares: set[Share] = set()
         self._queue: list[Share] = []
         self._at_once = FEW
-        self.slow = False
+        self.slow = self.dragging = False
+        self._lately = deque((0,) * LINGERS, LINGERS)
+        self._early = max(LEAST_PART, limit // (2 * MANY))
         self._timer: IDelayedCall | None = None
         self._settling = False
         self._progress = 0.0
@@ -233,6 +241,11 @@ class Budget:
         return self.full or any(share.group.wanting for share in self._queue)
 
     @property
+    def hasty(self) -> bool:
+        """Whether somebody waits for a store that takes more if it is given it in more requests."""
+        return self.dragging and self.pressed and bool(self._queue)
+
+    @property
     def fair(self) -> int:
         """Bytes that each transfer may have for nothing but speed."""
         return self.limit // 4 // max(1, len(self._shares))
@@ -255,6 +268,7 @@ class Budget:
         if not self._shares and self._timer is not None:
             self._timer.cancel()
             self._timer = None
+            self.dragging = False
         self.settle()
 
     def forget(self, share: Share) -> None:
@@ -273,6 +287,7 @@ class Budget:
             share.group.progress = self._clock.seconds()
         share.group.waiting += 1
         self._queue.append(share)
+        self._hasten((share,))
         self.settle()
         if share.waiting and self.wanting:
             self._relieve(LEAST_PART, (share,))
@@ -322,14 +337,28 @@ class Budget:
         self.slow = 2 * lapsed >= self._at_once
         room = self.used + self.reserved + self.largest_grant <= self.limit
         idle = self._queue and (self.slow or room)
+        self._measure()
         self._at_once = max(FEW, min(2 * self._at_once, len(self._shares)) if idle else self._at_once // 2)
         if self.wanting:
             largest = self._candidates()
             if not (self._relieve(LEAST_PART, largest) or self._relieve(LEAST_GRANT, largest)):
                 self._starve(now, largest)
             self._starve_sessions(now)
+        self._hasten(tuple(self._queue))
         self.left = 0
         self.settle()
+
+    def _measure(self) -> None:
+        """Is there more on its way than set out lately?  Then some of it has been so for long."""
+        self._lately.append(self.left)
+        going = sum(share.leaving > 0 for share in self._shares)
+        self.dragging = going < MANY and self.leaving > sum(self._lately)
+
+    def _hasten(self, waiting: tuple[Share, ...]) -> None:
+        """Those of *waiting* send what makes a part: of whole files memory holds fewer than a slow store takes."""
+        for share in waiting:
+            if self.hasty:
+                share.member.shrink(self._early)
 
     def _candidates(self) -> list[Share]:
         """Who could help those that wait, largest first; where only a session is full, who is of that session."""

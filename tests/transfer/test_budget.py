@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 
 from swftp import errors
 from swftp.paths import resolve
-from swftp.transfer.budget import FIRST_GRANT, STUCK, Budget, Group, Share
+from swftp.transfer.budget import FIRST_GRANT, MANY, STUCK, Budget, Group, Share
 from swftp.transfer.upload import Upload
 from tests.transfer.case import KIB, MIB, TransferCase, pattern
 
@@ -65,6 +65,17 @@ class Slow(Holder):
             return 0
         self.share.depart(given)
         self._clock.callLater(0.3, self.share.give, given, departed=True)
+        return given
+
+
+class Parked(Holder):
+    """Sends what it holds when it is asked to, and the store does not confirm it."""
+
+    def shrink(self, least: int) -> int:
+        """See `Member`."""
+        given = self.share.held - self.share.leaving
+        if given >= least:
+            self.share.depart(given)
         return given
 
 
@@ -173,6 +184,74 @@ class BudgetTests(TransferCase):
             for client in clients:
                 client.write()
         self.assertGreater(sum(client.written for client in clients), 100 * 60 * Slow.amount // 3)
+
+    def _crowd(self, budget: Budget, parked: int, sent: int) -> tuple[Share, list[Parked]]:
+        """Ten that wait with *parked* bytes each, and one that has sent *sent* bytes, which fill the memory."""
+        sender = Holder(budget).share
+        sender.take(sent)
+        sender.depart(sent)
+        waiting = [Parked(budget) for _ in range(10)]
+        for holder in waiting:
+            holder.share.take(parked)
+            holder.share.wait()
+        return sender, waiting
+
+    def test_nothing_is_kept_from_a_slow_store(self) -> None:
+        """What sets out does not get there for seconds: who waits for his turn sends what makes a part meanwhile."""
+        _, waiting = self._crowd(self.budget, 2 * MIB, self.memory)
+        self.clock.pump([1.0] * 3)
+        self.assertEqual([holder.share.leaving for holder in waiting], [0] * 10)
+        self.clock.pump([1.0])
+        self.assertEqual([holder.share.leaving for holder in waiting], [2 * MIB] * 10)
+        late = Parked(self.budget)
+        late.share.take(2 * MIB)
+        late.share.wait()
+        self.assertEqual(late.share.leaving, 2 * MIB)
+
+    def test_a_slow_store_gets_no_small_parts(self) -> None:
+        """As long as anything is on its way nothing smaller than a part is sent because the store is slow."""
+        _, waiting = self._crowd(self.budget, 900 * KIB, self.memory)
+        self.clock.pump([1.0] * 60)
+        self.assertEqual([holder.share.leaving for holder in waiting], [0] * 10)
+
+    def test_parts_for_a_slow_store_grow_with_memory(self) -> None:
+        """Where there is much memory, parts are not as small as they might be: half of it is many of them."""
+        budget = Budget(512 * MIB, self.clock)
+        for parked, expected in ((3 * MIB, 0), (5 * MIB, 5 * MIB)):
+            sender, waiting = self._crowd(budget, parked, 512 * MIB)
+            self.clock.pump([1.0] * 5)
+            self.assertEqual([holder.share.leaving for holder in waiting], [expected] * 10)
+            for share in (sender, *(holder.share for holder in waiting)):
+                share.close()
+
+    def test_a_store_that_keeps_up_gets_whole_files(self) -> None:
+        """However full memory is: while what set out arrives within seconds, nobody sends a part early."""
+        sender, waiting = self._crowd(self.budget, 2 * MIB, self.memory)
+        for _ in range(60):
+            self.clock.advance(1.0)
+            sender.give(30 * MIB, departed=True)
+            sender.take(30 * MIB)
+            sender.depart(30 * MIB)
+        self.assertEqual([holder.share.leaving for holder in waiting], [0] * 10)
+
+    def test_many_requests_are_enough(self) -> None:
+        """Where the store has many requests to do already, more of them would not make it faster."""
+        _, waiting = self._crowd(self.budget, 2 * MIB, self.memory)
+        for _ in range(MANY):
+            other = Holder(self.budget).share
+            other.take(1)
+            other.depart(1)
+        self.clock.pump([1.0] * 60)
+        self.assertEqual([holder.share.leaving for holder in waiting], [0] * 10)
+
+    def test_a_slow_store_is_not_held_against_those_who_come_later(self) -> None:
+        """What was slow is forgotten when nobody is left of those for whom it was."""
+        sender, waiting = self._crowd(self.budget, 2 * MIB, self.memory)
+        self.clock.pump([1.0] * 5)
+        for share in (sender, *(holder.share for holder in waiting)):
+            share.close()
+        _, waiting = self._crowd(self.budget, 2 * MIB, self.memory)
+        self.assertEqual([holder.share.leaving for holder in waiting], [0] * 10)
 
     def test_a_turn_is_not_given_twice(self) -> None:
         """A WRITE that sets free room itself, behind one that waits, uses the turn that its file got by that."""
