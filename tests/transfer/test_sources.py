@@ -130,6 +130,17 @@ class StreamSourceTests(SynchronousTestCase):
         self.held.append(held)
         return held.addCallback(lambda _: function(*args))
 
+    def test_sent_once(self) -> None:
+        """A store that would send it again gets an error, never the rest of it as if that were all."""
+        self.source.put(b"first")
+        sent_by(self.source, Consumer(self.source)).addErrback(lambda _: None)
+        self.source.stopProducing()
+        self.source.put(b"rest")
+        consumer = Consumer(self.source)
+        self.assertRaises(RuntimeError, sent_by, self.source, consumer)
+        self.source.end()
+        self.assertEqual(consumer.chunks, [])
+
     def test_interface(self) -> None:
         """Of unknown length, and not to be repeated."""
         verifyObject(IByteSource, self.source)
