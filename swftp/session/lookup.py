@@ -163,7 +163,7 @@ class Lookup:
         """The file at *inside*, open for writing; see `target`, and for *ready* `Upload`."""
         mark = self.known.mark
         target, entry = await self.target(inside, mode)
-        if entry is not None and attributes.mode is None:
+        if entry is not None:  # as open(2): the mode is one for a new file
             attributes = replace(attributes, mode=entry.mode)
 
         def replaces() -> Entry | None:

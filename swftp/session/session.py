@@ -158,6 +158,7 @@ class Session:
         """
         Open the file *path* for writing, or reading and writing; nothing is stored before it is closed.
 
+        :param attributes: the mode is for a new file; one that exists keeps its own.
         :param ready: called when a `Writer.read` that gave None is worth repeating.
         :raises NotFound: it is not there and *mode* does not create, or its directory is not there.
         :raises AlreadyExists: *mode* is exclusive and it is there.

@@ -148,6 +148,8 @@ class _Sink:
             await self._complain(path, error)
             return
         try:
+            if attributes.mtime is not None:  # scp -p: of a file that was there, too
+                writer.set(Attributes(mode=attributes.mode))
             await self._io.put(b"\0")
             problem = await self._content(writer, announced.size)
             said = await self._io.sent_well()

@@ -94,10 +94,11 @@ class OpenTests(SessionCase):
         """A file that is written anew, or changed, keeps its permission bits, as on POSIX."""
         self.do(self.session.update(OTHER, Attributes(mode=0o600)))
         for mode in (NEW, OpenMode(append=True)):
-            writer = self.writer(OTHER, mode)
-            writer.write(0, [b"new"], 3)
-            self.do(writer.close())
-            self.assertEqual(self.do(self.storage.stat(OTHER)).mode, 0o600)
+            for said in (None, 0o644):  # clients say with OPEN what mode their own file has
+                writer = self.writer(OTHER, mode, Attributes(mode=said))
+                writer.write(0, [b"new"], 3)
+                self.do(writer.close())
+                self.assertEqual(self.do(self.storage.stat(OTHER)).mode, 0o600)
 
     def test_limit(self) -> None:
         """More open files than the limit are refused; a closed one makes room."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from swftp.entries import Entry
+from swftp.entries import Attributes, Entry
 from swftp.errors import Unavailable
 from swftp.paths import resolve
 from swftp.sftp.factories import open_command, open_subsystem
@@ -118,6 +118,17 @@ class SinkTests(ScpTestCase):
     def entry(self, path: str) -> Entry:
         """What stands at *path*."""
         return self.successResultOf(Deferred.fromCoroutine(self.storage.stat(resolve(path))))
+
+    def test_mode_of_a_file_that_exists(self) -> None:
+        """It stays, unless ``-p`` was said: then the client sends times, too."""
+        for times, mode in ((b"", 0o640), (b"T1600000000 0 1600000001 0\n", 0o600)):
+            update = self.storage.update(resolve("/box/a"), Attributes(mode=0o640))
+            self.successResultOf(Deferred.fromCoroutine(update))
+            scp = self.sink(b"scp -t /box/a")
+            for line in filter(None, (times, b"C0600 3 a\n", b"new\0")):
+                self.assertEqual(scp.say(line), b"\0")
+            self.assertEqual(scp.end(), 0)
+            self.assertEqual(self.entry("/box/a").mode, mode)
 
     def test_tree(self) -> None:
         """Directories are made, entered and left."""
