@@ -165,6 +165,18 @@ class CommandTests(SynchronousTestCase):
         for words in (("reap", "anna"), ("zerostor", "scrub")):
             self.assertEqual(self.run_command(*words, "--hours=-1")[0], 2)
 
+    def test_zerostor_before_init(self) -> None:
+        """Where there is no master key yet, that is said, in a line."""
+        lines = (
+            "database = sqlite:////nonexistent/x",
+            "shards = file:///nonexistent/s",
+            "master_key = /nonexistent/k",
+        )
+        text = "\n".join(("[zerostor]", *lines))
+        status, out, err = self.run_command("zerostor", "stats", "-c", self.write(text))
+        self.assertEqual((status, out), (1, ""))
+        self.assertEqual(err, "swftp zerostor: /nonexistent/k: cannot be read: No such file or directory\n")
+
     def test_bad_port(self) -> None:
         """A port that is none is wrong usage."""
         for port in ("x", "-1", "65536"):

@@ -166,6 +166,7 @@ def _run(options: argparse.Namespace) -> int:
     try:
         if options.work == "rekey":
             masterkey.rotate(settings.master_key)
+        masterkey.read(settings.master_key)
         return reacting(work)
     except UnusableMasterKey as error:
         sys.stderr.write(f"swftp zerostor: {error}\n")

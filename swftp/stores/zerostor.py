@@ -44,7 +44,21 @@ COUNT = 60.0
 SCRUB_DUE = 3600.0
 """Seconds between two looks whether a scrub is due, and before the first."""
 
+DATABASES = ("sqlite", "postgresql", "cockroachdb")
+"""What begins the URL of one."""
 log = Logger()
+
+
+def _check_given(config: Config) -> None:
+    """
+    :raises ConfigError: something is missing, or the URL of the database is of none that we can use; it is not shown,
+        since it may hold a password.
+    """
+    for option in ("database", "master_key", "shards"):
+        if not getattr(config.zerostor, option):
+            raise config.problem("zerostor", option, "is needed with storage = zerostor")
+    if config.zerostor.database.partition(":")[0].partition("+")[0] not in DATABASES:
+        raise config.problem("zerostor", "database", f"allowed: URLs of {', '.join(DATABASES)}")
 
 
 def settings_of(config: Config) -> Settings:
@@ -54,9 +68,7 @@ def settings_of(config: Config) -> Settings:
     :raises ConfigError: something cannot be used, or is missing.
     """
     given = config.zerostor
-    for option in ("database", "master_key", "shards"):
-        if not getattr(given, option):
-            raise config.problem("zerostor", option, "is needed with storage = zerostor")
+    _check_given(config)
     try:
         layout = Layout.parse(given.layout)
     except ValueError as error:

@@ -59,6 +59,10 @@ class SettingsTests(SynchronousTestCase):
         """What cannot be used is named, without secrets."""
         self.assertIn("[zerostor] layout: ", self.refused(layout="ec:1+9"))
         self.assertIn("[zerostor] min_fragments: allowed: 0, and from 2 to 3", self.refused(min_fragments=4))
+        for url in ("nonsense", "mysql://:secret@host/x"):
+            problem = self.refused(database=url)
+            self.assertIn("[zerostor] database: allowed: URLs of sqlite, ", problem)
+            self.assertNotIn("secret", problem)
         problem = self.refused(shards=("ftp://:secret@host/x",))
         self.assertIn("[zerostor] shards: ", problem)
         self.assertNotIn("secret", problem)
