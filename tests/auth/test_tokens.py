@@ -219,7 +219,7 @@ class SetupTests(Harness, SynchronousTestCase):
 
     def test_options(self):
         """Further options are those of the plugin."""
-        self.assertEqual(self.problem(options={"identity_provider": "x"}), "identity_provider")
+        self.assertEqual(self.problem(options={"identity_provider": "x"}), "options")
         self.service(url=V3_URL, auth_type="v3oidcpassword", options={"identity_provider": "x", "protocol": "oidc"})
 
     def test_cacert(self):
