@@ -185,7 +185,7 @@ class Upload:
                 self.stream = Stream.start(self)  # or None: not while the first bytes are still missing
             else:
                 self._cut_segment(self.stager)
-        if self.share.held > self.brake.cap and not self.share.leaving and self.stream is None:
+        if self.share.held > self.brake.cap and not self.share.leaving:
             self._make_room()
 
     def _cut_segment(self, stager: Stager) -> None:
@@ -250,20 +250,24 @@ class Upload:
             self._fail(errors.Busy("out of memory for transfers"))
 
     def _staged(self) -> None:
-        if self.phase is not Phase.RECEIVING or self.stager is None:
-            return
-        if self.stager.error is not None:
+        if self.phase is Phase.RECEIVING and self.stager is not None and self.stager.error is not None:
             self._fail(self.stager.error)
         else:
-            try:
-                self._drain()
-            except errors.StorageError as error:
-                self._fail(error)
-            self.brake.ease(flows(self.stream))
+            self._departed()
 
     def streamed(self, count: int) -> None:
         """*count* bytes left memory for the stream."""
         self.share.give(count, departed=True)
+        self._departed()
+
+    def _departed(self) -> None:
+        """What was on its way has left: send what follows, and let the client go on."""
+        if self.phase is not Phase.RECEIVING:
+            return
+        try:
+            self._drain()
+        except errors.StorageError as error:
+            self._fail(error)
         self.brake.ease(flows(self.stream))
 
     def refused(self, error: errors.StorageError) -> None:

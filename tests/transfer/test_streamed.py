@@ -130,6 +130,52 @@ class PlainStoreTests(TransferCase):
             for at in range(161 * KIB, MIB, 16 * KIB):
                 self.write_through(upload, at, bytes(16 * KIB))
 
+    def _begin_small(self) -> Upload:
+        upload = self.upload(self.engine(PlainStorage(self.storage), segment_size=64 * KIB, reorder_window=128 * KIB))
+        for at in range(0, 96 * KIB, 32 * KIB):
+            self.write_through(upload, at, pattern(32 * KIB, at))
+        self.assertIsNotNone(upload.stream)
+        return upload
+
+    def test_small_pieces_ahead_of_a_gap(self) -> None:
+        """Pieces that adjoin are put together before they cost more than a file may: nobody waits for the gap."""
+        upload, data = self._begin_small(), pattern(8 * KIB, 7)
+        for at in range(len(data)):
+            self.write_through(upload, 112 * KIB + at, data[at : at + 1])
+        self.write_through(upload, 96 * KIB, pattern(16 * KIB, 8))
+        self.run_through(upload.close())
+        self.assertEqual(self.storage["/box/file"][96 * KIB :], pattern(16 * KIB, 8) + data)
+
+    def test_scattered_ahead_of_a_gap(self) -> None:
+        """Pieces that cannot be put together are refused where they cost more than a file may: nothing frees them."""
+        upload = self._begin_small()
+        with self.assertRaises(errors.TooLarge):
+            for at in range(112 * KIB, 144 * KIB, 2):
+                self.write_through(upload, at, b"x")
+        self.run_into(errors.TooLarge, upload.close())
+
+    def test_scattered_while_blocks_leave(self) -> None:
+        """So they are if blocks were on their way when they came, once those have left."""
+        sources: list[StreamSource] = []
+
+        async def slow(path: Path, source: StreamSource, *rest: Any, **named: Any) -> None:
+            sources.append(source)
+            await source.startProducing(Consumer(source, pause=True))
+
+        self.storage.store = slow  # type: ignore[method-assign, assignment]
+        upload = self._begin_small()
+        waits = [upload.write(96 * KIB, [bytes(32 * KIB)], 32 * KIB)]
+        for at in range(144 * KIB, 160 * KIB, 2):
+            waits.append(upload.write(at, [b"x"], 1))
+            if upload.share.held - upload.share.leaving > upload.brake.cap:
+                break
+        while upload.share.leaving:
+            self.assertEqual([wait for wait in waits if wait is None or wait.called], [])
+            sources[0].resumeProducing()
+        for wait in waits:
+            assert wait is not None
+            self.failureResultOf(wait, errors.TooLarge)
+
     def test_gap_left_open(self) -> None:
         """A hole that is never filled reads as zeros."""
         upload = self._begin()
