@@ -152,8 +152,6 @@ class Control(Protocol):
         if self.phase in (Phase.ENDING, Phase.CLOSED):
             return
         self._advance("end")
-        self._lines.clear()
-        self._behind.clear()
         self._drop()
         if self.place is not None:
             self.transport.unregisterProducer()
@@ -167,7 +165,9 @@ class Control(Protocol):
         self.transport.abortConnection()
 
     def _drop(self) -> None:
-        """Nothing that was begun is finished."""
+        """Nothing that was begun is finished, nothing that waits is begun."""
+        self._lines.clear()
+        self._behind.clear()
         if self.context.transfer is not None:
             self.context.transfer.lost()
         self.context.data.close()
@@ -176,8 +176,6 @@ class Control(Protocol):
     def connectionLost(self, reason: Failure | None = None) -> None:
         """The client is gone, and with it all it had begun (RFC 959 section 3.2)."""
         self._advance("lost")
-        self._lines.clear()
-        self._behind.clear()
         if self._aborting is not None and self._aborting.active():
             self._aborting.cancel()
         if self._watch is not None:
@@ -357,6 +355,8 @@ class Control(Protocol):
         context = self.context
         if command is None or not command.kind.keeps:
             context.restart, context.allocated = 0, None
+        if command is not None and command.kind.transfer:
+            context.data.close()  # it had its data connection, though it may have been refused before it took it
         if name != "RNFR":
             context.rename_from = None
         if self._watch is not None:

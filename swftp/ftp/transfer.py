@@ -74,7 +74,6 @@ class Transfer:
 
     def __exit__(self, *reason: object) -> None:
         self._advance("over")
-        self._context.data.close()
         if self._pipe is not None:
             self._pipe.done.addErrback(lambda _: None)  # if nobody has waited for it, nobody wants to know
             self._pipe.fail(errors.Interrupted())

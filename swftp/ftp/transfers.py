@@ -158,21 +158,17 @@ async def _first(transfer: Transfer, reader: Reader, bell: _Bell, offset: int) -
     return data
 
 
-async def send(context: Context, pieces: AsyncIterator[bytes], what: str) -> Reply:
-    """Send *pieces*, which are as they are to be on the wire, over the data connection.
-
-    :param what: they are, for STAT.
-    """
-    with Transfer(context, f"{what} to client") as transfer:
-        bell = _Bell()
-        source = Pieces(pieces, bell.ring, context.session.background)
-        pipe = Sending(transfer.terms(), source.read, deflated=context.mode is Mode.DEFLATE)
-        bell.rings = pipe.pump
-        try:
-            await transfer.move(pipe)
-        finally:
-            bell.rings = _nothing  # else each would hold the other
-        return reply(226, "Sent.")
+async def send(context: Context, transfer: Transfer, pieces: AsyncIterator[bytes]) -> Reply:
+    """Send *pieces*, which are as they are to be on the wire, over the data connection."""
+    bell = _Bell()
+    source = Pieces(pieces, bell.ring, context.session.background)
+    pipe = Sending(transfer.terms(), source.read, deflated=context.mode is Mode.DEFLATE)
+    bell.rings = pipe.pump
+    try:
+        await transfer.move(pipe)
+    finally:
+        bell.rings = _nothing  # else each would hold the other
+    return reply(226, "Sent.")
 
 
 async def abor(context: Context, argument: bytes) -> Reply:
@@ -181,6 +177,6 @@ async def abor(context: Context, argument: bytes) -> Reply:
     if transfer is not None:
         transfer.abort()
     else:
-        context.data.close()  # a listing that is still being asked for fails without it
+        context.data.close()
     await context.control.idle()
     return reply(225, "No transfer was running.") if transfer is None else reply(226, "Abort done.")

@@ -10,16 +10,19 @@ from swftp.ftp.context import Context
 from swftp.ftp.facts import chosen, facts, listed
 from swftp.ftp.listing import find, lines, parse_argument, pieces
 from swftp.ftp.reply import Refused, Reply, reply
-from swftp.ftp.transfers import send
+from swftp.ftp.transfers import Transfer, send
 
+LISTING = "directory listing to client"
+"""What a transfer is about, for STAT."""
 STAT_LIMIT = 1 << 20
 """Bytes of lines in one reply to STAT, which has to be held in memory as a whole."""
 
 
 async def _listed(context: Context, argument: bytes, long: bool) -> Reply:
-    wanted = parse_argument(argument, long=long)
-    found = await find(context, wanted)
-    return await send(context, pieces(context, wanted, found), "directory listing")
+    with Transfer(context, LISTING) as transfer:
+        wanted = parse_argument(argument, long=long)
+        found = await find(context, wanted)
+        return await send(context, transfer, pieces(context, wanted, found))
 
 
 async def list_(context: Context, argument: bytes) -> Reply:
@@ -34,17 +37,18 @@ async def nlst(context: Context, argument: bytes) -> Reply:
 
 async def mlsd(context: Context, argument: bytes) -> Reply:
     """MLSD, RFC 3659 section 7.1: neither options nor patterns."""
-    path = context.path(argument)
-    names = chosen(context)
-    try:
-        listing = await context.session.listing(path)
-    except errors.NotDirectory:
-        raise Refused(501, "Not a directory.") from None
+    with Transfer(context, LISTING) as transfer:
+        path = context.path(argument)
+        names = chosen(context)
+        try:
+            listing = await context.session.listing(path)
+        except errors.NotDirectory:
+            raise Refused(501, "Not a directory.") from None
 
-    def render(entry: Entry) -> bytes:
-        return f"{listed(entry, path, names)} {entry.name}".encode()
+        def render(entry: Entry) -> bytes:
+            return f"{listed(entry, path, names)} {entry.name}".encode()
 
-    return await send(context, lines(listing, render), "directory listing")
+        return await send(context, transfer, lines(listing, render))
 
 
 async def mlst(context: Context, argument: bytes) -> Reply:
