@@ -57,6 +57,8 @@ class IStorage(Interface):
         """
         One page of the directory *path*, no entry twice over all pages, the directory itself not among them.
 
+        What no client could name (`swftp.paths.is_plain`) is left out: protocols send names as they are.
+
         :param after: ``Page.after`` of the page before.
         :raises NotFound: there is no such directory.
         :raises NotDirectory: it is a file.

@@ -7,7 +7,7 @@ READDIR streams: what a handle keeps is what is left of one page of the store, h
 from __future__ import annotations
 
 from swftp.entries import Entry, Kind
-from swftp.paths import Path, is_plain, parse
+from swftp.paths import Path, parse
 from swftp.session import Listing
 from swftp.sftp.attributes import of_child
 from swftp.sftp.context import Context
@@ -52,7 +52,7 @@ class DirectoryHandle(Handle):
             entries = await self.listing.next()
             if not entries:
                 self.listing = None
-            self._left = [entry for entry in reversed(entries) if is_plain(entry.name)] + self._left
+            self._left = [*reversed(entries), *self._left]
         return bool(self._left)
 
     def batch(self, context: Context) -> list[bytes]:

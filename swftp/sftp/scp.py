@@ -225,12 +225,12 @@ class ScpServer:
         self._clock = clock
         self._order = order
         self._program = program
-        self._io: ScpIO | None = None
+        self._io: ScpIO
 
     @property
     def waiting(self) -> bool:
         """Whether the client waits for us."""
-        return self._io is not None and not self._io.listening
+        return not self._io.listening
 
     def connected(self, channel: ISessionChannel) -> None:
         """See `ISubsystem.connected`."""
@@ -250,23 +250,19 @@ class ScpServer:
 
     def received(self, pieces: Sequence[memoryview]) -> None:
         """See `ISubsystem.received`."""
-        if self._io is not None:
-            self._io.received(pieces)
+        self._io.received(pieces)
 
     def drained(self) -> None:
         """See `ISubsystem.drained`."""
-        if self._io is not None:
-            self._io.bell.ring()
+        self._io.bell.ring()
 
     def ended(self) -> None:
         """See `ISubsystem.ended`."""
-        if self._io is not None:
-            self._io.end()
+        self._io.end()
 
     def lost(self) -> None:
         """See `ISubsystem.lost`."""
-        if self._io is not None:
-            self._io.lost()
+        self._io.lost()
 
 
 @implementer(ISubsystem)

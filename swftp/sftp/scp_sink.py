@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
@@ -10,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from swftp import errors
 from swftp.entries import Attributes, Kind
-from swftp.paths import ROOT, Path, is_plain, resolve
+from swftp.paths import Path, is_plain, resolve
 from swftp.session import OpenMode, Session, Writer
 from swftp.sftp.scp import Order, ScpIO
 
@@ -43,8 +44,8 @@ class _Sink:
         self._session = session
         self._io = io
         self._order = order
-        self._target = ROOT
-        self._target_is_directory = True
+        self._target: Path
+        self._target_is_directory = False
         self._inside: list[Path] = []
         """Directories entered, innermost last."""
         self._mtime: float | None = None
@@ -68,10 +69,8 @@ class _Sink:
 
     async def _look_at_target(self) -> None:
         self._target = resolve(self._order.paths[0].text)
-        try:
+        with suppress(errors.NotFound):
             self._target_is_directory = (await self._session.stat(self._target)).kind is Kind.DIRECTORY
-        except errors.NotFound:
-            self._target_is_directory = False
         if self._order.directory and not self._target_is_directory:
             raise errors.NotDirectory(f"{self._target}: not a directory")
 
@@ -86,7 +85,7 @@ class _Sink:
         elif kind == b"E" and len(line) == 1 and self._inside:
             self._inside.pop()
             await self._io.put(b"\0")
-        elif kind in (b"C", b"D"):
+        else:
             announced = self._announced(line)
             mtime, self._mtime = self._mtime, None
             path = self._place(announced.name)
@@ -94,8 +93,6 @@ class _Sink:
                 await self._file(path, announced, Attributes(mtime=mtime, mode=announced.mode))
             else:
                 await self._directory(path)
-        else:
-            raise _Fatal("protocol error")
 
     async def _times(self, line: bytes) -> None:
         match = _TIMES.fullmatch(line)

@@ -9,7 +9,7 @@ from twisted.internet.task import deferLater
 
 from swftp import errors
 from swftp.entries import Entry, Kind
-from swftp.paths import Path, is_plain, resolve
+from swftp.paths import Path, resolve
 from swftp.session import Listing, Session, shown
 from swftp.session.bell import fetch
 from swftp.sftp import attributes
@@ -52,7 +52,7 @@ class _Source:
 
         What matches nothing stands for itself, and names that begin with a dot only match a pattern that does.
         """
-        text = word.text.rstrip("/") or "/"
+        text = word.text.rstrip("/")
         start = text.rfind("/") + 1
         pattern = word.pattern(start)
         matched = False
@@ -62,7 +62,7 @@ class _Source:
             while entries := await listing.next():
                 for entry in entries:
                     hidden = entry.name.startswith(".") and not text[start:].startswith(".")
-                    if not hidden and is_plain(entry.name) and pattern.match(entry.name):
+                    if not hidden and pattern.match(entry.name):
                         matched = True
                         yield directory.child(entry.name)
         if not matched:
@@ -143,8 +143,6 @@ class _Source:
                     self._errors += 1
                 continue
             child = left.pop()
-            if not is_plain(child.name):
-                continue
             if child.kind is Kind.DIRECTORY:
                 await self._enter(path.child(child.name), child, inside)
             else:

@@ -149,7 +149,6 @@ class SFTPServer:
         if self._phase is Phase.OVER:
             return
         self._advance("over")
-        self._stream.clear()
         self._turns.clear()
         self._table.abandon()
         del self._context, self._stream  # they hold us

@@ -76,14 +76,6 @@ class RequestStream:
         """Whether input waits unparsed."""
         return bool(self._held)
 
-    def clear(self) -> None:
-        """Forget all input."""
-        self._held.clear()
-        self._partial.clear()
-        self._parts = []
-        self._crumbs.clear()
-        self._left = 0
-
     def feed(self, pieces: Sequence[memoryview]) -> int:
         """
         Take *pieces*; returns how many bytes were parsed, the rest is held.

@@ -152,10 +152,7 @@ class Cursor:
         permissions = self.uint32() if flags & ATTR_PERMISSIONS else None
         atime, mtime = (self.uint32(), self.uint32()) if flags & ATTR_ACMODTIME else (None, None)
         if flags & ATTR_EXTENDED:
-            count = self.uint32()
-            if count > self.left // 8:
-                raise Malformed()
-            for _ in range(2 * count):
+            for _ in range(2 * self.uint32()):  # each takes four bytes: no count leads beyond the packet
                 self.string()
         return Attrs(size=size, uid=uid, gid=gid, permissions=permissions, atime=atime, mtime=mtime)
 

@@ -110,13 +110,13 @@ class Front:
     def truncated(self) -> None:
         """The table ends earlier than it did."""
         size = self._table.size
-        if size < self.end:
-            self.end = max(size, self.start)
+        if size <= self.start:
+            self.move(size)
+        elif size < self.end:
+            self.end = size
             if size < self.folded:
-                self.folded = self.end
+                self.folded = size
                 self._digest = None
-            if size < self.start:
-                self.move(size)
 
     def digest(self, start: int, end: int) -> RunningDigest | None:
         """A digest that was fed exactly ``[start, end)`` of the table, if there is one."""

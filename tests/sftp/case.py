@@ -55,8 +55,9 @@ def at_once(function: Callable[..., Any], *args: Any) -> Deferred[Any]:
     return maybeDeferred(function, *args)
 
 
-def make_session(storage: MemoryStorage, clock: Clock, limits: SessionLimits | None = None) -> Session:
+def make_session(
+    storage: MemoryStorage, clock: Clock, limits: SessionLimits | None = None, budget: Budget | None = None
+) -> Session:
     """A session over *storage*."""
-    return Session(
-        storage, budget=Budget(64 << 20, clock), clock=clock, wall=clock.seconds, offload=at_once, limits=limits
-    )
+    budget = budget or Budget(64 << 20, clock)
+    return Session(storage, budget=budget, clock=clock, wall=clock.seconds, offload=at_once, limits=limits)

@@ -10,12 +10,15 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from swftp.entries import Attributes, Entry
-from swftp.errors import Unavailable
-from swftp.paths import resolve
+from swftp.errors import QuotaExceeded, Unavailable
+from swftp.paths import Path, resolve
+from swftp.session import SessionLimits
 from swftp.sftp.factories import open_command, open_subsystem
-from swftp.sftp.scp import ScpIO
+from swftp.sftp.scp import ScpIO, ScpServer
 from swftp.sftp.server import SFTPServer
 from swftp.storage.memory import MemoryStorage
+from swftp.transfer.budget import Budget
+from swftp.transfer.engine import TransferLimits
 from tests.sftp.case import CONTENT, NOW, SFTPTestCase, make_session
 from tests.sftp.client import FakeChannel
 
@@ -23,11 +26,14 @@ from tests.sftp.client import FakeChannel
 class Scp:
     """The client's end of one command."""
 
-    def __init__(self, line: bytes, storage: MemoryStorage, clock: Clock) -> None:
+    def __init__(
+        self, line: bytes, storage: MemoryStorage, clock: Clock, limits: SessionLimits | None = None
+    ) -> None:
         self.channel = FakeChannel()
         self.clock = clock
         self.sent = 0
-        self.server = open_command(line, lambda: make_session(storage, clock), clock)
+        self.budget = Budget(64 << 20, clock)
+        self.server = open_command(line, lambda: make_session(storage, clock, limits, self.budget), clock)
         assert self.server is not None
         self.server.connected(self.channel)
         self.settle()
@@ -60,10 +66,14 @@ class Scp:
         return self.channel.finished
 
     def leave(self) -> None:
-        """Be gone."""
+        """Be gone: then nothing is open any more."""
         assert self.server is not None
         self.server.lost()
-        self.settle()
+        assert self.channel.finished is not None
+        assert self.budget.used == 0
+
+
+SMALL_PARTS = SessionLimits(transfer=TransferLimits(segment_size=64 << 10, reorder_window=64 << 10))
 
 
 async def everything(scp: ScpIO) -> bytes:
@@ -77,17 +87,26 @@ async def everything(scp: ScpIO) -> bytes:
 class ScpTestCase(SFTPTestCase):
     """Runs commands."""
 
-    def run_scp(self, line: bytes) -> Scp:
+    def run_scp(self, line: bytes, limits: SessionLimits | None = None) -> Scp:
         """Begin *line*."""
-        scp = Scp(line, self.storage, self.clock)
+        scp = Scp(line, self.storage, self.clock, limits)
         self.addCleanup(scp.leave)
         return scp
 
-    def sink(self, line: bytes) -> Scp:
+    def sink(self, line: bytes, limits: SessionLimits | None = None) -> Scp:
         """Begin an upload."""
-        scp = self.run_scp(line)
+        scp = self.run_scp(line, limits)
         self.assertEqual(scp.hear(), b"\0")
         return scp
+
+    def refuse(self, verb: str, path: str | None = None) -> None:
+        """The store will refuse *verb*, of *path* if one is given."""
+
+        def hook(asked: str, where: Path) -> None:
+            if asked == verb and path in (None, str(where)):
+                raise QuotaExceeded()
+
+        self.storage.hook = hook
 
 
 class SinkTests(ScpTestCase):
@@ -95,7 +114,7 @@ class SinkTests(ScpTestCase):
 
     def test_file(self) -> None:
         """A file is stored when the client has said that all was well."""
-        scp = self.sink(b"scp -t /box/n")
+        scp = self.sink(b"scp -t -- /box/n")
         self.assertEqual(scp.say(b"C0640 5 name\n"), b"\0")
         self.assertEqual(scp.say(b"hello"), b"")
         self.assertNotIn("/box/n", self.storage)
@@ -147,6 +166,21 @@ class SinkTests(ScpTestCase):
         self.assertEqual(scp.end(), 0)
         self.assertEqual((self.storage["/box/tree/f"], self.storage["/box/tree/sub/g"]), (b"x", b""))
 
+    def test_tree_over_a_tree(self) -> None:
+        """Directories that are there are entered; where a file stands, or none may be, that is told and left out."""
+        self.storage["/box/d/old"] = b"old"
+        scp = self.sink(b"scp -rdt /box")
+        self.assertEqual(scp.say(b"D0755 0 d\n"), b"\0")
+        self.storage["/box/d/f"] = b"f"
+        self.assertEqual(scp.say(b"D0755 0 f\n"), b"\1scp: /box/d/f: not a directory\n")
+        self.refuse("make_directory")
+        self.assertEqual(scp.say(b"D0755 0 g\n"), b"\1scp: /box/d/g: quota exceeded\n")
+        self.assertEqual(scp.say(b"C0644 1 new\n"), b"\0")
+        self.assertEqual(scp.say(b"x\0"), b"\0")
+        self.assertEqual(scp.say(b"E\n"), b"\0")
+        self.assertEqual(scp.end(), 1)
+        self.assertEqual((self.storage["/box/d/old"], self.storage["/box/d/new"]), (b"old", b"x"))
+
     def test_names_that_lead_elsewhere(self) -> None:
         """A name is one component; anything else ends it all."""
         for name in (b"..", b".", b"a/b", b"/etc/passwd", b"../a", b"a\0b", b"\xff"):
@@ -167,6 +201,10 @@ class SinkTests(ScpTestCase):
             scp = self.sink(b"scp -t /box")
             self.assertEqual(scp.say(line)[:1], b"\2", line)
             self.assertEqual(scp.channel.finished, 1)
+        for line in (b"X\n", b"E \n"):
+            scp = self.sink(b"scp -rt /box")
+            scp.say(b"D0755 0 d\n")
+            self.assertEqual(scp.say(line)[:1], b"\2", line)
 
     def test_client_says_the_file_is_bad(self) -> None:
         """It read its own file with errors: nothing is stored, the rest goes on."""
@@ -178,6 +216,26 @@ class SinkTests(ScpTestCase):
         self.assertEqual(scp.say(b"b\0"), b"\0")
         self.assertEqual(scp.end(), 1)
         self.assertEqual(self.storage["/box/b"], b"b")
+
+    def test_client_has_trouble(self) -> None:
+        """What it could not send is no end, but no success either; after its fatal word nothing is taken."""
+        scp = self.sink(b"scp -t /box")
+        self.assertEqual(scp.say(b"\1scp: x: Permission denied\n"), b"")
+        self.assertEqual(scp.say(b"C0644 1 b\n"), b"\0")
+        self.assertEqual(scp.say(b"b\0"), b"\0")
+        self.assertEqual(scp.end(), 1)
+        self.assertEqual(self.storage["/box/b"], b"b")
+        scp = self.sink(b"scp -t /box")
+        self.assertEqual(scp.say(b"\2scp: lost connection\nC0644 1 c\n"), b"\2scp: scp: lost connection\n")
+        self.assertEqual(scp.channel.finished, 1)
+
+    def test_ends_too_early(self) -> None:
+        """In the middle of a line, or of a directory: what came before is kept, but that is no success."""
+        for said in (b"C0644 3 a", b"D0755 0 d\n"):
+            scp = self.sink(b"scp -rt /box")
+            scp.say(said)
+            self.assertEqual(scp.end(), 1)
+            self.assertEqual(scp.hear()[:1], b"\2")
 
     def test_interrupted(self) -> None:
         """EOF in the middle, or loss before the last word: the old content stays."""
@@ -217,6 +275,35 @@ class SinkTests(ScpTestCase):
         self.assertEqual(scp.say(b"m\0"), b"\0")
         self.assertEqual(scp.end(), 1)
         self.assertEqual(self.names(), ["a", "m"])
+
+    def test_store_refuses_in_the_middle(self) -> None:
+        """Told when all has come: the client counts bytes, and takes no word before.  The next file is taken."""
+        self.refuse("stage")
+        scp = self.sink(b"scp -t /box", SMALL_PARTS)
+        self.assertEqual(scp.say(b"C0644 300000 a\n"), b"\0")
+        self.assertEqual(scp.say(bytes(100_000)) + scp.say(bytes(100_000)) + scp.say(bytes(100_000)), b"")
+        self.assertEqual(scp.say(b"\0"), b"\1scp: /box/a: quota exceeded\n")
+        self.assertEqual(scp.say(b"C0644 1 m\n"), b"\0")
+        self.assertEqual(scp.say(b"m\0"), b"\0")
+        self.assertEqual(scp.end(), 1)
+        self.assertEqual((self.storage["/box/a"], self.storage["/box/m"]), (CONTENT, b"m"))
+
+    def test_slow_store(self) -> None:
+        """What the store has not taken yet waits at the client, who gets no window for it."""
+        self.storage.latency = 5.0
+        scp = self.run_scp(b"scp -t /box/n", SMALL_PARTS)
+        self.clock.pump([5.0] * 3)
+        scp.say(b"C0644 1048576 n\n")
+        self.clock.pump([5.0] * 3)
+        for _ in range(16):
+            scp.say(bytes(range(256)) * 256)
+        self.assertLess(scp.channel.credited, 512 << 10)
+        self.clock.pump([5.0] * 20)
+        self.assertEqual(scp.channel.credited, scp.sent)
+        scp.say(b"\0")
+        self.clock.pump([5.0] * 40)  # small parts are joined
+        self.assertEqual(scp.end(), 0)
+        self.assertEqual(self.storage["/box/n"], bytes(range(256)) * 4096)
 
     def test_refused_at_once(self) -> None:
         """What cannot be stored is said before the content is sent."""
@@ -317,9 +404,8 @@ class SourceTests(ScpTestCase):
         scp.say(b"\0")
         scp.channel.reading = False
         scp.say(b"\0")
-        scp.channel.dead = True
-        assert scp.server is not None
-        scp.server.lost()
+        scp.channel.dead = scp.channel.reading = True
+        scp.leave()
         asked: list[str] = []
         self.storage.hook = lambda verb, path: asked.append(verb)  # type: ignore[func-returns-value]
         self.clock.pump([1.0] * 10)
@@ -342,15 +428,71 @@ class SourceTests(ScpTestCase):
 
     def test_errors(self) -> None:
         """What is missing, or a directory without ``-r``, is told; the rest is sent."""
-        heard, status = self.transfer(b"scp -f /box/x /box /box/*.no /box/a")
-        self.assertEqual(heard.count(b"\1scp: "), 3)
+        heard, status = self.transfer(b"scp -f /box/x /box /box/*.no /no/*.txt / /box/a")
+        self.assertEqual(heard.count(b"\1scp: "), 5)
         self.assertTrue(heard.endswith(b"C0644 12 a\n" + CONTENT + b"\0"))
         self.assertEqual(status, 1)
 
+    def test_store_refuses_some(self) -> None:
+        """A match of a pattern, a file of a tree, or a directory of it, is told; the rest is sent."""
+        for path in ("/box/d/a", "/box/d/b/c", "/box/d/e"):
+            self.storage[path] = b"x"
+        sent = b"D0755 0 b\nC0644 1 c\nx\0E\n"
+        for line, verb, path, begins, ends in (
+            (b"scp -rf /box/d/*", "fetch", "/box/d/a", b"", sent + b"C0644 1 e\nx\0"),
+            (b"scp -rf /box/d", "fetch", "/box/d/a", b"D0755 0 d\n", sent + b"C0644 1 e\nx\0E\n"),
+            (b"scp -rf /box/d", "list", "/box/d/b", b"D0755 0 d\nC0644 1 a\nx\0", b"\nC0644 1 e\nx\0E\n"),
+        ):
+            self.refuse(verb, path)
+            heard, status = self.transfer(line)
+            self.assertTrue(heard.startswith(begins + b"\1scp: %s: " % path.encode()), heard)
+            self.assertTrue(heard.endswith(ends), heard)
+            self.assertEqual((heard.count(b"\1"), status), (1, 1))
+
+    def test_listing_fails_in_the_middle(self) -> None:
+        """What was listed is sent, the rest is told to be missing, and the client is led out of the directory."""
+        for number in range(25):
+            self.storage[f"/box/d/{number:02}"] = b""
+        self.storage.page_size = 10
+        pages: list[str] = []
+
+        def hook(verb: str, path: Path) -> None:
+            if verb == "list":
+                pages.append(str(path))
+                if len(pages) > 2:
+                    raise Unavailable()
+
+        self.storage.hook = hook
+        heard, status = self.transfer(b"scp -rf /box/d")
+        self.assertEqual((heard.count(b"C0644"), heard.count(b"\1scp: /box/d: "), status), (20, 1, 1))
+        self.assertTrue(heard.endswith(b"\nE\n"))
+
+    def test_command_with_line_feeds(self) -> None:
+        """Nothing of it makes a line of its own in the protocol."""
+        heard, status = self.transfer(b"scp -f '/box/n\nC0644 1 x\r' /box/a")
+        self.assertEqual((heard.count(b"\n"), heard.count(b"\r"), status), (2, 0, 1))
+
+    def test_client_is_unhappy(self) -> None:
+        """At the very beginning nothing is sent; later that is no success, whatever it was said of."""
+        self.storage["/box/d/e/f"] = b"f"
+        scp = self.run_scp(b"scp -f /box/a")
+        self.assertEqual((scp.say(b"\1scp: no\n"), scp.channel.finished), (b"", 1))
+        no = b"\1scp: no\n"
+        for line, said, heard in (
+            (b"scp -pf /box/a", [b"\0", no], b"T1700000000 0 1700000000 0\n"),
+            (b"scp -f /box/a", [b"\0", b"\0", no], b"C0644 12 a\n" + CONTENT + b"\0"),
+            (b"scp -rf /box/d", [b"\0", no], b"D0755 0 d\n"),
+            (b"scp -rf /box/d", [b"\0", b"\0", no, b"\0"], b"D0755 0 d\nD0755 0 e\nE\n"),
+            (b"scp -rf /box/d/e", [b"\0", b"\0", b"\0", b"\0", no], b"D0755 0 e\nC0644 1 f\nf\0E\n"),
+        ):
+            scp = self.run_scp(line)
+            self.assertEqual(b"".join(map(scp.say, said)), heard)
+            self.assertEqual(scp.channel.finished, 1, line)
+
     def test_client_declines(self) -> None:
         """A file that the client does not want is not sent; after a fatal word nothing is."""
-        self.storage["/box/b"] = b"b"
-        scp = self.run_scp(b"scp -f /box/a /box/b")
+        self.storage["/box/b"] = self.storage["/box/c"] = b"b"
+        scp = self.run_scp(b"scp -f /box/a /box/b /box/c")
         scp.say(b"\0")
         self.assertEqual(scp.say(b"\1scp: a: Permission denied\n"), b"C0644 1 b\n")
         self.assertEqual(scp.say(b"\2scp: enough\n"), b"")
@@ -385,6 +527,40 @@ class SourceTests(ScpTestCase):
         self.assertIn(b"/box/a", scp.channel.errors)
 
 
+class WaitingTests(ScpTestCase):
+    """Who keeps whom waiting: a client that has nothing to wait for is idle some day."""
+
+    def waits(self, scp: Scp) -> bool:
+        """Whether the client of *scp* waits for us."""
+        assert isinstance(scp.server, ScpServer)
+        return scp.server.waiting
+
+    def test_upload(self) -> None:
+        """For the store to take what came; else it is the client's turn."""
+        self.storage.latency = 1.0
+        scp = self.run_scp(b"scp -t /box/n")
+        self.assertTrue(self.waits(scp))
+        self.clock.advance(1.0)
+        self.assertFalse(self.waits(scp))
+        scp.say(b"C0644 1 n\n")
+        self.clock.pump([1.0] * 3)
+        self.assertFalse(self.waits(scp))
+        scp.say(b"x\0")
+        self.assertTrue(self.waits(scp))
+        self.clock.pump([1.0] * 3)
+        self.assertFalse(self.waits(scp))
+
+    def test_download(self) -> None:
+        """For the store to give what was asked for; else it is the client's turn."""
+        self.storage.latency = 1.0
+        scp = self.run_scp(b"scp -f /box/a")
+        self.assertFalse(self.waits(scp))
+        scp.say(b"\0")
+        self.assertTrue(self.waits(scp))
+        self.clock.pump([1.0] * 3)
+        self.assertFalse(self.waits(scp))
+
+
 class CommandTests(ScpTestCase):
     """What is run."""
 
@@ -395,8 +571,9 @@ class CommandTests(ScpTestCase):
 
     def test_scp_that_makes_no_sense(self) -> None:
         """Says so, on standard error."""
-        for line in (b"scp", b"scp -t", b"scp a", b"scp -t -f a", b"scp -t a b", b"scp -S sh -t a", b"scp -t a; rm b",
-                     b"scp -t $HOME", b"scp -f `id`", b"scp -t \xff", b"scp -f " + b"a" * 5000):  # fmt: skip
+        for line in (b"scp", b"scp -t", b"scp -f", b"scp a", b"scp -x -t a", b"scp -t -f a", b"scp -t a b",
+                     b"scp -S sh -t a", b"scp -t a; rm b", b"scp -t $HOME", b"scp -f `id`", b"scp -t \xff",
+                     b"scp -f " + b"a" * 5000):  # fmt: skip
             scp = self.run_scp(line)
             self.assertEqual((scp.channel.finished, scp.hear()), (1, b""), line)
             self.assertTrue(scp.channel.errors.startswith(b"scp: "))

@@ -169,17 +169,34 @@ class LengthTests(SynchronousTestCase):
         recorder = self.feed(packet(Packet.WRITE, u32(1), string(b"\0\0\0\1"), u64(0), string(data)))
         self.assertEqual(recorder.requests[0][-1], data)
 
-    def test_write_data_is_not_copied(self) -> None:
-        """The data of a WRITE is a view of what arrived."""
+    def pieces_kept(self, pieces: list[memoryview], room: int = 1 << 30) -> list[memoryview]:
+        """The parts of the one WRITE in *pieces*, which come one by one, and wait first if there is no *room*."""
         seen: list[memoryview] = []
 
         class Keeper(Recorder):
             def write(self, request: int, handle: bytes, offset: int, parts: list[memoryview], size: int) -> None:
                 seen.extend(parts)
 
-        arrived = packet(Packet.WRITE, u32(1), string(b"\0\0\0\1"), u64(0), string(b"abc"))
-        RequestStream(Keeper()).feed([memoryview(arrived)])
-        self.assertIs(seen[0].obj, arrived)
+        keeper = Keeper(room)
+        stream = RequestStream(keeper)
+        taken = sum(stream.feed([piece]) for piece in pieces)
+        keeper.room = 1
+        taken += stream.resume()
+        self.assertEqual(taken, sum(len(piece) for piece in pieces))
+        return seen
+
+    def test_write_data_is_not_copied(self) -> None:
+        """The data of a WRITE is a view of what arrived, in one piece or many, and however long it waited."""
+        sent = packet(Packet.WRITE, u32(1), string(b"\0\0\0\1"), u64(0), string(bytes(range(256)) * 16))
+        for size in (len(sent), 1000, CRUMB):
+            pieces = [memoryview(sent[start : start + size]) for start in range(0, len(sent), size)]
+            for room in (0, 1):
+                with self.subTest(size=size, room=room):
+                    kept = self.pieces_kept(pieces, room)
+                    self.assertEqual(b"".join(kept), sent[-4096:])
+                    whole = [part for part in kept if len(part) >= CRUMB]
+                    self.assertTrue(whole)
+                    self.assertTrue(all(any(part.obj is piece.obj for piece in pieces) for part in whole))
 
 
 class CrumbTests(SynchronousTestCase):

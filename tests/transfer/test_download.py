@@ -128,6 +128,15 @@ class SequentialTests(DownloadCase):
             self.store.step()
         self.assertGreaterEqual(self.budget.used, MIB - 256 * KIB)
 
+    def test_no_further_than_configured(self) -> None:
+        """However fast the reader, and however much memory there is."""
+        file = self.download(read_ahead=512 * KIB)
+        for at in range(0, 2 * MIB, 256 * KIB):
+            self.get(file, at, 256 * KIB)
+        for _ in range(100):
+            self.store.step()
+        self.assertLessEqual(self.budget.used, 576 * KIB)
+
     def test_tiny_pieces(self) -> None:
         """A store that sends byte by byte is no different."""
         self.store.piece = 1
