@@ -35,7 +35,7 @@ def copy_data(
     """
     reading = context.table.find(source, FileHandle)
     writing = context.table.find(target, FileHandle)
-    if reading is writing or reading.path == writing.path:
+    if reading.path == writing.path:
         raise errors.InvalidRequest("source and target are one file")
     reading.task(request, lambda: _copy(context, reading, offset, length, writing, target_offset), writing)
 
@@ -43,16 +43,12 @@ def copy_data(
 async def _copy(
     context: Context, source: FileHandle, offset: int, length: int, target: FileHandle, target_offset: int
 ) -> Reply | None:
-    await source.fill()
     await target.fill()
     if not offset and not target_offset and await _is_whole(context, source, length, target):
         target.twin = _Twin(context, source, target)
         return None
     left = length or None
-    while left is None or left > 0:
-        data = await source.fetch(offset, SLICE if left is None else min(SLICE, left))
-        if not data:
-            break
+    while data := await source.fetch(offset, SLICE if left is None else min(SLICE, left)):
         await target.store(target_offset, data)
         offset += len(data)
         target_offset += len(data)

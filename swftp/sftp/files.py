@@ -17,8 +17,6 @@ from swftp.sftp.context import Context
 from swftp.sftp.handles import FileHandle, Handle
 from swftp.sftp.wire import Attrs, Flag, Reply, attrs_reply, handle_reply
 
-_SIZE_LIMIT = 1 << 63
-
 
 async def open_file(context: Context, raw: bytes, bits: int, attrs: Attrs) -> Reply:
     """OPEN, section 6.3."""
@@ -91,8 +89,6 @@ def _initial(flags: Flag, wanted: Attributes) -> Attributes:
 async def _truncate(handle: FileHandle, size: int) -> None:
     if handle.writer is None or not handle.writable:
         raise errors.PermissionDenied("not open for writing")
-    if size >= _SIZE_LIMIT:
-        raise errors.TooLarge()
     await handle.fill()
     await handle.writer.truncate(size)
 
@@ -111,17 +107,15 @@ async def _close(context: Context, handle: FileHandle) -> None:
     try:
         if handle.reader is not None:
             handle.reader.close()
-        if handle.writer is None:
-            return
-        if handle.error is not None:
-            handle.writer.lost()
-        elif handle.twin is not None:
-            await handle.twin.commit()
-        else:
-            await handle.writer.close()
         if handle.error is not None:
             raise handle.error
+        if handle.twin is not None:
+            await handle.twin.commit()
+        elif handle.writer is not None:
+            await handle.writer.close()
     finally:
+        if handle.writer is not None:
+            handle.writer.lost()
         handle.twin = handle.error = None
         context.table.release(handle)
 
@@ -157,8 +151,6 @@ async def fsetstat(context: Context, handle: FileHandle, attrs: Attrs) -> None:
 
 async def truncate_path(context: Context, path: Path, size: int, wanted: Attributes) -> None:
     """Make the file at *path* *size* bytes long, and set what is *wanted*, in one step."""
-    if size >= _SIZE_LIMIT:
-        raise errors.TooLarge()
     for handle in context.table.twins(path):  # this was put behind all that was asked of them
         await handle.fill()
     await context.session.truncate(path, size, wanted)

@@ -156,7 +156,7 @@ class Handle:
         for handle in handles:
             handle._queue.append(task)
             handle._blocking += 1
-        if bulky or self._queue[0] is not task:
+        if bulky:
             self._server.schedule(self)
         else:
             self._step_task(task)
@@ -195,8 +195,7 @@ class Handle:
         def settle(outcome: Outcome) -> None:
             task.settled = True
             task.outcome = outcome
-            if self._queue:
-                self._server.schedule(self)
+            self._server.schedule(self)
 
         task.started = True
         self._server.attend(task.work(), settle)

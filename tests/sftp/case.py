@@ -33,15 +33,18 @@ class SFTPTestCase(SynchronousTestCase):
         self.clock.advance(NOW)
         self.storage = MemoryStorage(self.clock)
         self.storage["/box/a"] = CONTENT
+        self.budget = Budget(64 << 20, self.clock)
         self.client = self.connect()
 
     def make_session(self) -> Session:
         """A session of the same login."""
-        return make_session(self.storage, self.clock)
+        return make_session(self.storage, self.clock, budget=self.budget)
 
     def connect(self, limits: Limits | None = None, channel: FakeChannel | None = None) -> FakeClient:
-        """Another client."""
-        server = SFTPServer(self.make_session(), self.clock, limits)
+        """Another client; once he is gone nothing may be left open."""
+        session = self.make_session()
+        server = SFTPServer(session, self.clock, limits)
+        self.addCleanup(lambda: self.assertFalse(session.busy, "left open"))
         self.addCleanup(server.lost)
         return FakeClient(server, channel)
 

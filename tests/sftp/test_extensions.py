@@ -8,13 +8,15 @@ from twisted.internet.defer import Deferred
 
 from swftp import errors
 from swftp.outcomes import Status
+from swftp.paths import Path
 from swftp.session import SessionLimits
 from swftp.sftp.attributes import OWNER_ID
 from swftp.sftp.server import SFTPServer
 from swftp.sftp.wire import Cursor, Packet, string
 from swftp.transfer.engine import TransferLimits
-from tests.sftp.case import CONTENT, NEW, NOW, READ, WRITE, A, SFTPTestCase, make_session
+from tests.sftp.case import CONTENT, EXCL, NEW, NOW, READ, WRITE, A, SFTPTestCase, make_session
 from tests.sftp.client import FakeClient, Heard, u32, u64
+from tests.transfer.case import pattern
 
 
 class OpenSSHTests(SFTPTestCase):
@@ -49,6 +51,19 @@ class OpenSSHTests(SFTPTestCase):
         found = self.figures(self.client.call_extended(b"statvfs@openssh.com", string(b"/")))
         self.assertGreater(found[0] * found[4], 1 << 49)
         self.assertGreater(found[7], 1 << 30)
+
+    def test_statvfs_beyond_the_quota(self) -> None:
+        """An account that has more than it may have room for has none; one that nothing is known of has."""
+        self.storage.quota_bytes = 10
+        found = self.figures(self.client.call_extended(b"statvfs@openssh.com", string(b"/")))
+        self.assertEqual(found[3:5], [0, 0])
+
+        def unknown(verb: str, path: Path) -> None:
+            raise errors.Unsupported()
+
+        self.storage.hook = unknown
+        found = self.figures(self.client.call_extended(b"statvfs@openssh.com", string(b"/")))
+        self.assertGreater(found[0] * found[4], 1 << 49)
 
     def test_fsync(self) -> None:
         """Is granted, on handles to read and to write, and commits nothing."""
@@ -136,6 +151,51 @@ class CopyDataTests(SFTPTestCase):
             self.settle()
             self.assertEqual(self.storage["/box/n"], self.storage["/box/a"][:1000])
 
+    def test_any_range(self) -> None:
+        """From anywhere to anywhere, over what is there; what is not covered stays, and holes are zeros."""
+        size, far = 1_300_000, 1_400_000
+        self.storage["/box/s"] = content = pattern(size)
+        for offset, length, at, written in (
+            (0, 0, 0, None), (0, size, 0, None), (0, size - 1, 0, None), (5, 0, 0, None), (0, 0, 5, None),
+            (5, 600_000, 9, None), (0, 0, 0, 10), (0, 0, 0, far), (0, size, 600_000, far),
+        ):  # fmt: skip
+            source, target = self.client.open(b"/box/s", READ), self.client.open(b"/box/t", NEW)
+            expected = bytearray()
+            if written is not None:
+                self.client.call(Packet.WRITE, target, u64(written), string(b"w"))
+                expected += bytes(written) + b"w"
+            self.assertEqual(self.copy(source, offset, length, target, at).code, Status.OK)
+            copied = content[offset : offset + length if length else size]
+            expected += bytes(max(0, at - len(expected)))
+            expected[at : at + len(copied)] = copied
+            asked = [self.client.ask(Packet.CLOSE, handle) for handle in (source, target)]
+            self.settle()
+            self.assertEqual([(h.request, h.code) for h in self.client.hear()], [(a, Status.OK) for a in asked])
+            self.assertTrue(self.storage["/box/t"] == expected, (offset, length, at, written))
+
+    def test_link(self) -> None:
+        """Through a link, what it leads to is copied: a file is made, and no second link."""
+        self.storage["/box/s"] = content = pattern(1_300_000)
+        self.client.call(Packet.SYMLINK, string(b"/box/s"), string(b"/box/l"))
+        source, target = self.client.open(b"/box/l", READ), self.client.open(b"/box/t", NEW)
+        self.assertEqual(self.copy(source, 0, 0, target).code, Status.OK)
+        self.client.call(Packet.CLOSE, target)
+        self.settle()
+        self.assertTrue(self.storage["/box/t"] == content)
+        self.assertIs(self.client.call(Packet.READLINK, string(b"/box/t")).code, Status.FAILURE)
+
+    def test_exclusive(self) -> None:
+        """A file that was to be made, and nothing else, is not copied over one that others made meanwhile."""
+        self.storage["/box/s"] = pattern(1_300_000)
+        source = self.client.open(b"/box/s", READ)
+        target = self.client.open(b"/box/t", NEW | EXCL)
+        self.assertEqual(self.copy(source, 0, 0, target).code, Status.OK)
+        self.storage["/box/t"] = b"others'"
+        asked = self.client.ask(Packet.CLOSE, target)
+        self.settle()
+        self.assertEqual(self.client.reply(asked).code, Status.FAILURE)
+        self.assertEqual(self.storage["/box/t"], b"others'")
+
     def test_ranges(self) -> None:
         """From anywhere to anywhere."""
         source, target = self.client.open(b"/box/a", READ), self.client.open(b"/box/n", NEW)
@@ -185,14 +245,14 @@ class TwinTests(CopyDataTests):
     def setUp(self) -> None:
         """``/box/big`` is worth the store's trouble."""
         super().setUp()
-        self.content = bytes(range(256)) * 8192
+        self.content = pattern(2 << 20)
         self.storage["/box/big"] = self.content
         self.asked: list[str] = []
+        self.storage.hook = lambda verb, path: self.asked.append(verb)  # type: ignore[func-returns-value]
         self.source = self.client.open(b"/box/big", READ)
         self.target = self.client.open(b"/box/n", NEW)
         self.assertEqual(self.copy(self.source, 0, 0, self.target).code, Status.OK)
         self.client.call(Packet.CLOSE, self.source)
-        self.storage.hook = lambda verb, path: self.asked.append(verb)  # type: ignore[func-returns-value]
 
     def ok(self, kind: int, *fields: bytes) -> None:
         """Ask, and be told OK."""
@@ -205,7 +265,8 @@ class TwinTests(CopyDataTests):
         self.assertNotIn("/box/n", self.storage)
         self.ok(Packet.CLOSE, self.target)
         self.assertEqual(self.storage["/box/n"], self.content)
-        self.assertEqual(self.asked, ["stat", "copy", "update"])
+        self.assertEqual(self.asked[-3:], ["stat", "copy", "update"])
+        self.assertNotIn("fetch", self.asked)
 
     def test_attributes(self) -> None:
         """The copy is of now, or has what the client sets."""
@@ -251,9 +312,9 @@ class TwinTests(CopyDataTests):
         self.assertNotIn("/box/n", self.storage)
 
     def test_source_changed(self) -> None:
-        """The client is told that it did not get what it had open."""
-        self.storage["/box/big"] = b"other"
-        for kind, *rest in ((Packet.WRITE, u64(0), string(b"x")), (Packet.CLOSE,)):
+        """The client is told that it did not get what it had open, however alike the new source is."""
+        self.storage["/box/big"] = bytes(len(self.content))
+        for kind, *rest in ((Packet.FSETSTAT, u32(1), u64(5)), (Packet.WRITE, u64(0), string(b"x")), (Packet.CLOSE,)):
             asked = self.client.ask(kind, self.target, *rest)
             self.settle(200)
             self.assertEqual(self.client.reply(asked).code, Status.FAILURE)
@@ -334,11 +395,24 @@ class CheckFileTests(SFTPTestCase):
         blocks = [content[i : i + 500] for i in range(0, 1280, 500)]
         self.assertEqual(self.check(b"md5", block=500)[1], b"".join(hashlib.md5(b).digest() for b in blocks))
 
+    def test_beyond_the_end(self) -> None:
+        """What is asked for beyond the end of the file is none of it: no checksums of nothing."""
+        self.storage["/box/a"] = content = bytes(range(200)) * 5
+        blocks = b"".join(hashlib.md5(block).digest() for block in (content[:512], content[512:]))
+        self.assertEqual(self.check(b"md5", length=5000, block=512)[1], blocks)
+
+    def test_too_many_blocks(self) -> None:
+        """A reply that no client would take is refused before anything is read."""
+        self.storage["/box/a"] = bytes(3 << 20)
+        heard = self.client.call_extended(b"check-file-name", A, string(b"md5"), u64(0), u64(0), u32(256))
+        self.assertEqual(heard.code, Status.FAILURE)
+
     def test_free_where_the_store_knows(self) -> None:
         """The MD5 of a whole file costs no download."""
         asked: list[str] = []
         self.storage.hook = lambda verb, path: asked.append(verb)  # type: ignore[func-returns-value]
         self.check(b"md5")
+        self.check(b"md5", block=1000)
         self.assertNotIn("fetch", asked)
 
     def test_refused(self) -> None:

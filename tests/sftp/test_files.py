@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from swftp.outcomes import Status
 from swftp.sftp import wire
+from swftp.sftp.server import Limits
 from swftp.sftp.wire import Attrs, Packet, string
 from tests.sftp.case import (
     APPEND,
@@ -185,9 +186,11 @@ class OpenTests(FileTestCase):
         self.storage["/box/b"] = b"b"
         self.ok(Packet.SETSTAT, A, wire.attrs(Attrs(permissions=0o755)))
         for path, flags in ((b"/box/a", NEW), (b"/box/a", WRITE | TRUNC), (b"/box/b", WRITE | CREAT)):
-            handle = self.client.open(path, flags, wire.attrs(Attrs(permissions=0o100000)))
+            attrs = Attrs(permissions=0o100000) if flags & CREAT else Attrs(permissions=0o100000, atime=5, mtime=5)
+            handle = self.client.open(path, flags, wire.attrs(attrs))
             self.write(handle, 0, b"x")
             self.close(handle)
+            self.assertEqual(self.client.call(Packet.STAT, string(path)).attrs.mtime, NOW)
         self.assertEqual(self.client.call(Packet.STAT, A).attrs.permissions, 0o100755)
         self.assertEqual(self.client.call(Packet.STAT, string(b"/box/b")).attrs.permissions, 0o100644)
 
@@ -277,7 +280,8 @@ class TruthTests(FileTestCase):
 
     def test_refused_open(self) -> None:
         """An OPEN whose size is absurd leaves nothing open."""
-        self.refused(Packet.OPEN, N, u32(NEW), u32(1) + u64(1 << 60))
+        for size in (1 << 60, (1 << 64) - 1):
+            self.refused(Packet.OPEN, N, u32(NEW), u32(1) + u64(size))
         self.assertFalse(self.client.server._session.busy)  # type: ignore[attr-defined]
 
     def test_truncate_by_name(self) -> None:
@@ -287,6 +291,31 @@ class TruthTests(FileTestCase):
         self.ok(Packet.SETSTAT, N, u32(1) + u64(3))
         self.ok(Packet.CLOSE, handle)
         self.assertEqual(self.storage["/box/n"], b"abc")
+
+    def test_absurd_size_by_name(self) -> None:
+        """SETSTAT of a size that no file can have is refused, and the file stays as it is."""
+        for size in (1 << 60, (1 << 64) - 1):
+            self.assertIs(self.refused(Packet.SETSTAT, A, u32(1) + u64(size)), Status.FAILURE)
+        self.assertEqual(self.storage["/box/a"], CONTENT)
+
+    def test_missing_file_is_looked_for_once(self) -> None:
+        """An OPEN to read of what is not there costs one look."""
+        asked: list[str] = []
+        self.storage.hook = lambda verb, path: asked.append(verb)  # type: ignore[func-returns-value]
+        self.assertIs(self.refused(Packet.OPEN, N, u32(READ), NO_ATTRS), Status.NO_SUCH_FILE)
+        self.assertEqual(asked, ["stat"])
+
+    def test_closed_handles_make_room(self) -> None:
+        """However a file was opened, and however its CLOSE ended, there may be another one then."""
+        self.client = self.connect(Limits(handles=1))
+        for flags in (READ, WRITE, READ | WRITE):
+            handle = self.client.open(b"/box/a", flags)
+            self.assertIs(self.refused(Packet.OPEN, A, u32(READ), NO_ATTRS), Status.FAILURE)
+            self.close(handle)
+        handle = self.client.open(b"/box/n", NEW)
+        self.refused(Packet.WRITE, handle, u64(1 << 62), string(b"x"))
+        self.refused(Packet.CLOSE, handle)
+        self.close(self.client.open(b"/box/a", READ))
 
 
 class AttributesTests(FileTestCase):
@@ -319,9 +348,11 @@ class AttributesTests(FileTestCase):
             self.assertEqual(self.storage["/box/a"], content)
 
     def test_truncate_what_is_read(self) -> None:
-        """Denied."""
-        handle = self.client.open(b"/box/a", READ)
-        self.assertEqual(self.refused(Packet.FSETSTAT, handle, wire.attrs(Attrs(size=5))), Status.PERMISSION_DENIED)
+        """Denied, even if the OPEN has made it."""
+        for path, flags in ((b"/box/a", READ), (b"/box/n", READ | CREAT)):
+            handle = self.client.open(path, flags)
+            asked = wire.attrs(Attrs(size=5))
+            self.assertEqual(self.refused(Packet.FSETSTAT, handle, asked), Status.PERMISSION_DENIED)
 
     def test_time_of_what_is_read(self) -> None:
         """FSETSTAT on a handle that only reads sets the stored file's."""
@@ -333,8 +364,10 @@ class AttributesTests(FileTestCase):
         """Owner and group are accepted, and change nothing."""
         handle = self.client.open(b"/box/a", READ)
         before = self.fstat(handle)
+        asked: list[str] = []
+        self.storage.hook = lambda verb, path: asked.append(verb)  # type: ignore[func-returns-value]
         self.ok(Packet.FSETSTAT, handle, wire.attrs(Attrs(uid=5, gid=6)))
-        self.assertEqual(self.fstat(handle), before)
+        self.assertEqual((self.fstat(handle), asked), (before, []))
 
     def test_default_attributes(self) -> None:
         """A file that was given nothing is ``-rw-r--r--`` of now."""

@@ -89,6 +89,8 @@ class ScriptedFile:
 
     def read(self, offset: int, length: int) -> bytes | None:
         """See `swftp.session.Reader`."""
+        if "lost" in self.log:
+            raise errors.Interrupted()
         return bytes(self.content[offset : offset + length]) if self.here else None
 
     def write(self, offset: int, parts: list[memoryview], size: int) -> Deferred[None] | None:
@@ -319,6 +321,52 @@ class FailureTests(HandleTestCase):
         self.write(1, 2000, b"x")
         self.read(2)
         self.assertEqual(self.desk.replies[1], (2, b"0123"))
+
+
+class TaskIOTests(HandleTestCase):
+    """What a task at the head of the queue does with bytes."""
+
+    def store(self, offset: int) -> Deferred[None]:
+        """Write a byte."""
+        return Deferred.fromCoroutine(self.handle.store(offset, b"x"))
+
+    def test_fetch_waits_for_bytes(self) -> None:
+        """Until the file says that it is worth asking again."""
+        self.file.here = False
+        fetching = Deferred.fromCoroutine(self.handle.fetch(2, 3))
+        self.handle.wake()
+        self.assertNoResult(fetching)
+        self.file.here = True
+        self.handle.wake()
+        self.assertEqual(self.successResultOf(fetching), b"234")
+
+    def test_fetch_ends_with_the_client(self) -> None:
+        """Nobody waits for bytes that will never come."""
+        self.file.here = False
+        fetching = Deferred.fromCoroutine(self.handle.fetch(2, 3))
+        self.handle.abandon()
+        self.failureResultOf(fetching, errors.Interrupted)
+
+    def test_store_waits_for_room(self) -> None:
+        """The task goes on when there is room for more."""
+        self.file.slow = []
+        storing = self.store(3)
+        self.assertEqual(self.file.log, [3])
+        self.assertNoResult(storing)
+        self.file.slow[0].callback(None)
+        self.successResultOf(storing)
+
+    def test_store_fails(self) -> None:
+        """At once or in the waiting for room: that is the handle's for good."""
+        self.failureResultOf(self.store(2000), errors.TooLarge)
+        self.failureResultOf(self.store(1), errors.TooLarge)
+        self.handle = self.make_handle("/box/b", self.file)
+        self.file.slow = []
+        storing = self.store(3)
+        self.file.slow[0].errback(errors.QuotaExceeded())
+        self.failureResultOf(storing, errors.QuotaExceeded)
+        self.failureResultOf(self.store(1), errors.QuotaExceeded)
+        self.assertEqual(self.file.log, [3])
 
 
 class AbandonTests(HandleTestCase):
