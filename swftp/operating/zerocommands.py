@@ -25,6 +25,8 @@ Options = argparse.Namespace
 async def user_add(opened: Opened, options: Options) -> None:
     """Let somebody log in."""
     users = opened.metadata.users
+    if await users.login(options.name) is not None:  # before anything is made or changed
+        raise AlreadyExists(f"somebody has the name {options.name} already")
     secret, lines = zeroinput.password(options), zeroinput.keys(options.name, options.key)
     name = options.account or options.name
     try:

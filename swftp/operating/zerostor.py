@@ -19,7 +19,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import react
 
 from swftp.config import ConfigError, load
-from swftp.config.fields import SCALE, SIZE
+from swftp.config.fields import SCALE, SIZE, root_path
 from swftp.errors import StorageError
 from swftp.operating.given import Unusable, hours
 from swftp.operating.zeroinput import FAILED, say
@@ -64,9 +64,9 @@ def add_commands(commands: Any) -> None:
 
 def _user_commands(command: Callable[[str, str, str], Any]) -> None:
     add = command("add", "user_add", "let somebody log in")
-    add.add_argument("name")
-    add.add_argument("--account", help="whose files they are; made if it is not there (the same name)")
-    add.add_argument("--root", default="/", help="directory of the account that is shown as / (/)")
+    add.add_argument("name", type=_name)
+    add.add_argument("--account", type=_name, help="whose files they are; made if it is not there (the same name)")
+    add.add_argument("--root", type=_root, default="/", help="directory of the account that is shown as / (/)")
     add.add_argument("--quota", type=_size, help="of the account, as 10GiB, or none")
     add.add_argument("--key", type=Path, action="append", default=[], help="file of public keys")
     _password_options(add)
@@ -94,6 +94,19 @@ def _user_commands(command: Callable[[str, str, str], Any]) -> None:
 def _password_options(parser: Any) -> None:
     parser.add_argument("--password-file", help="its first line is the password; - is standard input (a prompt)")
     parser.add_argument("--no-password", action="store_true", help="keys only")
+
+
+def _name(text: str) -> str:
+    if not text or not text.isprintable():
+        raise argparse.ArgumentTypeError(f"{text!r} is no name that somebody could log in by")
+    return text
+
+
+def _root(text: str) -> str:
+    try:
+        return root_path(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _size(text: str) -> int | None:

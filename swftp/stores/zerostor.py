@@ -12,6 +12,8 @@ from random import Random
 from typing import Any
 
 from prometheus_client.core import Metric
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
@@ -44,8 +46,13 @@ COUNT = 60.0
 SCRUB_DUE = 3600.0
 """Seconds between two looks whether a scrub is due, and before the first."""
 
-DATABASES = ("sqlite", "postgresql", "cockroachdb")
-"""What begins the URL of one."""
+DATABASES = {
+    "sqlite": "zerostor",
+    "sqlite+pysqlite": "zerostor",
+    "postgresql+psycopg": "postgresql",
+    "cockroachdb+psycopg": "cockroachdb",
+}
+"""What begins the URL of one, and the extra of the package that brings what it needs."""
 log = Logger()
 
 
@@ -57,8 +64,27 @@ def _check_given(config: Config) -> None:
     for option in ("database", "master_key", "shards"):
         if not getattr(config.zerostor, option):
             raise config.problem("zerostor", option, "is needed with storage = zerostor")
-    if config.zerostor.database.partition(":")[0].partition("+")[0] not in DATABASES:
-        raise config.problem("zerostor", "database", f"allowed: URLs of {', '.join(DATABASES)}")
+    problem = _unusable(config.zerostor.database)
+    if problem:
+        raise config.problem("zerostor", "database", problem)
+
+
+def _unusable(database: str) -> str:
+    """Why the URL *database* cannot be used, without showing it; "": it can."""
+    try:
+        url = make_url(database)
+        if url.drivername not in DATABASES:
+            return f"allowed: URLs of {', '.join(DATABASES)}"
+        url.get_dialect().import_dbapi()
+    except ArgumentError:
+        return f"allowed: URLs of {', '.join(DATABASES)}"
+    except ImportError as error:
+        return f"needs {error.name}: pip install 'swftp[{DATABASES[url.drivername]}]'"
+    except NoSuchModuleError:
+        return f"needs more: pip install 'swftp[{DATABASES[url.drivername]}]'"
+    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+        return "a file is needed, as in sqlite:////absolute/file.db"
+    return ""
 
 
 def settings_of(config: Config) -> Settings:
@@ -174,6 +200,12 @@ class ZeroService(Service):
         self._loops.append(Deferred.fromCoroutine(work).addErrback(ended))
 
     async def _open(self) -> None:
+        try:
+            await self._try_to_open()
+        finally:
+            self._let_in()  # whatever it was: nobody is to wait for good
+
+    async def _try_to_open(self) -> None:
         while True:
             opened = Opened(self.settings, self._reactor, time.time, self._threads.run, self._watch)
             try:
@@ -189,7 +221,6 @@ class ZeroService(Service):
                 raise
             await deferLater(self._reactor, self.again)
         self._opened = opened
-        self._let_in()
         self._probing = opened.chunks.service()
         self._probing.startService()
         self._loop(self._every(self._given.lease / 3, opened.metadata.journal.renew, jitter=False))

@@ -80,7 +80,26 @@ class UserTests(CommandCase):
     async def test_nobody(self) -> None:
         """Of a name that nobody has, that is said."""
         for words in (("passwd", "x", "--no-password"), ("quota", "x", "1M"), ("key", "x"), ("remove", "x")):
-            await raises(errors.NotFound, self.command("user", *words))
+            error = await raises(errors.NotFound, self.command("user", *words))
+            self.assertEqual(str(error), "nobody has the name x")
+        error = await raises(errors.NotFound, self.command("user", "drop", "x"))
+        self.assertEqual(str(error), "there is no account x")
+
+    async def test_somebody(self) -> None:
+        """To add whom there is already is refused, and changes nothing."""
+        await self.command("user", "add", "anna", "--no-password")
+        before = await self.command("user", "list")
+        for more in (("--quota", "1M"), ("--account", "other")):
+            error = await raises(errors.AlreadyExists, self.command("user", "add", "anna", "--no-password", *more))
+            self.assertEqual(str(error), "somebody has the name anna already")
+        self.assertEqual(await self.command("user", "list"), before)
+        await raises(errors.NotFound, self.opened.metadata.users.account("other"))
+
+    def test_no_such_name(self) -> None:
+        """A name that nobody could log in by, and a root that is no path, are wrong usage."""
+        for words in (("",), ("a\nb",), ("anna", "--account", ""), ("anna", "--root", "in")):
+            with redirect_stderr(io.StringIO()), self.assertRaises(SystemExit):
+                cli.parser().parse_args(["zerostor", "user", "add", *words, "--no-password"])
 
 
 class ProgressTests(CommandCase):

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -37,6 +41,18 @@ def configuration(folder: Path, **options: Any) -> Config:
     return Config(storage=StorageConfig(storage="zerostor"), zerostor=ZerostorConfig(**given))
 
 
+@contextmanager
+def unimportable(name: str) -> Iterator[None]:
+    """While the block lasts, the package *name* cannot be imported, as if it were not installed."""
+    kept = {module: sys.modules.pop(module) for module in list(sys.modules) if module.partition(".")[0] == name}
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+        sys.modules.update(kept)
+
+
 class SettingsTests(SynchronousTestCase):
     """``[zerostor]``."""
 
@@ -59,13 +75,26 @@ class SettingsTests(SynchronousTestCase):
         """What cannot be used is named, without secrets."""
         self.assertIn("[zerostor] layout: ", self.refused(layout="ec:1+9"))
         self.assertIn("[zerostor] min_fragments: allowed: 0, and from 2 to 3", self.refused(min_fragments=4))
-        for url in ("nonsense", "mysql://:secret@host/x"):
+        for url in (
+            "nonsense",
+            "mysql://:secret@host/x",
+            "postgresql://me:secret@h/x",
+            "postgresql+pg8000://:secret@h/x",
+        ):
             problem = self.refused(database=url)
             self.assertIn("[zerostor] database: allowed: URLs of sqlite, ", problem)
             self.assertNotIn("secret", problem)
+        for url in ("sqlite://", "sqlite:///:memory:"):
+            self.assertIn("[zerostor] database: a file is needed", self.refused(database=url))
         problem = self.refused(shards=("ftp://:secret@host/x",))
         self.assertIn("[zerostor] shards: ", problem)
         self.assertNotIn("secret", problem)
+
+    def test_no_driver(self) -> None:
+        """A database whose driver is not installed is refused with what brings it, and not when somebody logs in."""
+        with unimportable("psycopg"):
+            problem = self.refused(database="postgresql+psycopg://me:secret@h/x")
+        self.assertIn("[zerostor] database: needs psycopg: pip install 'swftp[postgresql]'", problem)
 
     def test_no_key(self) -> None:
         """A master key that is not there is never made by the way: the files it encrypted would be lost."""
@@ -130,6 +159,13 @@ class ServiceTests(TestCase):
         error = await raises(Unavailable, self.users.login("anna"))
         await self.service.stopService()
         self.assertIn("schema is missing", str(error))
+
+    async def test_fails_unexpectedly(self) -> None:
+        """Where it fails in a way that nobody thought of, who waits is told at once that it is not open."""
+        self.service.settings = replace(self.service.settings, database="mysql://host/x")
+        self.service.startService()
+        await raises(Unavailable, self.users.login("anna"))
+        self.assertTrue(self.flushLoggedErrors())
 
     async def test_leaves_early(self) -> None:
         """Who waits for it may go; others are not kept from it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -46,9 +47,15 @@ def make_places(settings: Settings) -> Iterator[str]:
 
 
 def _make_private(file: Path) -> None:
-    """Make the empty database *file*, if there is none: it will hold password hashes."""
+    """Make the empty database *file*, if there is none, and close it to others: it will hold password hashes."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+        if mode & stat.S_IRWXO:  # SQLite itself makes what is not there as umask lets it
+            os.fchmod(descriptor, mode & ~stat.S_IRWXO)
+    finally:
+        os.close(descriptor)
 
 
 def _check_key(engine: Engine, file: Path, keys: MasterKeys | None) -> None:

@@ -27,7 +27,7 @@ from swftp.interfaces import ABANDONED, UNWATCHED, StoreWatch
 from swftp.pools import Overdue
 from swftp.storage.zerostor.meta import schema
 from swftp.storage.zerostor.meta.engine import WRITES, reading
-from swftp.storage.zerostor.meta.failures import Failure, classify
+from swftp.storage.zerostor.meta.failures import Failure, classify, reason
 from swftp.storage.zerostor.meta.threads import Workers
 
 log = Logger()
@@ -224,6 +224,8 @@ class Database:
             except _Failed as error:
                 limit = self._limit(error)
                 if self.clock.seconds() - begun >= limit:
+                    words = "given up for the database: {reason}"
+                    log.warn(words, event="database", reason=reason(error.__cause__))
                     raise Unavailable() from error.__cause__
                 self._watch.retried(STATUS[error.failure])
             await deferLater(self.clock, self._pause(tries))

@@ -35,7 +35,8 @@ def make_engine(url: str | URL, connections: int) -> Engine:
     """
     url = make_url(url)
     if url.get_backend_name() == "sqlite":
-        engine = create_engine(url, pool_size=connections, max_overflow=0, connect_args={"timeout": BUSY_TIMEOUT})
+        waits = {"timeout": BUSY_TIMEOUT}
+        engine = create_engine(url, pool_size=connections, max_overflow=0, connect_args=waits, hide_parameters=True)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
@@ -45,6 +46,7 @@ def make_engine(url: str | URL, connections: int) -> Engine:
         pool_size=connections,
         max_overflow=0,
         connect_args={"connect_timeout": CONNECT_TIMEOUT, **ALIVE},
+        hide_parameters=True,  # errors are logged, and hashes of passwords and names of files are parameters
     )
 
 

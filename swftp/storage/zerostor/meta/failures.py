@@ -8,14 +8,15 @@ from enum import Enum
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-CONFLICTS = frozenset({"40001", "40P01"})
-"""serialization_failure, deadlock_detected."""
+CONFLICTS = frozenset({"40001", "40P01", "55P03"})
+"""serialization_failure, deadlock_detected, lock_not_available (where the administrator has set lock_timeout)."""
 AMBIGUOUS = "40003"
 """statement_completion_unknown: CockroachDB's "result is ambiguous"."""
 OUTAGE_CLASSES = ("08", "53", "57P")
 """Connection exceptions, insufficient resources, operator intervention."""
-READ_ONLY = "25006"
-"""What a standby says that was taken for the primary."""
+OUTAGES = frozenset({"25006", "57014", "25P03", "25P04"})
+"""What a standby says that was taken for the primary; and what is said to a transaction that is cancelled, or for
+which a time limit of the server's (statement_timeout and its like) was too short."""
 SQLITE_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 SQLITE_FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
 _PRIMARY = 0xFF
@@ -60,5 +61,11 @@ def _of_server(error: DBAPIError) -> Failure:
         return Failure.AMBIGUOUS
     if state is None:  # the server said nothing
         return Failure.OUTAGE if isinstance(error, OperationalError | InterfaceError) else Failure.DEFECT
-    gone = error.connection_invalidated or state.startswith(OUTAGE_CLASSES) or state == READ_ONLY
+    gone = error.connection_invalidated or state.startswith(OUTAGE_CLASSES) or state in OUTAGES
     return Failure.OUTAGE if gone else Failure.DEFECT
+
+
+def reason(error: BaseException | None) -> str:
+    """What the database said, in one line, without statements and what they were about."""
+    said = getattr(error, "orig", None) or error
+    return " ".join(str(said or "no answer").split())

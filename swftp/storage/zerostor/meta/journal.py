@@ -67,12 +67,14 @@ class Journal:
         """How many of a journal row are just being entered."""
         self._claimed: Counter[ObjectId] = Counter()
         self.gateway = uuid4()
+        self._begun = False
+        """Whether a lease was taken, as far as anybody knows."""
         self._alone_since, self._alone_until = inf, 0.0
 
     async def start(self) -> None:
         """Take a lease."""
-        self.gateway = uuid4()
-        gateway = self.gateway
+        self.gateway = gateway = uuid4()
+        self._begun = True
         values = {"id": gateway, "name": self._name, "lease_until": self._lease_end()}
 
         def register(connection: Connection) -> bool:
@@ -248,10 +250,12 @@ class Journal:
 
     async def stop(self) -> None:
         """
-        Leave nothing to be noticed by others.
+        Leave nothing to be noticed by others; where nothing was begun there is nothing.
 
         :raises Unavailable: the database is not there; somebody will find out when the lease has run out.
         """
+        if not self._begun:
+            return
         await self.abandon([ObjectId(upload, seq) for upload, open_ in self._open.items() for seq in open_])
         await self._tidy(self._finished())
         self._upload, self._next, self._reserved = b"", 0, 0

@@ -8,11 +8,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from swftp.errors import Unavailable, Unsupported
 from swftp.storage.zerostor.meta.engine import WRITES
+from swftp.storage.zerostor.meta.failures import reason
 
 STEPS = Path(__file__).parent / "migrations"
 
@@ -32,6 +34,7 @@ def upgrade(engine: Engine) -> None:
     broke off is carried out again.
 
     :raises Unavailable: the database is not there, or says no.
+    :raises Unsupported: its schema is that of a later version.
     """
     cockroach = engine.dialect.name == "cockroachdb"
     options = {"isolation_level": "AUTOCOMMIT"} if cockroach else {WRITES: True}
@@ -41,7 +44,9 @@ def upgrade(engine: Engine) -> None:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except SQLAlchemyError as error:
-        raise Unavailable("the metadata database cannot be set up") from error
+        raise Unavailable(f"the metadata database cannot be set up: {reason(error)}") from error
+    except CommandError as error:
+        raise Unsupported(f"the database's schema is none that this version knows: {error}") from error
 
 
 def newest() -> str | None:

@@ -60,7 +60,7 @@ class Users:
         named = select(*_ACCOUNT_COLUMNS).where(_ACCOUNT.c.name == name)
         row = await self._database.read(lambda c: c.execute(named).first())
         if row is None:
-            raise NotFound()
+            raise NotFound(f"there is no account {name}")
         return Account(*row)
 
     async def set_quota(self, name: str, quota_bytes: int | None) -> None:
@@ -70,7 +70,7 @@ class Users:
         :raises NotFound: there is no such account.
         """
         changed = update(_ACCOUNT).where(_ACCOUNT.c.name == name).values(quota_bytes=quota_bytes)
-        await self._one(changed)
+        await self._one(changed, f"there is no account {name}")
 
     async def remove_account(self, name: str) -> None:
         """
@@ -130,7 +130,7 @@ class Users:
 
         :raises NotFound: nobody has that name.
         """
-        await self._one(delete(_LOGIN).where(_LOGIN.c.name == name))
+        await self._one(delete(_LOGIN).where(_LOGIN.c.name == name), f"nobody has the name {name}")
 
     async def logins(self) -> list[Login]:
         """All of them, by name."""
@@ -182,11 +182,11 @@ class Users:
         return await self._database.workers.read(lambda: self._hasher.hash(password))
 
     async def _set(self, name: str, **values: Any) -> None:
-        await self._one(update(_LOGIN).where(_LOGIN.c.name == name).values(**values))
+        await self._one(update(_LOGIN).where(_LOGIN.c.name == name).values(**values), f"nobody has the name {name}")
 
-    async def _one(self, statement: Any) -> None:
+    async def _one(self, statement: Any, missing: str) -> None:
         if await self._database.write(lambda c: c.execute(statement).rowcount) == 0:
-            raise NotFound()
+            raise NotFound(missing)
 
 
 def _login(row: Sequence[Any]) -> Login:
@@ -196,7 +196,7 @@ def _login(row: Sequence[Any]) -> Login:
 
 def _add_account(connection: Connection, number: UUID, name: str, quota_bytes: int | None, now_ns: int) -> None:
     if connection.scalar(select(_ACCOUNT.c.id).where(_ACCOUNT.c.name == name)) is not None:
-        raise AlreadyExists()
+        raise AlreadyExists(f"there is an account {name} already")
     values = {"id": number, "name": name, "quota_bytes": quota_bytes, "used_bytes": 0, "used_files": 0}
     connection.execute(insert(_ACCOUNT), values)
     # the root has the account's number: nobody needs to ask where a path begins
@@ -206,10 +206,10 @@ def _add_account(connection: Connection, number: UUID, name: str, quota_bytes: i
 def _remove_account(connection: Connection, name: str) -> None:
     number = connection.scalar(select(_ACCOUNT.c.id).where(_ACCOUNT.c.name == name))
     if number is None:
-        raise NotFound()
+        raise NotFound(f"there is no account {name}")
     contents = select(func.count()).where(schema.content.c.account_id == number)
     if not tree.is_empty(connection, number) or connection.scalar(contents):
-        raise NotEmpty()
+        raise NotEmpty(f"the account {name} holds something, or what it held is not swept yet")
     for table in (_LOGIN, schema.account_key, schema.file):
         connection.execute(delete(table).where(table.c.account_id == number))
     connection.execute(delete(_ACCOUNT).where(_ACCOUNT.c.id == number))
@@ -217,7 +217,7 @@ def _remove_account(connection: Connection, name: str) -> None:
 
 def _add_login(connection: Connection, values: dict[str, Any]) -> None:
     if connection.scalar(select(_LOGIN.c.name).where(_LOGIN.c.name == values["name"])) is not None:
-        raise AlreadyExists()
+        raise AlreadyExists(f"somebody has the name {values['name']} already")
     if connection.scalar(select(_ACCOUNT.c.id).where(_ACCOUNT.c.id == values["account_id"])) is None:
         raise NotFound()
     connection.execute(insert(_LOGIN), values)

@@ -25,6 +25,7 @@ SUITES: tuple[type[unittest.SynchronousTestCase], ...] = (
     suite_faults.FaultsSuite,
     suite_faults.LateSuite,
     suite_faults.HungSuite,
+    suite_faults.ToldSuite,
     suite_duties.DutiesSuite,
     suite_users.UsersSuite,
     suite_users.KeysSuite,

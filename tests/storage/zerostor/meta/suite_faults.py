@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from twisted.internet.defer import Deferred
+from twisted.logger import capturedLogs, formatEvent
 
 from swftp import errors
 from swftp.storage.zerostor.meta import Node
+from swftp.storage.zerostor.meta.database import never
 from swftp.storage.zerostor.values import New, Old
 from tests.storage.zerostor.meta.case import MetaCase
 from tests.storage.zerostor.meta.faults import CONFLICTS, Faults
@@ -38,6 +42,34 @@ class LateSuite(MetaCase):
         faults.at_commit("before")
         write = self.metadata._database.write(work, lambda connection: landed.pop(0))
         self.assertEqual((self.run_(write), len(tries), landed), ("stored", 2, []))
+
+
+class ToldSuite(MetaCase):
+    """What is logged of a database's errors."""
+
+    def test_no_values(self) -> None:
+        """A statement that is refused is logged without what it was about: hashes of passwords may be."""
+        wrong = text("INSERT INTO nowhere VALUES (:x)")
+        with capturedLogs() as logs:
+            self.refused(
+                errors.StorageError,
+                self.metadata._database.write(lambda c: c.execute(wrong, {"x": "s3cret"}).rowcount),
+            )
+        [line] = [formatEvent(event) for event in logs]
+        self.assertIn("nowhere", line)
+        self.assertNotIn("s3cret", line)
+
+    def test_why_given_up(self) -> None:
+        """When it is given up for the database, the log says what that has said."""
+        gone = text("SELECT 1")
+
+        def work(connection: Any) -> None:
+            connection.execute(gone)
+            raise OperationalError("COMMIT", {}, OSError("no route to\nhost"))
+
+        with capturedLogs() as logs:
+            self.refused(errors.Unavailable, self.metadata._database.write(work, never))
+        self.assertIn("given up for the database: no route to host", [formatEvent(event) for event in logs])
 
 
 class Hung:
