@@ -22,7 +22,6 @@ class Collector:
 
     def __init__(self) -> None:
         self.blocks: list[bytes] = []
-        self.entry: Entry | None = None
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         """Nothing here ever needs a pause: what is asked for fits."""
@@ -31,8 +30,7 @@ class Collector:
         """See `registerProducer`."""
 
     def started(self, entry: Entry) -> None:
-        """See `IByteSink.started`."""
-        self.entry = entry
+        """Whoever asks for a part knows of what."""
 
     def write(self, data: bytes) -> None:
         """See `IConsumer.write`."""

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.defer import maybeDeferred
 
 from swftp import errors
-from swftp.entries import UNSEEN, Attributes, Entry, Kind
+from swftp.entries import UNSEEN, Attributes, Entry, Kind, Page
 from swftp.paths import Path, resolve
 from swftp.session import Known, Listing, Session, SessionLimits
 from swftp.session.known import CAPACITY, LAG
@@ -64,6 +64,21 @@ class AheadTests(SessionCase):
         while page := self.do(listing.next()):
             names += [entry.name for entry in page]
         self.assertEqual(names, sorted({"other", *"0123456"}))
+
+    def test_page_of_nothing(self) -> None:
+        """A page with no name that a client could say is not the end of the directory."""
+        listed = self.storage.list
+
+        async def some_unsayable(path: Path, after: str | None = None) -> Page:
+            page = await listed(path, after)
+            return Page((), page.after) if after in ("1", "3") else page
+
+        self.storage.list = some_unsayable  # type: ignore[method-assign]
+        listing = self.listing()
+        names = ""
+        while page := self.do(listing.next()):
+            names += "".join(entry.name[0] for entry in page)
+        self.assertEqual(names, "016o")
 
     def test_closed(self) -> None:
         """Who closes it gives up the request that nobody waits for, and asks for nothing more."""

@@ -276,6 +276,22 @@ class LargeFileTests(TransferCase):
         self.assertLess(self.requests.count("stage"), 10)
         self.assertEqual(self.storage.staged, 0)
 
+    def test_joined_while_they_are_on_their_way(self) -> None:
+        """Small parts that the store has not confirmed at CLOSE are joined with the others from memory."""
+        held = self._hold("stage")
+        data = pattern(20 * self.segment_size)
+        upload = self.upload()
+        self._write(upload, data)
+        closing = self.start(upload.close())
+        held[0].callback(None)
+        held[2].callback(None)  # before the second part, which it was joined with
+        for one in held:
+            one.called or one.callback(None)
+        self.settle(lambda: closing.called)
+        self.successResultOf(closing)
+        self.assertTrue(self.storage["/box/file"] == data)
+        self.settle(lambda: self.storage.staged == 0)
+
     def test_sync_waits_for_what_is_on_its_way(self) -> None:
         """fsync answers when all parts sent so far have got there."""
         held = self._hold("stage")
