@@ -120,6 +120,12 @@ class LoadTests(FileCase):
             self.assertEqual([line.split("[ftp] ")[1].split(":")[0] for line in warnings], [wanted] if wanted else [])
             self.assertEqual(load(path, protocols=("sftp",))[1], [])
 
+    def test_drop_that_never_begins(self) -> None:
+        """A random drop that would begin above where all are refused is warned of; 0 is no limit, and no slip."""
+        for start, full, warned in ((500, 400, True), (400, 400, False), (500, 0, False), (0, 400, False)):
+            _, warnings = load(str(self.write(f"[limits]\nstartups_start = {start}\nstartups_full = {full}\n")))
+            self.assertEqual(["startups_start: is above startups_full" in line for line in warnings], [True] * warned)
+
     def test_no_option_is_both_obsolete_and_alive(self) -> None:
         """An obsolete name is no option of today."""
         for section, option in OBSOLETE:
@@ -342,6 +348,11 @@ class ValueTests(SynchronousTestCase):
                 self.assertEqual(headers(text), (("K", "v K2"),))
                 continue
             self.assertRaises(ValueError, headers, text)
+
+    def test_headers_of_ours(self) -> None:
+        """What says where a body ends, or whose request it is, cannot be the same for all."""
+        for name in ("Content-Length", "transfer-encoding", "X-Auth-Token", "Range"):
+            self.assertRaises(ValueError, headers, f"X-One: 1, {name}: 5")
 
 
 class HomeTests(SynchronousTestCase):

@@ -7,7 +7,16 @@ from swftp.config.sections import Config
 
 def advice(config: Config) -> list[str]:
     """One line for each, as `ConfigError` would have it."""
-    return _of_data_connections(config) if "ftp" in config.protocols else []
+    return _of_startups(config) + (_of_data_connections(config) if "ftp" in config.protocols else [])
+
+
+def _of_startups(config: Config) -> list[str]:
+    """Where the random drop begins: below where everybody is refused, or it never does."""
+    limits = config.limits
+    if not 0 < limits.startups_full < limits.startups_start:
+        return []
+    words = "is above startups_full: all are refused before any is at random"
+    return [str(config.problem("limits", "startups_start", words))]
 
 
 def _of_data_connections(config: Config) -> list[str]:

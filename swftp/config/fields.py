@@ -160,16 +160,25 @@ def pairs(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
+OURS = frozenset(
+    {"connection", "content-length", "etag", "expect", "keep-alive", "range", "te", "trailer", "transfer-encoding"}
+    | {"upgrade", "x-auth-token", "x-trans-id-extra"}
+)
+"""Headers of single requests: the same value in all would cut bodies, or let everybody in as one."""
+
+
 def headers(text: str) -> tuple[tuple[str, str], ...]:
     """
-    As `pairs`, of HTTP headers (RFC 9110 section 5).
+    As `pairs`, of HTTP headers (RFC 9110 section 5) that say nothing of where a message ends, or who sends it.
 
-    :raises ValueError: something is not of that form, or no header.
+    :raises ValueError: something is not of that form, or no such header.
     """
     found = pairs(text)
     for name, value in found:
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not re.fullmatch(r"[\t\x20-\x7e]*", value):
             raise ValueError(f"{name!r}: {value!r} is not an HTTP header")
+        if name.lower() in OURS:
+            raise ValueError(f"{name!r} is a header that each request has its own of")
     return found
 
 

@@ -9,6 +9,7 @@ connections resume can only be a session of its own.  What was in the files, par
 from __future__ import annotations
 
 import os
+import re
 import ssl
 import stat
 from collections.abc import Callable, Iterator
@@ -23,6 +24,9 @@ CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """Of TLS 1.2; all of TLS 1.3 are AEAD with forward secrecy."""
 TICKETS = 8
 """Of TLS 1.3, to a control connection: clients use each once (RFC 8446 appendix C.4), uploads bring no new ones."""
+CERTIFICATE = re.compile(rb"-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----")
+KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----")
+"""How what OpenSSL takes begins; of a file without, it says "no start line"."""
 LOOK = 10.0
 """Seconds between looks at the files."""
 
@@ -196,6 +200,10 @@ class _Material:
         read, so it gets what we have read.
         """
         option = "key" if self._files.key else "certificate"
+        if not CERTIFICATE.search(self._certificate):
+            raise TlsProblem("certificate", f"{self._files.certificate}: holds no certificate")
+        if not KEY.search(self._key or self._certificate):
+            raise TlsProblem(option, f"{self._files.key or self._files.certificate}: holds no private key")
         try:
             with _named(self._key + b"\n" + self._certificate) as name:
                 context.load_cert_chain(name, password=_no_password)

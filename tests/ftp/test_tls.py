@@ -117,6 +117,22 @@ class FileTests(FileCase):
         error = self.assertRaises(TlsProblem, self.make, key=sealed_path)
         self.assertEqual(error.option, "key")
 
+    def test_what_is_missing(self) -> None:
+        """A file that lacks what it is there for is said to, whatever else is in it."""
+        alone, bare = (
+            file(self.directory, "alone.pem", key_pem("one")),
+            file(self.directory, "bare.pem", pem(certificate("one"))),
+        )
+        cases = {
+            "certificate: alone.pem: holds no certificate": {"certificate": alone},
+            "certificate: bare.pem: holds no private key": {"certificate": bare},
+            "key: bare.pem: holds no private key": {"certificate": self.path, "key": bare},
+        }
+        for words, files in cases.items():
+            Path(bare).chmod(0o600)
+            error = self.assertRaises(TlsProblem, Tls, TlsFiles(**files), self.clock)
+            self.assertEqual(f"{error.option}: {Path(error.reason).name}", words)
+
     def test_open_to_others(self) -> None:
         """A key that others can read or change is refused, wherever it is; what is no secret may be anybody's."""
         plain = file(self.directory, "plain.pem", pem(certificate("one")))
