@@ -60,6 +60,8 @@ class Mender:
     async def mend(self, chunk: Chunk) -> bool:
         """
         Make *chunk* as whole as it can be; whether anything changed.  What cannot be done now is logged.
+
+        :raises Unavailable: the database is not there.
         """
         try:
             mended = await self.chunks.repair(chunk)
@@ -67,6 +69,8 @@ class Mender:
                 await self._record(chunk, mended.chunk)
                 await self._look_again(mended.chunk)
         except Corrupt as error:
+            if not await self._sweep.named([chunk.obj]):
+                return False  # of a file that is removed, and swept meanwhile
             log.error("{chunk} is lost: {reason}", event="lost", chunk=chunk.obj.packed().hex(), reason=str(error))
             return False
         except StorageError as error:

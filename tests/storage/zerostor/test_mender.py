@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.logger import LogLevel, capturedLogs
 
 from swftp.storage.zerostor.chunks import State
 from swftp.storage.zerostor.chunks.mending import Mended
@@ -69,6 +70,23 @@ class MenderTests(ZeroCase):
         sweep.set_placement = really  # type: ignore[method-assign]
         self.assertEqual(await mender.mend_noticed(), 1)
         await self.is_whole()
+
+    async def test_lost_or_removed(self) -> None:
+        """What cannot be mended any more is lost, and told as an error, only where a file still needs it."""
+        chunk = await self.stored()
+        for number in range(3):
+            self.file_of(chunk, number).unlink()
+        self.assertEqual(await self.told_of(chunk), ["lost"])
+        await self.opened.metadata.namespace(self.account).remove(("a",))
+        self.ahead = 100 * 3600.0
+        await self.opened.sweeper.bury()
+        self.assertEqual(await self.told_of(chunk), [])
+
+    async def told_of(self, chunk: Chunk) -> list[str]:
+        """The errors of an attempt to mend it, which fails."""
+        with capturedLogs() as logs:
+            self.assertFalse(await self.opened.mender.mend(chunk))
+        return [event["event"] for event in logs if event["log_level"] is LogLevel.error]
 
     async def test_scrub_looks_again(self) -> None:
         """What a scrub removed although the row named it by then is made again."""
