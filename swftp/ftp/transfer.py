@@ -1,17 +1,18 @@
 """
 One transfer, from its command to its reply: the data connection, the bytes, the verdict.
 
-The law: it succeeds only if the control connection lives when the last byte has come; from then on it is the store's
-to say, and nobody can take it back.
+The law: it succeeds only if the control connection lives when the last byte has come, and a moment longer; from then
+on it is the store's to say, and nobody can take it back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from enum import Enum
 from typing import TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 
 from swftp import errors
@@ -21,6 +22,11 @@ from swftp.ftp.pipe import Pipe, Terms
 from swftp.ftp.reply import Refused, reply
 
 T = TypeVar("T")
+SETTLED = 0.01
+"""
+Seconds after the end of the data for which the control connection has to live: a client that gives up (``curl -m``)
+ends the data in order first, then the control connection, and one that is killed both at once, in any order.
+"""
 
 
 class Phase(Enum):
@@ -117,8 +123,6 @@ class Transfer:
             await pipe.done
         finally:
             self._interrupt = None
-        # a client that is killed loses both connections at once, and which of the two we see first is chance
-        await deferLater(self._context.clock, 0)
         self.check()
 
     async def _until(self, waiting: Deferred[DataConnection]) -> DataConnection:
@@ -141,11 +145,34 @@ class Transfer:
             self._interrupt = None
             self.check()
 
-    async def commit(self, close: Callable[[], Awaitable[T]]) -> T:
-        """All has come, and is to be stored: it cannot be interrupted any more."""
+    async def commit(self, close: Callable[[Deferred[None]], Awaitable[T]]) -> T:
+        """
+        All has come, and is to be stored.
+
+        :param close: gets what fires when it cannot be interrupted any more, and fails if it was before.
+        """
         self.check()
-        self._advance("commit")
-        return await close()
+        sure: Deferred[None] = Deferred()
+        self._interrupt = lambda error: sure.errback(errors.Interrupted())
+        settling = Deferred.fromCoroutine(self._settle(sure))
+        try:
+            return await close(sure)
+        except errors.StorageError:
+            self.check()
+            raise
+        finally:
+            settling.cancel()
+            self._interrupt = None
+            sure.addErrback(lambda _: None)  # whoever failed before it did has not looked at it
+
+    async def _settle(self, sure: Deferred[None]) -> None:
+        with suppress(CancelledError):
+            await deferLater(self._context.clock, SETTLED)
+            await deferLater(self._context.clock, 0)  # where we were late ourselves, what has come is not yet read
+            if self._error is None:
+                self._interrupt = None
+                self._advance("commit")
+                sure.callback(None)
 
     def check(self) -> None:
         """

@@ -105,7 +105,7 @@ async def _receive(
         allocated = context.allocated or 0
         if counted + pipe.came < allocated:
             raise errors.Interrupted(f"{allocated} bytes were announced and {pipe.came} came: nothing was changed")
-        entry = await transfer.commit(writer.close)
+        entry = await transfer.commit(lambda sure: writer.close(sure=sure))
         return reply(226, what or f"Stored, {entry.size} bytes.")
     finally:
         writer.lost()  # unless it was closed

@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -201,13 +202,14 @@ class Writer(_File):
         """Whether it may yet become an object."""
         return self.upload.alive
 
-    async def close(self, *, within: bool = False) -> Entry:
+    async def close(self, *, within: bool = False, sure: Deferred[None] | None = None) -> Entry:
         """
         Commit: when this returns, the object at the path is what was written.
 
         It is decided when this is called: a client that goes away afterwards changes nothing any more.
 
         :param within: see `Owner.closing`.
+        :param sure: what decides it in place of that; see `Upload.close`.
         :raises InvalidRequest: it was closed before.
         :raises StorageError: it was not stored.
         """
@@ -218,7 +220,7 @@ class Writer(_File):
         with tracing() as trace:
             try:
                 return await self.upload.close(
-                    lambda: self._owner.closing(self, within=within), lambda e: self._owner.stored(self, e)
+                    lambda: self._owner.closing(self, within=within), lambda e: self._owner.stored(self, e), sure
                 )
             except BaseException as raised:
                 error = raised

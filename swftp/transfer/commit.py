@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from swftp import errors
@@ -29,22 +30,26 @@ from swftp.transfer.streaming import Stream
 if TYPE_CHECKING:
     from swftp.transfer.upload import Upload
 
+Sure = Deferred[None] | None
+"""See `Upload.close`."""
 LONG = 0.1
 """Seconds after which it is looked again at what stands there, before another object takes its place."""
 
 
-async def commit(upload: Upload) -> Entry:
+async def commit(upload: Upload, sure: Sure = None) -> Entry:
     """
     Make the content of *upload* that of its path.
 
+    :param sure: see `Upload.close`.
     :raises Changed: the object it began with is no longer there.
     """
     if not upload.changed and upload.base is not None:
+        await _wait(sure)
         return await _update(upload, upload.base)
     upload.share.conclude()
     size = upload.table.size
     try:
-        entry = await _send(upload, size)
+        entry = await _send(upload, size, sure)
     except errors.AlreadyExists as error:
         if not upload.absent:
             raise
@@ -54,14 +59,20 @@ async def commit(upload: Upload) -> Entry:
     return entry
 
 
-async def _send(upload: Upload, size: int) -> Entry:
+async def _send(upload: Upload, size: int, sure: Sure) -> Entry:
     if upload.stream is not None:
+        await _wait(sure)
         return await upload.stream.finish()
     if size <= upload.part_size and not _segments(upload) and (upload.stager is None or base.fits(upload)):
-        return await _store(upload)
+        return await _store(upload, sure)
     if upload.engine.composes is None or upload.stager is None:
-        return await _stream(upload)
-    return await _Composition(upload, upload.engine.composes, upload.stager).publish()
+        return await _stream(upload, sure)
+    return await _Composition(upload, upload.engine.composes, upload.stager, sure).publish()
+
+
+async def _wait(sure: Sure) -> None:
+    if sure is not None:
+        await sure
 
 
 async def _update(upload: Upload, entry: Entry) -> Entry:
@@ -80,7 +91,7 @@ def _segments(upload: Upload) -> list[Segment]:
     return [origin for origin in remotes if isinstance(origin, Segment)]
 
 
-async def _store(upload: Upload) -> Entry:
+async def _store(upload: Upload, sure: Sure) -> Entry:
     """All of it from memory, in one request."""
     if base.remains(upload):
         await _room(upload)
@@ -94,7 +105,11 @@ async def _store(upload: Upload) -> Entry:
     for _, length, item in pieces:
         blocks += zeros(length) if item is None else [item]  # type: ignore[list-item]
     md5 = await (running.finish() if running is not None else digest(upload.engine.offload, blocks))
-    source = MemorySource(blocks, md5)
+    if not blocks:
+        await _wait(sure)
+    source = MemorySource(blocks, md5, held=sure is not None)
+    if sure is not None:
+        sure.addCallbacks(lambda _: source.let_go(), lambda failure: source.abort(failure.value))
     try:
         entry = await upload.engine.storage.store(
             upload.path, source, upload.told.attributes, upload.exclusive, upload.replaces(), base.onto(upload)
@@ -122,11 +137,12 @@ async def _room(upload: Upload) -> None:
         await deferLater(upload.engine.clock, TICK)
 
 
-async def _stream(upload: Upload) -> Entry:
+async def _stream(upload: Upload, sure: Sure) -> Entry:
     """Larger than memory should hold, and the store cannot put it together: in one request, from front to back."""
     if base.remains(upload):
         raise errors.TooLarge("this storage cannot change large files in place")
     await base.check(upload)
+    await _wait(sure)
     upload.stream = Stream.begin(upload)
     return await upload.stream.finish()
 
@@ -134,8 +150,9 @@ async def _stream(upload: Upload) -> Entry:
 class _Composition:
     """One upload that the store puts together."""
 
-    def __init__(self, upload: Upload, composes: IComposes, stager: Stager) -> None:
+    def __init__(self, upload: Upload, composes: IComposes, stager: Stager, sure: Sure) -> None:
         self._upload = upload
+        self._sure = sure
         self._composes = composes
         self._stager = stager
         self._path = upload.path
@@ -149,6 +166,7 @@ class _Composition:
         groups = plan(await self._stretches(), LEAST_PART, upload.part_size)
         segments = [await self._segment(group) for group in groups]
         await self._stager.room(1)
+        await _wait(self._sure)
         if clock.seconds() - begun > LONG:
             await base.check(upload)
         parts = [

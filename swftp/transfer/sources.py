@@ -91,13 +91,21 @@ class MemorySource(_Source):
 
     replayable = True
 
-    def __init__(self, blocks: Sequence[Block], digest: str | None = None) -> None:
+    def __init__(self, blocks: Sequence[Block], digest: str | None = None, *, held: bool = False) -> None:
         """
         :param digest: hex MD5 of all blocks.
+        :param held: keep the last block back until `let_go`: the store gets ready meanwhile.
         """
         super().__init__(sum(len(block) for block in blocks), digest)
         self._blocks = blocks
         self._next = 0
+        self._held = held
+
+    def let_go(self) -> None:
+        """Send the last block, too."""
+        self._held = False
+        if not self._paused:
+            self.resumeProducing()
 
     def release(self) -> None:
         """No attempt will follow: let go of the blocks, however long whoever sent them keeps this object."""
@@ -111,6 +119,8 @@ class MemorySource(_Source):
         while not self._paused and self._consumer is not None:
             if self._next == len(self._blocks):
                 self._finish()
+                return
+            if self._held and self._next == len(self._blocks) - 1:
                 return
             block = self._blocks[self._next]
             self._next += 1

@@ -17,7 +17,7 @@ from swftp.entries import UNSEEN, Attributes, Entry, Kind
 from swftp.paths import Path
 from swftp.transfer.brake import Brake
 from swftp.transfer.budget import LEAST_GRANT, LEAST_PART
-from swftp.transfer.commit import commit
+from swftp.transfer.commit import Sure, commit
 from swftp.transfer.engine import Engine, nobody_waits
 from swftp.transfer.extents import ITEM_COST, Extents, Remote, lean
 from swftp.transfer.front import BLOCK, Front, owned
@@ -320,10 +320,13 @@ class Upload:
             await self.stager.room(1)
         self._check()
 
-    async def close(self, turn: Turn = nullcontext, stored: Callable[[Entry], None] | None = None) -> Entry:
+    async def close(
+        self, turn: Turn = nullcontext, stored: Callable[[Entry], None] | None = None, sure: Sure = None
+    ) -> Entry:
         """
         Make what was written the content of `path`.
 
+        :param sure: fires when it is certain that the client means that, and fails if not; the last step waits.
         :param turn: makes the context within which the object may change; called once it is certain that it will.
         :param stored: told within that context what the object is now.
         :raises StorageError: the object is what it was before, or, where it is `StateUnknown`, perhaps not.
@@ -335,7 +338,7 @@ class Upload:
         self.brake.release()
         try:
             async with place:
-                return await self._commit(stored)
+                return await self._commit(stored, sure)
         except errors.StorageError as error:
             self._fail(error)
             raise
@@ -343,11 +346,11 @@ class Upload:
             self._fail(errors.Unavailable("internal error"))
             raise
 
-    async def _commit(self, stored: Callable[[Entry], None] | None) -> Entry:
+    async def _commit(self, stored: Callable[[Entry], None] | None, sure: Sure) -> Entry:
         if self._doom is not None:
             raise self._doom
         self._advance("turn")
-        entry = await commit(self)
+        entry = await commit(self, sure)
         self._advance("stored")
         self.table.forget()  # now: whoever keeps this object shall not keep the bytes until they are collected
         self._let_go()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from swftp.ftp.transfer import SETTLED
 from tests.ftp.datacase import Wire
 from tests.ftp.transfercase import MIB, NEW, OLD, TransferCase
 
@@ -61,6 +62,37 @@ class UploadTests(TransferCase):
         made.end()
         self.client.tcp.end()
         self.settle()
+        self.assertUnchanged()
+
+    def give_up(self, *before: str, data: bytes = NEW) -> None:
+        """A client that does: it ends the data in order, and a moment later the control connection."""
+        made = self.begin("STOR /box/a", *before)
+        if data:
+            made.send(data)
+        made.end()
+        self.clock.pump([0, 0, SETTLED / 2])
+        self.client.tcp.end()
+        self.settle()
+
+    def test_given_up(self) -> None:
+        """A client that gives up (``curl -m``) ends both connections in order, that of data first: no file."""
+        self.give_up()
+        self.assertUnchanged()
+
+    def test_nothing_given_up(self) -> None:
+        """Nor an empty one."""
+        self.give_up(data=b"")
+        self.assertUnchanged()
+
+    def test_large_file_given_up(self) -> None:
+        """Nor one that the store puts together."""
+        self.give_up(data=bytes(40 * MIB))
+        self.assertUnchanged()
+        self.assertEqual(self.storage.staged, 0)
+
+    def test_resume_given_up(self) -> None:
+        """Nor what goes on in the middle of one."""
+        self.give_up("REST 5")
         self.assertUnchanged()
 
     def test_control_lost_while_storing(self) -> None:
@@ -228,10 +260,11 @@ class AbortTests(TransferCase):
         self.assertUnchanged()
 
     def test_at_the_end(self) -> None:
-        """In the turn after the last byte."""
+        """In the moment after the last byte."""
         made = self.begin("STOR /box/a")
         made.send(NEW)
         made.end()
+        self.clock.advance(SETTLED / 2)
         self.assertEqual(self.client.codes("ABOR"), [426, 226])
         self.assertUnchanged()
 

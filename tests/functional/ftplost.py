@@ -32,6 +32,7 @@ class End(Enum):
     CONTROL_RESET = "RST of control, then FIN of data"
     BOTH_RESET = "RST of both"
     KILLED = "FIN of both at once, as of a killed client"
+    GIVEN_UP = "FIN of data, in order, and at once of control, as of curl -m"
     ABOR = "ABOR"
     CUT = "data end without close_notify"
 
@@ -158,6 +159,13 @@ class Upload:
     def end(self, wire: socket.socket) -> None:
         """Leave as the plan says."""
         how = self.plan.end
+        if how is End.GIVEN_UP:
+            if isinstance(wire, ssl.SSLSocket):
+                with contextlib.suppress(OSError):
+                    wire.unwrap()
+            raw(wire).close()
+            raw(self.talk.wire).close()
+            return
         if how in (End.CONTROL_FIN, End.KILLED):
             raw(self.talk.wire).close()
         elif how in (End.CONTROL_RESET, End.BOTH_RESET):

@@ -53,6 +53,31 @@ class MemorySourceTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.source = MemorySource([b"ab", memoryview(b"xcdx")[1:3]], "digest")
 
+    def test_held(self) -> None:
+        """The last block is kept back until it is let go, paused meanwhile or not; the next attempt does not wait."""
+        source = MemorySource([b"ab", b"cd"], held=True)
+        consumer = Consumer(source)
+        done = sent_by(source, consumer)
+        self.assertEqual(consumer.chunks, [b"ab"])
+        source.pauseProducing()
+        source.let_go()
+        self.assertNoResult(done)
+        source.resumeProducing()
+        self.successResultOf(done)
+        again = Consumer(source)
+        self.successResultOf(sent_by(source, again))
+        self.assertEqual((consumer.chunks, again.chunks), ([b"ab", b"cd"],) * 2)
+
+    def test_not_meant(self) -> None:
+        """What was kept back is never sent once the source is aborted."""
+        source = MemorySource([b"ab"], held=True)
+        consumer = Consumer(source)
+        done = sent_by(source, consumer)
+        source.abort(errors.Interrupted())
+        source.let_go()
+        self.failureResultOf(done, errors.Interrupted)
+        self.assertEqual(consumer.chunks, [])
+
     def test_interface(self) -> None:
         """It is what storage drivers take."""
         verifyObject(IByteSource, self.source)
