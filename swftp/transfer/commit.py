@@ -130,7 +130,7 @@ async def _room(upload: Upload) -> None:
     :raises Busy: that took too long, and those who hold the memory may be waiting for us.
     """
     seconds = 0.0
-    while not base.fits(upload) and upload.engine.budget.pressed:
+    while upload.engine.budget.pressed:
         if seconds >= STUCK:
             raise errors.Busy("out of memory for transfers")
         seconds += TICK
@@ -278,5 +278,5 @@ def _ranges(parts: Sequence[IPart], offset: int, length: int) -> list[Stretch]:
             length -= taken
             offset = 0
         else:
-            offset = max(0, offset - part.size)
+            offset -= part.size
     return found

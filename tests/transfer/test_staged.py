@@ -283,7 +283,9 @@ class LargeFileTests(TransferCase):
         upload = self.upload()
         self._write(upload, data)
         closing = self.start(upload.close())
+        self.assertEqual(len(held), 2)  # no more at CLOSE than before
         held[0].callback(None)
+        self.assertEqual(len(held), 3)
         held[2].callback(None)  # before the second part, which it was joined with
         for one in held:
             one.called or one.callback(None)

@@ -263,9 +263,6 @@ class SwiftClient:
             if not request.replayable:
                 raise errors.Unavailable("login was renewed in mid-transfer, try again")
             upload, response = await self._send(request, access)
-            if response.code == 401:
-                self._discard(response)
-                raise errors.Unauthorized()
         return upload, response
 
     async def _send(self, request: Request, access: Access) -> tuple[Upload | None, IResponse]:

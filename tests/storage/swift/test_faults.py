@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from twisted.internet.error import ConnectionLost
+
 from swftp import errors
 from swftp.entries import Attributes
 from swftp.paths import resolve
@@ -40,6 +42,9 @@ class AuthTests(ScriptedCase):
         self.swift.expect("HEAD /c/f", 401)
         self.fails(errors.Unauthorized, self.storage.stat(FILE))
         self.assertEqual(self.tokens.number, 2)
+        for _ in range(2):
+            self.swift.expect("GET /c/f", 401, body=b"<html>")
+        self.fails(errors.Unauthorized, self.storage.fetch(FILE, Sink()))
 
     def test_forbidden(self) -> None:
         """403 renews nothing and is not repeated."""
@@ -248,6 +253,36 @@ class FetchTests(ScriptedCase):
         self.assertEqual(self.done(fetched(self.storage, FILE)), b"data")
         self.assertNotIn("range", self.swift.requests[0].headers)
 
+    def test_at_the_end(self) -> None:
+        """There nothing is to be had, of the object that is there; beyond it, or of another one, that is an error."""
+        whole = {**HEAD, "Content-Length": "4"}
+        self.swift.expect("GET /c/f", 416, headers={"Content-Range": "bytes */4"})
+        self.swift.expect("HEAD /c/f", 200, headers=whole)
+        sink = Sink()
+        self.assertEqual(self.done(self.storage.fetch(FILE, sink, 4, version=md5(b"data"))).size, 4)
+        self.assertEqual((sink.data, sink.finished), (b"", True))
+        for offset, headers, kind in (
+            (5, whole, errors.InvalidRequest),
+            (4, {**whole, "Etag": md5(b"DATA")}, errors.Changed),
+            (4, {**HEAD, "Content-Length": "0", "Content-Type": "application/directory"}, errors.IsDirectory),
+        ):
+            self.swift.expect("GET /c/f", 416, headers={"Content-Range": "bytes */4"})
+            self.swift.expect("HEAD /c/f", 200, headers=headers)
+            self.fails(kind, self.storage.fetch(FILE, Sink(), offset, version=md5(b"data")))
+
+    def test_nothing_asked_for(self) -> None:
+        """No byte of an object is what it is, and costs a look."""
+        self.swift.expect("HEAD /c/f", 200, headers={**HEAD, "Content-Length": "4"})
+        self.assertEqual(self.done(self.storage.fetch(FILE, Sink(), 1, 0)).size, 4)
+
+    def test_more_than_asked_for(self) -> None:
+        """A body that is longer than its range gives what was asked for, and its connection is not used again."""
+        ranged = {**HEAD, "Content-Range": "bytes 1-2/4"}
+        self.swift.expect("GET /c/f", 206, headers=ranged, body=b"ata")
+        self.assertEqual(self.done(fetched(self.storage, FILE, 1, 2)), b"at")
+        self.turn()
+        self.assertEqual(self.swift.wires, [])
+
     def test_error_page(self) -> None:
         """An error's body never becomes content."""
         for status, kind in (
@@ -331,6 +366,60 @@ class FetchTests(ScriptedCase):
         self.assertTrue(60.0 <= self.passing(d) <= 100.0)
         self.successResultOf(d)
         self.assertEqual(sink.data, b"data")
+
+    def test_pause(self) -> None:
+        """A sink that pauses stops the connection, also one that begins only then; it goes on when the sink does."""
+        self.swift.expect("GET /c/f", 200, headers=HEAD, body=b"d", length=4)
+        sink = Sink()
+        d = self.begin(self.storage.fetch(FILE, sink))
+        self.assertEqual(self.agents.downloads.count, 1)
+        sink.producer.pauseProducing()
+        self.swift.wires[0].feed(b"a")
+        self.turn()
+        self.assertEqual(sink.data, b"d")
+        sink.producer.resumeProducing()
+        self.swift.expect("GET /c/f", silent=True)
+        self.swift.wires[0].end(ConnectionLost())
+        self.turn()
+        self.assertEqual((sink.data, self.agents.downloads.count), (b"da", 0))
+        sink.producer.pauseProducing()
+        self.answer_rest()
+        self.turn()
+        self.assertEqual(sink.data, b"da")
+        sink.producer.resumeProducing()
+        self.turn()
+        self.successResultOf(d)
+        self.assertEqual((sink.data, self.agents.downloads.count), (b"data", 0))
+
+    def answer_rest(self) -> None:
+        """The last two bytes, for a request that was not answered yet."""
+        head = "HTTP/1.1 206 Partial Content\r\nContent-Length: 2\r\nContent-Range: bytes 2-3/4\r\n"
+        self.swift.wires[0].feed((head + "".join(f"{name}: {value}\r\n" for name, value in HEAD.items())).encode())
+        self.swift.wires[0].feed(b"\r\n")
+        self.swift.wires[0].feed(b"ta")
+
+    def test_stop_while_asked(self) -> None:
+        """A sink that stops before the store has answered gets nothing of the answer."""
+        self.swift.expect("GET /c/f", 200, headers=HEAD, body=b"da", length=4, cut=True)
+        self.swift.expect("GET /c/f", silent=True)
+        sink = Sink()
+        d = self.begin(self.storage.fetch(FILE, sink))
+        sink.producer.stopProducing()
+        self.answer_rest()
+        self.turn()
+        self.failureResultOf(d, errors.Interrupted)
+        self.assertEqual((sink.data, sink.finished, self.swift.wires), (b"da", True, []))
+
+    def test_stop_before_asked_again(self) -> None:
+        """Nor is the store asked again for it."""
+        self.swift.expect("GET /c/f", 200, headers=HEAD, body=b"da", length=4, cut=True)
+        self.swift.expect("GET /c/f", reset=True)
+        sink = Sink()
+        d = self.begin(self.storage.fetch(FILE, sink))
+        sink.producer.stopProducing()
+        self.passing(d)
+        self.failureResultOf(d, errors.Interrupted)
+        self.check_script()
 
     def test_unknown_length(self) -> None:
         """A body without length (a long DLO) is whole when the store ends it well, and not when it is cut."""

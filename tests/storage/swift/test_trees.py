@@ -416,6 +416,16 @@ class RemoveTests(TreeCase):
             self.swift.expect(f"DELETE /c/{name}", 403 if name == "o1" else 204)
         self.assertEqual(self.done(self.storage._objects.delete_many(names)), [("c", "o1")])
         self.assertEqual(self.swift.requests[0].body, b"/c/o0\n/c/o1\n/c/o2\n/c/o3")
+        for status, body in (
+            (403, b""),
+            (200, b'{"Response Status": "200 OK", "Errors": [["/c/o1", "403"]]}'),
+            (200, b'{"Response Status": "500 Internal Error", "Errors": []}'),
+            (200, b"<html>"),
+        ):
+            self.swift.expect("POST ?bulk-delete", status, body=body)
+            for _, name in names:
+                self.swift.expect(f"DELETE /c/{name}", 204)
+            self.assertEqual(self.done(self.storage._objects.delete_many(names)), [])
         self.swift.expect(
             "POST ?bulk-delete", body=b'  {"Response Status": "200 OK", "Errors": [], "Number Deleted": 4}'
         )
