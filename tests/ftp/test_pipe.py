@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from swftp import errors
@@ -14,7 +15,7 @@ from swftp.ftp.data import DataConnection
 from swftp.ftp.deflate import PIECE
 from swftp.ftp.pipe import Pipe, Terms
 from swftp.ftp.receiving import Receiving
-from swftp.ftp.sending import Pieces, Sending
+from swftp.ftp.sending import GATHER, Pieces, Sending
 from tests.ftp.datacase import FakeReactor, Wire, wire
 
 NO_CHANNEL: Any = None
@@ -200,46 +201,73 @@ class ReceivingTests(PipeCase):
 
 
 class PiecesTests(SynchronousTestCase):
-    """`Pieces`."""
+    """`Pieces`, for a connection that takes them front to back and is told when it is worth asking again."""
 
-    def start(self, pieces: AsyncIterator[bytes]) -> tuple[Pieces, list[str]]:
-        """And what rings."""
-        rings: list[str] = []
-        run = Deferred.fromCoroutine
-        return Pieces(pieces, lambda: rings.append("ring"), lambda work: (run(work), None)[1]), rings
+    def setUp(self) -> None:
+        """Pages that the test gives, through `self.coming`."""
+        self.coming: list[Deferred[bytes | None]] = []
+        self.rung = 0
+        self.failures: list[Failure] = []
+        self.pieces = Pieces(self.made(), self.ring, self.run_beside)
 
-    def test_gathered(self) -> None:
-        """Small pieces are sent together, empty ones are no end."""
+    def ring(self) -> None:
+        """It is worth asking again."""
+        self.rung += 1
 
-        async def pieces() -> AsyncIterator[bytes]:
-            yield b"one"
-            yield b""
-            yield b"two"
+    def run_beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """As a session does it."""
+        Deferred.fromCoroutine(work).addErrback(self.failures.append)
 
-        source, _ = self.start(pieces())
-        self.assertEqual([source.read(0, 100), source.read(0, 100)], [b"onetwo", b""])
+    async def made(self) -> AsyncIterator[bytes]:
+        """What comes."""
+        while True:
+            self.coming.append(Deferred())
+            piece = await self.coming[-1]
+            if piece is None:
+                return
+            yield piece
 
-    def test_waits(self) -> None:
-        """Where a page has yet to come, nothing is there, and it rings when it is."""
-        page: Deferred[bytes] = Deferred()
+    def read(self) -> bytes | None:
+        """What is here."""
+        return self.pieces.read(0, 1)
 
-        async def pieces() -> AsyncIterator[bytes]:
-            yield await page
+    def test_one_after_the_other(self) -> None:
+        """Each is asked for once, when the one before was taken, and rung for when it is there."""
+        for number in range(3):
+            self.assertIsNone(self.read())
+            self.assertIsNone(self.read())
+            self.assertEqual((len(self.coming), self.rung), (number + 1, number))
+            self.coming[-1].callback(b"%d" % number * GATHER)
+            self.assertEqual(self.rung, number + 1)
+            self.assertEqual(self.read(), b"%d" % number * GATHER)
+        self.assertIsNone(self.read())
+        self.coming[-1].callback(None)
+        self.assertEqual((self.read(), self.read(), self.failures), (b"", b"", []))
 
-        source, rings = self.start(pieces())
-        self.assertIsNone(source.read(0, 100))
-        self.assertEqual(rings, [])
-        page.callback(b"late")
-        self.assertEqual(rings, ["ring"])
-        self.assertEqual(source.read(0, 100), b"late")
+    def test_small_pieces_are_gathered(self) -> None:
+        """Until they are worth sending, or there are no more; empty ones are not the end."""
+        self.assertIsNone(self.read())
+        for piece in (b"a", b"", b"b", b"c" * GATHER):
+            self.assertEqual(self.rung, 0)
+            self.coming[-1].callback(piece)
+        self.assertEqual(len(self.coming), 4)
+        self.assertEqual(self.read(), b"ab" + b"c" * GATHER)
+        self.assertIsNone(self.read())
+        self.coming[-1].callback(b"d")
+        self.coming[-1].callback(None)
+        self.assertEqual((self.read(), self.read()), (b"d", b""))
 
-    def test_failure(self) -> None:
-        """What came before an error is given out before it is raised."""
-
-        async def pieces() -> AsyncIterator[bytes]:
-            yield b"one"
-            raise errors.Unavailable
-
-        source, _ = self.start(pieces())
-        self.assertEqual(source.read(0, 100), b"one")
-        self.assertRaises(errors.Unavailable, source.read, 0, 100)
+    def test_error(self) -> None:
+        """What came before it is given, then it is raised, again and again: nothing more is asked for."""
+        for wrong, kind, logged in (
+            (errors.NotFound(), errors.NotFound, 0),
+            (ZeroDivisionError(), errors.Unavailable, 1),
+        ):
+            self.setUp()
+            self.assertIsNone(self.read())
+            self.coming[-1].callback(b"a")
+            self.coming[-1].errback(wrong)
+            self.assertEqual((self.read(), self.rung), (b"a", 1))
+            for _ in range(2):
+                self.assertRaises(kind, self.read)
+            self.assertEqual((len(self.failures), self.rung), (logged, 1))

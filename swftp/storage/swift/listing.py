@@ -85,7 +85,7 @@ async def rows(
         204,
     )
     try:
-        found = json.loads(reply.body or b"[]")
+        found = json.loads(b"[]" if reply.status == 204 else reply.body)
         names = [row.get("name", row.get("subdir")) if delimiter else row["name"] for row in found]
         if not all(isinstance(name, str) for name in names):
             raise ValueError("a row without name")

@@ -235,7 +235,7 @@ class ScriptedSwift:
     Answers requests in the order of the script; one that is not in it fails the test.
 
     :ivar requests: all that were made.
-    :ivar refuse: connections to refuse.
+    :ivar refuse: connections to refuse; *refusal*: how.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -246,6 +246,7 @@ class ScriptedSwift:
         self.wires: list[Wire] = []
         self.connects = 0
         self.refuse = 0
+        self.refusal: type[Exception] = ConnectionRefusedError
 
     def expect(self, line: str | None, status: int = 200, **kwargs: Any) -> Answer:
         """Answer the next request, which is *line* (``METHOD target``; None: any), with *status*."""
@@ -266,7 +267,7 @@ class ScriptedSwift:
         self.connects += 1
         if self.refuse:
             self.refuse -= 1
-            raise ConnectionRefusedError()
+            raise self.refusal()
         protocol = factory.buildProtocol(None)
         server = Server(self)
         wire = Wire(self.clock, server)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twisted.internet.error import ConnectionLost
+from twisted.internet.error import ConnectionLost, DNSLookupError, TCPTimedOutError
 
 from swftp import errors
 from swftp.entries import Attributes
@@ -152,6 +152,14 @@ class RetryTests(ScriptedCase):
         self.swift.refuse = 10
         self.fails(errors.Unavailable, self.storage.stat(FILE))
 
+    def test_unreachable_store(self) -> None:
+        """A host that cannot be reached at all is not waited for again and again."""
+        for nobody in (TCPTimedOutError, DNSLookupError):
+            self.swift.refuse, self.swift.refusal, self.swift.connects = 10, nobody, 0
+            self.fails(errors.Unavailable, self.storage.stat(FILE))
+            self.fails(errors.Unavailable, self.storage.store(FILE, Source(b"data"), NOTHING, replaces=None))
+            self.assertEqual(self.swift.connects, 2)
+
     def test_silence(self) -> None:
         """A store that says nothing is waited for, but not for ever."""
         self.swift.expect("HEAD /c/f", silent=True)
@@ -190,9 +198,21 @@ class RetryTests(ScriptedCase):
     def test_broken_listing(self) -> None:
         """A listing that does not parse, or does not move on, is an error and no loop."""
         line = "GET /c?format=json&limit=1000&delimiter=/"
-        for body in (b"[{", b"{}x", b'[{"bytes": 1}]', b"[null]", b'[{"name": 1}]', b'{"name": "x"}'):
+        for body in (b"", b"[{", b"{}x", b'[{"bytes": 1}]', b"[null]", b'[{"name": 1}]', b'{"name": "x"}'):
             self.swift.expect(line, 200, body=body)
             self.fails(errors.Unavailable, self.storage.list(resolve("/c")))
+        self.swift.expect(line, 204)
+        self.assertEqual(self.done(self.storage.list(resolve("/c"))).entries, ())
+
+    def test_cut_listing(self) -> None:
+        """A listing that is cut is asked for again, and never taken for a shorter one."""
+        line = "GET /c?format=json&limit=1000&delimiter=/"
+        self.swift.expect(line, 200, body=b"[]", length=9, cut=True)
+        self.swift.expect(line, 200, body=b'[{"subdir": "a/"}]')
+        self.assertEqual([entry.name for entry in self.done(self.storage.list(resolve("/c"))).entries], ["a"])
+        for _ in range(3):
+            self.swift.expect(line, 200, body=b"[]", length=9, cut=True)
+        self.fails(errors.Unavailable, self.storage.list(resolve("/c")))
 
 
 class SlowStoreTests(ScriptedCase):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from twisted.internet.defer import Deferred
+
 from swftp import errors
 from swftp.entries import Entry, Kind, Opened
 from swftp.paths import resolve
@@ -144,6 +146,47 @@ class PiecewiseTests(ScriptedCase):
         self.segment(2, SECOND)
         self.fetch()
         self.assertTrue(self.sink.data == FIRST + SECOND)
+
+    def begun(self) -> Deferred[Entry]:
+        """The fetch, in the middle of its first segment."""
+        self.manifest()
+        headers = {"Etag": SEGMENTS[0].etag, "Content-Range": f"bytes 0-{len(FIRST) - 1}/{len(FIRST)}"}
+        self.swift.expect("GET /s/1", 206, headers=headers, body=FIRST[:5], length=len(FIRST))
+        d: Deferred[Entry] = self.begin(self.storage.fetch(FILE, self.sink, 0, SIZE, VERSION, self.opened))
+        return d
+
+    def test_pause(self) -> None:
+        """A reader that pauses gets nothing more, nor of the segments that follow, until he goes on."""
+        d = self.begun()
+        self.sink.producer.pauseProducing()
+        self.swift.wires[-1].feed(FIRST[5:])
+        self.turn()
+        self.assertEqual(len(self.sink.data), 5)
+        self.sink.on_data = lambda sink: sink.producer.pauseProducing()
+        self.segment(2, SECOND)
+        self.sink.producer.resumeProducing()
+        self.turn()
+        self.assertEqual(len(self.sink.data), len(FIRST))
+        self.sink.on_data = lambda sink: None
+        self.sink.producer.resumeProducing()
+        self.turn()
+        self.successResultOf(d)
+        self.assertTrue(self.sink.data == FIRST + SECOND)
+
+    def test_stop(self) -> None:
+        """A reader that stops ends the request, or the one that would have come next, and gets nothing more."""
+        d = self.begun()
+        self.sink.producer.stopProducing()
+        self.turn()
+        self.failureResultOf(d, errors.Interrupted)
+        self.assertEqual((len(self.sink.data), self.sink.finished, len(self.swift.wires)), (5, True, 1))
+        self.sink, self.opened = Sink(), Opened(ENTRY)
+        d = self.begun()
+        self.sink.on_data = lambda sink: sink.producer.stopProducing()
+        self.swift.wires[-1].feed(FIRST[5:])
+        self.turn()
+        self.failureResultOf(d, errors.Interrupted)
+        self.check_script()
 
     def test_small_segments(self) -> None:
         """Many small ones are the store's to put together."""

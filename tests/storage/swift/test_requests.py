@@ -57,6 +57,21 @@ class CountTests(ScriptedCase):
         self.swift.expect("HEAD /c/d/f", 404)
         self.fails(errors.NotFound, self.storage.stat(FILE, implied=False))
 
+    def test_list_root(self) -> None:
+        """Containers are directories; those of segments, and names that no client could say, are left out."""
+        rows = [{"name": "a", "bytes": 5, "count": 1, "last_modified": "2020-01-01T00:00:00.5"}]
+        rows += [{"name": name, "bytes": 0, "count": 0} for name in ("a_segments", "b\nc", "..", "d", "e")]
+        self.storage._lister._limit = 3
+        after, entries = None, []
+        for line, page in (("limit=3", rows[:3]), ("limit=3&marker=b\nc", rows[3:]), ("limit=3&marker=e", [])):
+            self.swift.expect(f"GET ?format=json&{line}", body=json.dumps(page).encode())
+            found = self.done(self.storage.list(Path(), after))
+            after, entries = found.after, [*entries, *found.entries]
+        self.assertIsNone(after)
+        self.assertEqual([(e.name, e.size) for e in entries], [("a", 5), ("d", 0), ("e", 0)])
+        self.assertEqual({e.kind for e in entries}, {Kind.DIRECTORY})
+        self.assertEqual(entries[0].mtime, 1577836800.5)
+
     def test_list(self) -> None:
         """A page: one GET, however many files, if they are ours or have bytes."""
         rows = [row("d/a"), row("d/b", bytes=0, content_type="text/plain;mtime=1"), {"subdir": "d/c/"}]
