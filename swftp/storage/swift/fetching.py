@@ -259,8 +259,7 @@ class Fetch:
 
     def connected(self, pipe: _Pipe) -> None:
         """A body begins."""
-        if not self._stopped:
-            self._pipe = pipe
+        self._pipe = pipe
 
     def received(self, data: bytes) -> None:
         """A piece of it."""

@@ -290,6 +290,18 @@ class FetchTests(ScriptedCase):
             self.swift.expect("HEAD /c/f", 200, headers=headers)
             self.fails(kind, self.storage.fetch(FILE, Sink(), offset, version=md5(b"data")))
 
+    def test_ranges(self) -> None:
+        """The store is asked for no more than is wanted; what goes beyond the end ends with the file."""
+        for offset, length, asked, span, data in (
+            (2, None, "bytes=2-", "2-3", b"ta"),
+            (0, 2, "bytes=0-1", "0-1", b"da"),
+            (1, 2, "bytes=1-2", "1-2", b"at"),
+            (2, 100, "bytes=2-101", "2-3", b"ta"),
+        ):
+            self.swift.expect("GET /c/f", 206, headers={**HEAD, "Content-Range": f"bytes {span}/4"}, body=data)
+            self.assertEqual(self.done(fetched(self.storage, FILE, offset, length)), data)
+            self.assertEqual(self.swift.requests[-1].headers["range"], asked)
+
     def test_nothing_asked_for(self) -> None:
         """No byte of an object is what it is, and costs a look."""
         self.swift.expect("HEAD /c/f", 200, headers={**HEAD, "Content-Length": "4"})
@@ -346,6 +358,8 @@ class FetchTests(ScriptedCase):
         """Another range than was asked for is an error: a shifted one, a whole object, another version."""
         for status, headers in (
             (206, {"Content-Range": "bytes 1-3/4"}),
+            (206, {"Content-Range": "lines 2-3/4"}),
+            (206, {"Content-Range": "bytes 2-3/*"}),
             (206, {}),
             (200, {}),
         ):
@@ -380,7 +394,8 @@ class FetchTests(ScriptedCase):
         sink = Sink()
         d = self.begin(self.storage.fetch(FILE, sink))
         sink.producer.pauseProducing()
-        self.turn(600.0)
+        for _ in range(60):
+            self.turn(10.0)
         self.assertEqual(len(self.swift.requests), 1)
         sink.producer.resumeProducing()
         self.assertTrue(60.0 <= self.passing(d) <= 100.0)
@@ -446,16 +461,24 @@ class FetchTests(ScriptedCase):
         chunked = {**HEAD, "Transfer-Encoding": "chunked"}
         self.swift.expect("GET /c/f", 200, headers=chunked, body=b"4\r\ndata\r\n0\r\n\r\n")
         self.assertEqual(self.done(fetched(self.storage, FILE)), b"data")
+        self.swift.expect("GET /c/f", 200, headers=chunked, body=b"2\r\nda\r\n", cut=True)
+        self.swift.expect("GET /c/f", 206, headers={**HEAD, "Content-Range": "bytes 2-3/4"}, length=2, cut=True)
+        self.swift.expect("GET /c/f", reset=True)
+        sink = Sink()
+        self.fails(errors.Unavailable, self.storage.fetch(FILE, sink))
+        self.assertEqual(sink.data, b"da")
 
     def test_stop(self) -> None:
         """A sink that stops closes the connection."""
         self.swift.expect("GET /c/f", 200, headers=HEAD, body=b"da", length=4)
         sink = Sink()
         d = self.begin(self.storage.fetch(FILE, sink))
+        wire = self.swift.wires[0]
         sink.producer.stopProducing()
+        wire.protocol.dataReceived(b"ta")  # was there already
         self.turn()
         self.failureResultOf(d, errors.Interrupted)
-        self.assertEqual((self.swift.wires, sink.finished), ([], True))
+        self.assertEqual((sink.data, self.swift.wires, sink.finished), (b"da", [], True))
 
     def test_directory(self) -> None:
         """The marker of a directory has no bytes to give."""

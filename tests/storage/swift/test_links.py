@@ -46,6 +46,8 @@ class ConfinedTests(ScriptedCase):
             self.swift.expect("GET /c/home/link", headers=followed(location), body=b"data")
             self.fails(errors.PermissionDenied, self.storage.fetch(LINK, sink))
             self.assertEqual((sink.data, sink.entry), (b"", None))
+            self.turn()
+            self.assertEqual(len(self.swift.wires), 1)  # of HEAD: the other one would wait for us to read
 
     def test_read_of_nothing(self) -> None:
         """So it is with an empty file."""
