@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
 from swftp.auth.attempts import ATTEMPTS
+from swftp.auth.throttle import Offence
 from swftp.ftp.control import TRANSITIONS, Phase
 from swftp.ftp.settings import AHEAD_BYTES, LINE_COST, LINE_LIMIT, LINGER
 from tests.ftp.case import USER, Client, ControlCase
@@ -354,6 +355,24 @@ class LossTests(ControlCase):
         return int(data.closed)
 
 
+class BusyTests(ControlCase):
+    """Who is waited for where the server is to stop."""
+
+    def test_busy(self) -> None:
+        """A client whose command is being done, or who has a file open; not one who might say something."""
+        client = self.connect()
+        self.assertFalse(client.control.busy)
+        for command, waits in (("WAIT", self.wait), ("MOVE", self.move)):
+            client.type(command)
+            self.assertTrue(client.control.busy)
+            waits.end()
+            self.assertFalse(client.control.busy)
+        client = self.log_in()
+        self.assertFalse(client.control.busy)
+        self.accounts[-1].busy = True
+        self.assertTrue(client.control.busy)
+
+
 class AdmissionTests(ControlCase):
     """Limits before login."""
 
@@ -369,6 +388,18 @@ class AdmissionTests(ControlCase):
         self.assertEqual(self.connect(peer="192.0.2.2").greeting[0][0], 220)
         clients[0].tcp.end()
         self.assertEqual(self.connect().greeting[0][0], 220)
+
+    def test_blamed(self) -> None:
+        """Who said something and goes without having logged in is blamed; nobody else is."""
+        blamed: list[Offence] = []
+        self.factory.admission.blame = lambda peer, offence: blamed.append(offence)  # type: ignore[method-assign]
+        self.connect().tcp.end()
+        self.log_in().tcp.end()
+        self.assertEqual(blamed, [])
+        client = self.connect()
+        client.codes("NOOP")
+        client.tcp.end()
+        self.assertEqual(blamed, [Offence.NO_LOGIN])
 
     def test_logged_in(self) -> None:
         """Who is logged in does not count any more; who logs out is not counted again."""

@@ -141,6 +141,15 @@ class EndTests(SecureCase):
         self.assertEqual(client.read(), b"the end")
         self.assertTrue(client.said_last())
 
+    def test_we_close_and_the_client_hangs_up(self) -> None:
+        """Once we have said our last, a client need not say his: what it got it has."""
+        client = self.client()
+        client.secured.loseConnection()
+        client.wire.end()
+        over = client.server.over
+        assert over is not None
+        self.assertIs(over.type, ConnectionDone)
+
     def test_we_abort(self) -> None:
         """A reset says none: what came before is no whole file."""
         client = self.client()
