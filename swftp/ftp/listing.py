@@ -10,7 +10,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from swftp import errors
 from swftp.entries import Entry, Kind, Page
@@ -76,6 +76,8 @@ class Found:
     """What stands before their names in NLST."""
     keep: Callable[[Entry], bool] = nameable
     """Those of them that are listed."""
+    said: bytes = b""
+    """What NLST calls the only entry: what the client called it."""
 
 
 async def find(context: Context, wanted: Wanted) -> Found:
@@ -90,11 +92,12 @@ async def find(context: Context, wanted: Wanted) -> Found:
     """
     head, slash, last = wanted.path.rpartition(b"/")
     path = context.path(wanted.path)
-    if wanted.itself or _WILD.search(last.decode("utf-8", "replace")):
+    wild = _WILD.search(last.decode("utf-8", "replace"))
+    if wanted.itself or wild:
         try:
-            return Found(await _one(await context.session.stat(path, follow=False)), path.parent, head + slash)
+            return await _itself(context, wanted, path)
         except errors.NotFound:
-            if wanted.itself:
+            if not wild:
                 raise
         keep = _matcher(path.name, wanted.hidden)
         return Found(await context.session.listing(path.parent), path.parent, head + slash, keep)
@@ -102,7 +105,13 @@ async def find(context: Context, wanted: Wanted) -> Found:
         prefix = wanted.path.rstrip(b"/") + b"/" if wanted.path not in (b"", b".", b"./") else b""
         return Found(await context.session.listing(path), path, prefix)
     except errors.NotDirectory:
-        return Found(await _one(await context.session.stat(path, follow=False)), path.parent, head + slash)
+        return await _itself(context, wanted, path)
+
+
+async def _itself(context: Context, wanted: Wanted, path: Path) -> Found:
+    entry = await context.session.stat(path, follow=False)
+    listing = await _one(entry if entry.name else replace(entry, name="/"))
+    return Found(listing, path.parent, b"", lambda _: True, wanted.path or b".")
 
 
 async def _one(entry: Entry) -> Listing:
@@ -169,6 +178,6 @@ def pieces(context: Context, wanted: Wanted, found: Found) -> AsyncGenerator[byt
         return long_line(entry, found.at, now)
 
     def short(entry: Entry) -> bytes:
-        return found.prefix + entry.name.encode()
+        return found.said or found.prefix + entry.name.encode()
 
     return lines(found.listing, long if wanted.long else short, found.keep)

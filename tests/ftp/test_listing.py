@@ -188,7 +188,22 @@ class ListTests(ListCase):
         """``-d``: the directory, not what is in it."""
         self.assertEqual(self.names(b"-d sub"), ["sub"])
         self.assertTrue(self.lines(b"-d sub", long=True)[0].startswith(b"drwx"))
-        self.refused(errors.NotFound, find(self.context, parse_argument(b"-d no*", long=True)))
+        self.assertTrue(self.lines(b"-d /", long=True)[0].endswith(b" /"))
+        self.refused(errors.NotFound, find(self.context, parse_argument(b"-d none", long=True)))
+
+    def test_patterns_of_themselves(self) -> None:
+        """``-d`` with a pattern: what it matches, and directories among that are listed themselves."""
+        self.assertEqual(self.names(b"-d *.txt"), self.names(b"*.txt"))
+        self.assertEqual(self.names(b"-d s*"), ["sub"])
+        self.assertEqual(self.names(b"-d no*"), [])
+
+    def test_one_name(self) -> None:
+        """NLST of a file, or with ``-d``, says what the client said: that can be used, whatever stands at its end."""
+        for name in ("a.txt", "a.txt/", "./a.txt", "sub/../a.txt", "/box/a.txt/", "sub/deep.txt/."):
+            self.assertEqual(self.names(name.encode()), [name])
+        for name in (".", "..", "/", "sub/", "sub/..", "/box"):
+            self.assertEqual(self.names(f"-d {name}".encode()), [name])
+        self.assertEqual(self.names(b"-d"), ["."])
 
     def test_patterns(self) -> None:
         """One level, as a shell: case counts, a leading dot is matched by a dot or with ``-a``."""
