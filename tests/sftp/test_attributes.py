@@ -12,7 +12,7 @@ from swftp.entries import Attributes, Entry, Kind
 from swftp.paths import resolve
 from swftp.session.shown import UNDATED
 from swftp.sftp import wire
-from swftp.sftp.attributes import link_text, of_entry, seconds, wanted
+from swftp.sftp.attributes import link_text, of_child, of_entry, seconds, wanted
 from swftp.sftp.longnames import longname
 from swftp.sftp.recall import CAPACITY, Recall
 from swftp.sftp.wire import Attrs
@@ -34,6 +34,20 @@ class AttributesTests(SynchronousTestCase):
         """A mode that was set is shown, with the bits of the kind."""
         found = of_entry(Entry(name="a", kind=Kind.FILE, mode=0o104711), AT, Recall())
         self.assertEqual(found.permissions, 0o104711)
+
+    def test_in_a_listing(self) -> None:
+        """The same as by itself, whatever it is, and whatever the client has set of it."""
+        knowing = Recall()
+        knowing.accessed(AT, int(NOW), 5)
+        knowing.linked(AT, "/box/d/b", b"./b")
+        for kind in (Kind.FILE, Kind.DIRECTORY, Kind.SYMLINK):
+            for mode in (None, 0o640, 0o104711):
+                entry = Entry(name="a", kind=kind, size=7, mtime=NOW, mode=mode, target="/box/d/b")
+                for recall in (Recall(), knowing):
+                    self.assertEqual(of_child(entry, AT.parent, recall), of_entry(entry, AT, recall))
+        self.assertEqual(of_child(entry, AT.parent, knowing).size, 3)
+        file = Entry(name="a", kind=Kind.FILE, mtime=NOW)
+        self.assertEqual(of_child(file, AT.parent, knowing).atime, 5)
 
     @given(st.none() | st.floats(allow_nan=False, allow_infinity=False))
     def test_any_time_can_be_packed(self, mtime: float | None) -> None:

@@ -187,6 +187,9 @@ class OrderTests(HandleTestCase):
         self.handle.wake()
         self.assertEqual(self.desk.replies, [(1, Status.OK), (2, b"abcd"), (3, Status.OK)])
         self.assertEqual(self.file.content[:4], b"WXYZ")
+        self.file.slow = []
+        self.write(4, 4, b"x")
+        self.assertFalse(self.handle.behind)  # all that was asked has begun
 
     def test_task_waits_for_writes(self) -> None:
         """FSTAT and the like take effect after the WRITEs before them, and before those after them."""
