@@ -54,10 +54,6 @@ class ToNetwork:
             return b"\n" + _crlf(data[1:])
         return _crlf(data)
 
-    def end(self) -> bytes:
-        """Nothing is left at the end of the file."""
-        return b""
-
 
 def _crlf(data: bytes) -> bytes:
     if b"\r\n" in data:
