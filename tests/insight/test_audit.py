@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,10 @@ from typing import Any
 import yaml
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
+from twisted.logger import LogLevel, capturedLogs
 
 from swftp.config import Config, ConfigError, LogConfig
-from swftp.insight.audit import AUDITED, LOGINS, REFUSALS
+from swftp.insight.audit import AUDITED, LOGINS, REFUSALS, Audit
 from swftp.paths import resolve
 from swftp.storage.zerostor.chunks import ShardLevel
 from swftp.storage.zerostor.meta.values import Totals
@@ -71,6 +73,40 @@ class AuditTests(InsightCase):
         """That is found before anybody is let in."""
         config = Config(auth=IDENTITY, log=LogConfig(audit="/nonexistent/audit"), protocols=("ftp",))
         self.assertIn("[log] audit: ", str(self.assertRaises(ConfigError, gateway_of, config, self.reactor, "x")))
+
+    def test_pipe(self) -> None:
+        """A pipe that nobody reads is refused, not waited for; what finds it full is lost, which is told once."""
+        pipe = Path(self.mktemp())
+        os.mkfifo(pipe)
+        self.assertRaises(OSError, Audit, pipe)
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        audit = Audit(pipe)
+        self.addCleanup(audit.close)
+        event: Any = {"event": "login", "log_format": "x" * 1000, "log_time": 0.0, "log_level": LogLevel.info}
+        with capturedLogs() as logs:
+            for _ in range(200):
+                audit(event)
+            while len(os.read(reader, 1 << 16)) == 1 << 16:
+                pass
+            audit(event)
+        self.assertEqual([one["event"] for one in logs], ["audit_lost", "audit_written"])
+        self.assertEqual(json.loads(os.read(reader, 1 << 16).splitlines()[-1])["event"], "login")
+
+    def test_disk_full(self) -> None:
+        """When there is no room lines are lost, which is told once, and nothing of them comes later."""
+        event: Any = {"event": "login", "log_format": "x", "log_time": 0.0, "log_level": LogLevel.info}
+        link = Path(self.mktemp())
+        link.symlink_to("/dev/full")
+        audit = Audit(link)
+        self.addCleanup(audit.close)
+        with capturedLogs() as logs:
+            for _ in range(3):
+                audit(event)
+            link.unlink()
+            audit(event)
+        self.assertEqual([one["event"] for one in logs], ["audit_lost", "audit_written"])
+        self.assertEqual((logs[1]["lost"], len(link.read_text().splitlines())), (3, 1))
 
     def test_every_event_is_logged_somewhere(self) -> None:
         """What is audited is what some module logs."""
