@@ -20,8 +20,6 @@ class FromNetwork:
 
     def feed(self, data: bytes) -> bytes:
         """As much of what was sent as can be told."""
-        if not data:
-            return b""
         if self._cr:
             data = b"\r" + data
         self._cr = data[-1:] == b"\r"

@@ -10,25 +10,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 
 from swftp import errors
 from swftp.entries import Entry
-from swftp.transfer.upload import Upload
-from tests.transfer.case import FILE, KIB, MIB, PlainStorage, TransferCase, pattern
-
-
-class Hog:
-    """Holds memory of the budget, and never gives any back by itself."""
-
-    def granted(self) -> None:
-        """See `swftp.transfer.budget.Member`."""
-
-    def shrink(self, least: int) -> int:
-        """See `swftp.transfer.budget.Member`."""
-        return 0
-
-    def tick(self, now: float) -> None:
-        """See `swftp.transfer.budget.Member`."""
-
-    def starve(self) -> None:
-        """See `swftp.transfer.budget.Member`."""
+from tests.transfer.case import KIB, MIB, TransferCase, pattern
 
 
 class WayTests(TransferCase):
@@ -136,33 +118,3 @@ class HashTests(TransferCase):
         """What was hashed as it came is not hashed again at CLOSE, of a file in one piece or of its parts."""
         for size in (3 * MIB, 7 * MIB):
             self.assertLessEqual(self.hashed(size), size)
-
-
-class RoomTests(TransferCase):
-    """A store that cannot put objects together has files changed in memory."""
-
-    def changed(self) -> Upload:
-        """A file of which all but a few bytes are to be loaded, while somebody else holds all memory."""
-        self.hog = self.budget.join(Hog())
-        self.hog.take(self.memory)
-        base = self.stands(pattern(300 * KIB))
-        upload = self.upload(self.engine(PlainStorage(self.storage), segment_size=MIB), base=base)
-        upload.write(10, [b"new"], 3)
-        return upload
-
-    def test_waits(self) -> None:
-        """While memory is short nothing is loaded; then it is."""
-        closing = self.start(self.changed().close())
-        self.clock.pump([1.0] * 10)
-        self.assertNotIn("fetch", self.requests)
-        self.hog.close()
-        self.settle(lambda: closing.called)
-        self.successResultOf(closing)
-        old = pattern(300 * KIB)
-        self.assertTrue(self.storage[str(FILE)] == old[:10] + b"new" + old[13:])
-
-    def test_does_not_wait_for_ever(self) -> None:
-        """Those who hold the memory may be waiting for him."""
-        self.run_into(errors.Busy, self.changed().close())
-        self.assertTrue(self.storage[str(FILE)] == pattern(300 * KIB))
-        self.hog.close()

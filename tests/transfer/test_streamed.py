@@ -51,6 +51,20 @@ class PlainStoreTests(TransferCase):
         self.run_through(upload.close())
         self.assertEqual(self.run_through(self.storage.stat(FILE)).mtime, self.clock.seconds())
 
+    def test_time_said_in_time(self) -> None:
+        """One that still holds when the request begins, and nothing that was not said, costs a request more."""
+        for attributes in (Attributes(), Attributes(mtime=8.0, mode=0o600)):
+            self.requests.clear()
+            upload = self.upload(self.means)
+            upload.write(0, [b"x"], 1)
+            upload.set(attributes)
+            upload.shrink(0)
+            self.assertIsNotNone(upload.stream)
+            self.assertIn(self.run_through(upload.close()).mtime, (8.0, self.clock.seconds()))
+            self.assertEqual(self.requests, ["store"])
+        found = self.run_through(self.storage.stat(FILE))
+        self.assertEqual((found.mtime, found.mode), (8.0, 0o600))
+
     def test_many_at_once(self) -> None:
         """Files that fill their session's memory together are sent before they are as large as one may be."""
         means = self.engine(PlainStorage(self.storage), segment_size=2 * MIB, group=6 * MIB)
@@ -281,6 +295,65 @@ class PlainStoreTests(TransferCase):
             for at in range(0, MIB, 32 * KIB):
                 upload.write(at, [pattern(32 * KIB)], 32 * KIB)
         self.run_into(errors.QuotaExceeded, upload.close())
+
+    def test_refused_at_the_end(self) -> None:
+        """What the store says when it has all of it is what CLOSE says."""
+        self.storage.quota_bytes = 100 * KIB
+        upload = self._begin()
+        self.run_into(errors.QuotaExceeded, upload.close())
+        self.run_into(errors.QuotaExceeded, upload.close())
+        self.assertNotIn("/box/file", self.storage)
+
+    def test_a_bug_is_no_success(self) -> None:
+        """An error that nobody thought of fails the file, and is logged."""
+        self.refusals["store"] = [ZeroDivisionError()]
+        upload = self._begin()
+        self.run_into(ZeroDivisionError, upload.close())
+        self.assertEqual([failure.type for failure in self.failures], [ZeroDivisionError])
+        self.failures.clear()
+        self.assertNotIn("/box/file", self.storage)
+
+    def test_beginning_comes_late(self) -> None:
+        """While the first bytes are missing nothing is sent; they are waited for within the window, not beyond."""
+        data = pattern(160 * KIB)
+        for missing in (True, False):
+            upload = self.upload(self.means)
+            for at in range(32 * KIB, 128 * KIB, 32 * KIB):
+                upload.write(at, [data[at : at + 32 * KIB]], 32 * KIB)
+            self.assertIsNone(upload.stream)
+            if missing:
+                upload.write(128 * KIB, [data[128 * KIB :]], 32 * KIB)
+                self.assertRaises(errors.TooLarge, upload.write, 160 * KIB, [b"x"], 1)
+            else:
+                upload.write(0, [data[: 32 * KIB]], 32 * KIB)
+                self.assertIsNotNone(upload.stream)
+                self.run_through(upload.close())
+                self.assertTrue(self.storage["/box/file"] == data[: 128 * KIB])
+
+    def test_large_file_over_an_old_one(self) -> None:
+        """What was not to be written anew is refused once it is larger than memory holds; the old one stays."""
+        upload = self.upload(self.means, base=self.stands(b"old"))
+        with self.assertRaises(errors.TooLarge):
+            for at in range(0, 256 * KIB, 32 * KIB):
+                upload.write(at, [pattern(32 * KIB)], 32 * KIB)
+        self.run_into(errors.TooLarge, upload.close())
+        self.assertEqual((self.storage["/box/file"], self.requests), (b"old", []))
+
+    def test_not_begun_early(self) -> None:
+        """Who is asked for memory begins only with what is new, contiguous, worth it, and not stored already."""
+        means = self.engine(PlainStorage(self.storage), segment_size=MIB)
+        old = self.upload(means, base=self.stands(b"old"))
+        apart, small, closed = (self.upload(means, resolve(f"/box/{name}")) for name in ("apart", "small", "closed"))
+        for upload, at in ((old, 0), (apart, 1), (small, 0), (closed, 0)):
+            upload.write(at, [pattern(256 * KIB)], 256 * KIB)
+        self.storage.latency = 1.0
+        closing = self.start(closed.close())
+        freed = [old.shrink(1), apart.shrink(1), small.shrink(512 * KIB), closed.shrink(1)]
+        self.assertEqual((freed, small.shrink(256 * KIB)), ([0] * 4, 256 * KIB))
+        self.settle(lambda: closing.called)
+        for upload in (old, apart, small):
+            self.run_through(upload.close())
+        self.assertEqual(self.storage["/box/file"], pattern(256 * KIB))
 
     def test_large_file_cannot_be_patched(self) -> None:
         """A large object that the store cannot compose is left alone, and the client told."""
