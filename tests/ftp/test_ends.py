@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ssl
 from dataclasses import replace
 
 from twisted.internet.defer import Deferred
@@ -9,12 +11,15 @@ from twisted.python.failure import Failure
 
 from swftp import errors
 from swftp.ftp.data import DataConnection
+from swftp.ftp.pipe import Pipe
 from swftp.ftp.receiving import Receiving
+from swftp.ftp.reply import Refused
 from swftp.ftp.secure import TlsFailed, Truncated
 from swftp.ftp.sending import Sending
 from swftp.ftp.tls import Tls, TlsFiles
 from tests.ftp.datacase import wire
 from tests.ftp.test_pipe import NO_CHANNEL, PipeCase
+from tests.ftp.tlscase import client_context
 from tests.functional.ftp import certificate
 
 
@@ -71,3 +76,61 @@ class EndTests(PipeCase):
             self.clock.pump([15] * 6)
             self.failureResultOf(done, errors.Interrupted)
             self.assertEqual((self.wire.value(), self.wire.aborted), (b"", True))
+
+
+class HandshakeTests(PipeCase):
+    """TLS has to be agreed on before bytes move."""
+
+    def setUp(self) -> None:
+        """The terms of a protected connection."""
+        super().setUp()
+        self.terms = replace(self.terms, tls=Tls(TlsFiles(certificate=str(certificate())), self.clock).session())
+        self.asked = 0
+
+    def read(self, offset: int, length: int) -> bytes:
+        """A file of four bytes."""
+        self.asked += 1
+        return b"data"[offset:]
+
+    def shake(self, pipe: Pipe) -> bytes:
+        """A client's handshake; what it then is sent."""
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = client_context().wrap_bio(incoming, outgoing)
+        for step in (tls.do_handshake, tls.do_handshake, tls.do_handshake, lambda: tls.read(100)):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                came = step()
+            if outgoing.pending and not self.wire.over:
+                pipe.transport.dataReceived(outgoing.read())
+            incoming.write(self.wire.value())
+            self.wire.clear()
+        return came or b""
+
+    def test_agreed(self) -> None:
+        """Then, and not before, the file is read and sent."""
+        pipe = Sending(self.terms, self.read)
+        done = self.begin(pipe)
+        self.assertEqual((self.asked, self.wire.value()), (0, b""))
+        self.assertEqual(self.shake(pipe), b"data")
+        self.wire.end()
+        self.successResultOf(done)
+
+    def test_not_resumed(self) -> None:
+        """Where it has to resume the session of the control connection, another one is refused, and gets nothing."""
+        self.terms = replace(self.terms, resumed=True)
+        pipe = Sending(self.terms, self.read)
+        done = self.begin(pipe)
+        with contextlib.suppress(ssl.SSLError):
+            self.shake(pipe)
+        self.assertEqual((self.failureResultOf(done, Refused).value.reply.code, self.asked), (522, 0))
+
+    def test_no_tls(self) -> None:
+        """Who speaks anything else, or goes, is told that there was no TLS, and nothing was moved."""
+        for garbage in (b"GET / HTTP/1.1\r\n\r\n", b""):
+            self.connection = DataConnection(NO_CHANNEL)
+            self.wire = wire(self.connection)
+            pipe = Sending(self.terms, self.read)
+            done = self.begin(pipe)
+            if garbage:
+                pipe.transport.dataReceived(garbage)
+            self.wire.end()
+            self.assertEqual((self.failureResultOf(done, Refused).value.reply.code, self.asked), (425, 0))
