@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from secrets import token_hex
 from time import gmtime, strftime
 
 from twisted.internet.defer import Deferred
@@ -14,8 +15,7 @@ from swftp.ftp.receiving import Receiving
 from swftp.ftp.reply import Refused, Reply, reply
 from swftp.ftp.sending import Pieces, Sending
 from swftp.ftp.transfer import Transfer
-from swftp.paths import Path
-from swftp.session import OpenMode, Reader, Session, Writer
+from swftp.session import OpenMode, Reader, Writer
 
 __all__ = ["Transfer", "abor", "appe", "retr", "send", "stor", "stou"]
 
@@ -23,8 +23,6 @@ REPLACE = OpenMode(create=True, truncate=True)
 RESUME = OpenMode(create=True)
 APPEND = OpenMode(create=True, append=True)
 UNIQUE = OpenMode(create=True, exclusive=True)
-TRIES = 100
-"""Names that STOU tries."""
 FIRST = 64 << 10
 """Bytes read before the data connection is."""
 
@@ -47,22 +45,16 @@ async def appe(context: Context, argument: bytes) -> Reply:
 
 
 async def stou(context: Context, argument: bytes) -> Reply:
-    """STOU: as STOR, under a name that nothing has; the argument is how it may begin."""
+    """
+    STOU: as STOR, under a name that nothing has; the argument is how it begins.
+
+    Names are seen when they are stored: what nobody else can come upon meanwhile is a random one.
+    """
     name = argument.strip() or strftime("upload-%Y%m%d-%H%M%S", gmtime(context.session.wall())).encode("ascii")
-    wanted = context.path(name)
-    with Transfer(context, f"{wanted} from client") as transfer:
-        path, writer = await _unique(context.session, wanted)
+    path = context.path(b"%s.%s" % (name, token_hex(4).encode("ascii")))
+    with Transfer(context, f"{path} from client") as transfer:
+        writer = await context.session.open_writer(path, UNIQUE, Attributes(), _nothing)
         return await _receive(context, transfer, writer, 0, f"FILE: {path.name}")  # RFC 1123 section 4.1.2.9
-
-
-async def _unique(session: Session, wanted: Path) -> tuple[Path, Writer]:
-    for number in range(TRIES):
-        path = wanted if not number else wanted.parent.child(f"{wanted.name}.{number}")
-        try:
-            return path, await session.open_writer(path, UNIQUE, Attributes(), _nothing)
-        except (errors.AlreadyExists, errors.IsDirectory):
-            continue
-    raise errors.AlreadyExists("no unique name was found")
 
 
 def _nothing() -> None:

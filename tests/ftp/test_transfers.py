@@ -218,17 +218,37 @@ class PlaceTests(TransferCase):
         self.assertEqual(self.storage["/box/new"], b"new")
 
     def test_unique(self) -> None:
-        """STOU never replaces, and says the name."""
+        """STOU never replaces, and says the name, which begins as the client wants it."""
         self.client.codes("CWD /box")
         self.prepare(self.client)
         [(code, [text])] = self.client.ask("STOU a")
-        self.assertEqual((code, text), (150, "FILE: a.1"))
+        self.assertEqual(code, 150)
+        self.assertRegex(text, r"^FILE: a\.[0-9a-f]{8}$")
         self.client.codes("ABOR")
         made = self.begin("STOU")
         made.send(NEW)
         made.end()
         self.assertEqual(self.settle(self.client), [226])
         self.assertUnchanged()
+
+    def test_unique_at_once(self) -> None:
+        """Two clients that send in the same second have two files: nobody sees the other's before it is stored."""
+        names = set()
+        for command in ("STOU", "STOU b"):
+            sending = []
+            for client in (self.client, self.log_in()):
+                client.codes("CWD /box")
+                made = self.prepare(client)
+                [(code, [text])] = client.ask(command)
+                self.assertEqual(code, 150)
+                names.add(text.removeprefix("FILE: "))
+                sending.append((client, made))
+            for client, made in sending:
+                made.send(NEW)
+                made.end()
+                self.assertEqual(self.settle(client), [226])
+        self.assertEqual(len(names), 4)
+        self.assertEqual([self.storage[f"/box/{name}"] for name in names], [NEW] * 4)
 
 
 class AbortTests(TransferCase):
