@@ -164,8 +164,6 @@ class Objects:
     def _refused(self, request: Request, reply: Reply) -> errors.StorageError:
         if reply.status == 412 and "If-None-Match" in request.headers:
             return errors.AlreadyExists()
-        if reply.status == 202:
-            return errors.Unavailable(f"a newer version was stored at the same time ({reply.transaction})")
         return refusal(reply)
 
     async def _confirmed(self, request: Request, reply: Reply, expected: Mapping[str, str]) -> Mapping[str, str]:

@@ -32,6 +32,7 @@ class Reply:
 
 
 REFUSALS: dict[int, tuple[type[errors.StorageError], str]] = {
+    202: (errors.Unavailable, "a newer version was stored at the same time"),
     400: (errors.InvalidName, "storage does not accept this name or request"),
     401: (errors.Unauthorized, ""),
     403: (errors.PermissionDenied, ""),

@@ -47,9 +47,11 @@ class AuthTests(ScriptedCase):
         self.fails(errors.Unauthorized, self.storage.fetch(FILE, Sink()))
 
     def test_forbidden(self) -> None:
-        """403 renews nothing and is not repeated."""
+        """403 renews nothing and is not repeated, though its page be cut."""
         self.swift.expect("HEAD /c/f", 403)
         self.fails(errors.PermissionDenied, self.storage.stat(FILE))
+        self.swift.expect("GET /c?format=json&limit=1000&delimiter=/", 403, body=b"<ht", length=99, cut=True)
+        self.fails(errors.PermissionDenied, self.storage.list(resolve("/c")))
         self.assertEqual(self.tokens.number, 1)
 
     def test_upload(self) -> None:
@@ -151,6 +153,11 @@ class RetryTests(ScriptedCase):
         self.swift.wires[0].close(ConnectionError())
         self.swift.refuse = 10
         self.fails(errors.Unavailable, self.storage.stat(FILE))
+
+    def test_links_in_circles(self) -> None:
+        """409 to a look says that links lead to each other: nothing is to be seen there."""
+        self.swift.expect("HEAD /c/f", 409)
+        self.fails(errors.InvalidRequest, self.storage.stat(FILE))
 
     def test_unreachable_store(self) -> None:
         """A host that cannot be reached at all is not waited for again and again."""

@@ -73,6 +73,8 @@ class FetchTests(ScriptedCase):
             sink = Sink()
             self.fails(kind, self.storage.fetch(FILE, sink))
             self.assertEqual((sink.data, sink.entry), (b"", None))
+        self.swift.expect("GET /c/f", 403, body=b"<ht", length=99, cut=True)
+        self.fails(errors.PermissionDenied, self.storage.fetch(FILE, Sink()))
 
     def test_cut(self) -> None:
         """A body cut short goes on by Range where it stopped."""

@@ -232,6 +232,8 @@ class PublishTests(ScriptedCase):
         self.swift.expect(THE_PUT, 412)
         self.swift.expect("HEAD /c/f?symlink=get", 200, headers=OURS, length=4)
         self.done(self.store(exclusive=True))
+        self.swift.expect(THE_PUT, 403)
+        self.fails(errors.PermissionDenied, self.store(exclusive=True))
 
     def test_client_gone(self) -> None:
         """A source that fails leaves no end of body on the wire, whether it knew its length or not."""

@@ -78,6 +78,13 @@ class CountTests(ScriptedCase):
         self.swift.expect("GET /c?format=json&limit=1000&prefix=d/&delimiter=/", body=json.dumps(rows).encode())
         page = self.done(self.storage.list(resolve("/c/d")))
         self.assertEqual([entry.name for entry in page.entries], ["a", "b", "c"])
+        self.assertIsNone(page.after)
+        self.storage._lister._limit = 3
+        self.swift.expect("GET /c?format=json&limit=3&prefix=d/&delimiter=/", body=json.dumps(rows).encode())
+        page = self.done(self.storage.list(resolve("/c/d")))
+        self.swift.expect("GET /c?format=json&limit=3&prefix=d/&marker=d/c/&delimiter=/", body=b"[]")
+        last = self.done(self.storage.list(resolve("/c/d"), page.after))  # nothing more: that is no missing directory
+        self.assertEqual((last.entries, last.after), ((), None))
 
     def test_dlo_lookups(self) -> None:
         """Strangers' empty files are looked at, as they may be large; very many of them are not."""
