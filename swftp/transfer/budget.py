@@ -264,12 +264,10 @@ class Budget:
             return
         self._shares.remove(share)
         del share.member  # which holds it
-        self.forget(share)
         if not self._shares and self._timer is not None:
             self._timer.cancel()
             self._timer = None
             self.dragging = False
-        self.settle()
 
     def forget(self, share: Share) -> None:
         """*share* wants nothing any more."""

@@ -91,6 +91,36 @@ class BudgetTests(TransferCase):
         self.assertTrue(holder.share.take(48 * MIB))
         self.assertFalse(holder.share.take(1))
 
+    def test_promises_count(self) -> None:
+        """What was promised to one is not there for another; who takes more than that has no promise left."""
+        full, other, waiting = Holder(self.budget), Holder(self.budget), Holder(self.budget)
+        full.share.take(60 * MIB)
+        waiting.share.wait()
+        self.assertEqual((self.budget.reserved, self.budget.turns), (FIRST_GRANT, 1))
+        full.share.give(12 * MIB + FIRST_GRANT // 2)
+        self.assertEqual((self.budget.room, self.budget.pressed), (-FIRST_GRANT // 2, True))
+        self.assertFalse(other.share.take(1))
+        waiting.share.take(FIRST_GRANT + 10)
+        self.assertEqual((self.budget.reserved, self.budget.turns, waiting.share.allowance), (0, 0, 0))
+        self.assertEqual(self.budget.used, 48 * MIB + FIRST_GRANT // 2 + 11)
+
+    def test_fair_of_nobody(self) -> None:
+        """Who has left already may ask what would be fair."""
+        self.assertEqual(Budget(4 * MIB, self.clock).fair, MIB)
+
+    def test_newcomers_hold_nobody_up(self) -> None:
+        """Who waits for half a minute has waited that long, whoever begins to wait meanwhile; in a session, too."""
+        for group in (None, Group(MIB)):
+            budget = Budget(self.memory, self.clock)
+            large = Holder(budget, group=group)
+            large.share.take(MIB + 1 if group else self.memory)
+            for _ in range(5):
+                newcomer = Holder(budget, group=group)
+                newcomer.share.take(1)
+                newcomer.share.wait()
+                self.clock.pump([1.0] * 7)
+            self.assertEqual(large.log.count("starve"), 1)
+
     def test_first_come_first_served(self) -> None:
         """Who waits longest goes on first, and only as many as there is room for."""
         full = Holder(self.budget)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.internet.error import ConnectionLost
 
 from swftp import errors
+from swftp.paths import resolve
 from tests.storage.bytes import Sink, fetched, md5
 from tests.storage.swift.scripted import ScriptedCase
 from tests.storage.swift.test_faults import FILE, HEAD
@@ -149,6 +150,27 @@ class FetchTests(ScriptedCase):
         self.assertTrue(60.0 <= self.passing(d) <= 100.0)
         self.successResultOf(d)
         self.assertEqual(sink.data, b"data")
+
+    def test_slow(self) -> None:
+        """A body, or a listing, of which a little comes now and then is waited for, however long it takes."""
+        self.swift.expect("GET /c/f", 200, headers=HEAD, length=10)
+        sink = Sink()
+        d = self.begin(self.storage.fetch(FILE, sink))
+        self.trickle(b"0123456789")
+        self.successResultOf(d)
+        self.assertEqual(sink.data, b"0123456789")
+        listing = b'[{"subdir": "a/"}]'
+        self.swift.expect("GET /c?format=json&limit=1000&delimiter=/", 200, length=len(listing))
+        d = self.begin(self.storage.list(resolve("/c")))
+        self.trickle(listing)
+        self.assertEqual([entry.name for entry in self.successResultOf(d).entries], ["a"])
+
+    def trickle(self, body: bytes) -> None:
+        """The store sends *body* to whoever asked last, a byte in half a minute."""
+        for number in range(len(body)):
+            self.turn(30.0)
+            self.swift.wires[-1].feed(body[number : number + 1])
+        self.turn()
 
     def test_pause(self) -> None:
         """A sink that pauses stops the connection, also one that begins only then; it goes on when the sink does."""
