@@ -248,8 +248,8 @@ class Ledger:
         parts = names_in((segments, nested))
         uploads = uploads_of(parts)
         used, records, absent = await self.used_of(uploads, path)
-        if by is not None and path in absent:
-            raise errors.Unavailable("the store does not find what was stored a moment ago")
+        if by is not None and path in absent:  # removed or renamed since it was stored, or out of the store's reach
+            await self.check_absent(absent)
         doomed = parts - used
         await self.delete((doomed | records).difference(by or ()))
 

@@ -78,6 +78,7 @@ class ModelSwift(ScriptedSwift):
     :ivar held: lets what is held go on, by the request's line.
     :ivar failing: lines of requests that are not done.
     :ivar losing: lines of requests that are done once without an answer.
+    :ivar hidden: objects that are listed and not found, as if all their disks were out of reach.
     :ivar refusing: by line, the status with which the next such request is refused.
     """
 
@@ -90,6 +91,7 @@ class ModelSwift(ScriptedSwift):
         self.held: dict[str, Callable[[], None]] = {}
         self.failing: set[str] = set()
         self.losing: set[str] = set()
+        self.hidden: set[Names] = set()
         self.refusing: dict[str, int] = {}
 
     def hold(self, line: str, *, early: bool = False) -> None:
@@ -180,7 +182,7 @@ class ModelSwift(ScriptedSwift):
 
     def look(self, names: Names, seen: Seen, options: dict[str, str]) -> Answer:
         found = self.find(names)
-        if found is None:
+        if found is None or names in self.hidden:
             return Answer(404)
         if seen.method == "HEAD":
             return Answer(200, headers=found.shown(), length=found.size)

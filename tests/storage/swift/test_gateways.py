@@ -265,6 +265,39 @@ class AppendTests(CrossingCase):
             self.clock.advance(600.0)
 
 
+class ReplacedTests(CrossingCase):
+    """A new file replaces the large one, and goes away itself before the segments of that are removed."""
+
+    def replaced(self, meanwhile: Any) -> None:
+        """A large file, by the first gateway; then *meanwhile*."""
+        self.successResultOf(self.meanwhile("HEAD /c", self.stored(b"three"), meanwhile))
+
+    async def stored(self, content: bytes) -> None:
+        await self.one.publish(A, [await self.one.stage(A, Source(content, digest=md5(content)))], NOTHING)
+
+    def test_removed(self) -> None:
+        """Removed, through whatever gateway: nothing is left of either."""
+        for gateway in (self.one, self.other):
+            self.replaced(gateway.remove(A))
+            self.assertEqual(self.left(), [])
+            self.make(A, b"one", b"two")
+
+    def test_renamed(self) -> None:
+        """Renamed: the new file keeps its own segments, and is all that is left."""
+        self.replaced(self.other.rename(A, B))
+        self.assertEqual(self.content(B), b"three")
+        self.removed_in_the_end(B)
+
+    def test_used_elsewhere(self) -> None:
+        """What another name uses stays, though the store does not find that either: a listing shows it."""
+        self.swift.hold("DELETE /c/a")
+        self.begin(self.one.rename(A, B))
+        self.swift.hidden.add(("c", "b"))
+        self.replaced(self.other.remove(A))
+        self.swift.hidden.clear()
+        self.assertEqual(self.content(B), b"onetwo")
+
+
 class ClaimTests(CrossingCase):
     """What a claim itself does where the store, or another gateway, is not as one hopes."""
 

@@ -147,7 +147,7 @@ class LookingTests(ScriptedCase):
             self.assertEqual(self.done(self.storage.sweep("c")), 1)
 
     def test_stored_and_not_found(self) -> None:
-        """Where the store does not find what it has just stored, it is not asked what that may use."""
+        """Where the store lists what it has just stored, but does not find it, nothing is taken for unused."""
         entry = Entry(name="a", kind=Kind.FILE, size=1, version="abc", detail={"large": "slo"})
         self.swift.expect("GET /c/a?multipart-manifest=get", headers=SLO, body=json.dumps([SEGMENT]).encode())
         self.swift.expect("PUT /c/a", 201, headers={"Etag": md5(b"data")})
@@ -155,6 +155,7 @@ class LookingTests(ScriptedCase):
         self.swift.expect(claim("HEAD", "/c/a"), 404)
         self.swift.expect("GET /c/a?multipart-manifest=get", 404)
         self.swift.expect(NAMES, 404)
+        self.swift.expect("GET /c?format=json&limit=1&prefix=a", body=b'[{"name": "a"}]')
         self.done(self.storage.store(resolve("/c/a"), Source(b"data", digest=md5(b"data")), NOTHING, replaces=entry))
 
     def test_used_by_what_was_just_published(self) -> None:
