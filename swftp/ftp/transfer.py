@@ -22,11 +22,14 @@ from swftp.ftp.pipe import Pipe, Terms
 from swftp.ftp.reply import Refused, reply
 
 T = TypeVar("T")
-SETTLED = 0.01
+SETTLED, SETTLED_MOST = 0.01, 0.1
 """
 Seconds after the end of the data for which the control connection has to live: a client that gives up (``curl -m``)
-ends the data in order first, then the control connection, and one that is killed both at once, in any order.
+ends the data in order first, then the control connection, and one that is killed both, in any order, and on a busy
+machine not at once.  The longer a transfer took, the likelier that was its end, and the less it is held up by that.
 """
+SHARE = 0.1
+"""Of the time that a transfer took, between those."""
 
 
 class Phase(Enum):
@@ -167,8 +170,9 @@ class Transfer:
 
     async def _settle(self, sure: Deferred[None]) -> None:
         with suppress(CancelledError):
-            await deferLater(self._context.clock, SETTLED)
-            await deferLater(self._context.clock, 0)  # where we were late ourselves, what has come is not yet read
+            clock = self._context.clock
+            await deferLater(clock, min(max(SETTLED, SHARE * (clock.seconds() - self._begun)), SETTLED_MOST))
+            await deferLater(clock, 0)  # where we were late ourselves, what has come is not yet read
             if self._error is None:
                 self._interrupt = None
                 self._advance("commit")

@@ -18,7 +18,7 @@ from swftp.ftp.ports import Admit, Ports
 from swftp.ftp.public import PublicAddresses
 from swftp.ftp.settings import Settings
 from swftp.ftp.table import COMMANDS
-from swftp.ftp.transfer import SETTLED
+from swftp.ftp.transfer import SETTLED_MOST
 from tests.ftp.case import PEER, Client, ControlCase
 
 HOST = "127.0.0.1"
@@ -184,5 +184,5 @@ class DataCase(ControlCase):
 
     def settle(self, client: Client | None = None) -> list[int]:
         """Let what waits for its turn have it; the codes of what *client* was told."""
-        self.clock.pump([*[0] * 10, SETTLED, *[0] * 10])
+        self.clock.pump([*[0] * 10, SETTLED_MOST, *[0] * 10])
         return [code for code, _ in client.hear()] if client is not None else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swftp.ftp.transfer import SETTLED
+from swftp.ftp.transfer import SETTLED, SETTLED_MOST
 from tests.ftp.datacase import Wire
 from tests.ftp.transfercase import MIB, NEW, OLD, TransferCase
 
@@ -94,6 +94,19 @@ class UploadTests(TransferCase):
         """Nor what goes on in the middle of one."""
         self.give_up("REST 5")
         self.assertUnchanged()
+
+    def test_given_up_late(self) -> None:
+        """What took long waits longer, up to a limit: whoever is killed on a busy machine dies slowly."""
+        for waited, published in ((SETTLED_MOST * 0.9, OLD), (SETTLED_MOST, NEW)):
+            made = self.begin("STOR /box/a")
+            self.clock.advance(5)
+            made.send(NEW)
+            made.end()
+            self.clock.pump([0, waited, 0])
+            self.client.tcp.end()
+            self.settle()
+            self.assertEqual(self.storage["/box/a"], published)
+            self.client = self.log_in()
 
     def test_control_lost_while_storing(self) -> None:
         """What was complete while somebody was there is stored."""
