@@ -30,6 +30,16 @@ class Background:
             self._running.add(running)
             running.addBoth(lambda _: self._running.discard(running))
 
+    def run_behind(self, work: Coroutine[Any, Any, object]) -> None:
+        """As `run`, when all that runs now is over."""
+        before = DeferredList(list(self._running))
+
+        async def behind() -> None:
+            await before
+            await work
+
+        self.run(behind())
+
     async def settle(self) -> None:
         """Wait until nothing runs."""
         while self._running:

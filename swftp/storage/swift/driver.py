@@ -331,7 +331,8 @@ class SwiftStorage:
             return
         await self._trees.remove_container(path)
         if not path.container.endswith(self.options.segments_suffix):
-            self._background.run(self._trees.remove_empty_container(self._segments.container_for(path)))
+            segments = self._segments.container_for(path)  # what is in it may be on its way out
+            self._background.run_behind(self._trees.remove_empty_container(segments))
 
     async def update(self, path: Path, attributes: Attributes) -> Entry | None:
         """

@@ -153,7 +153,7 @@ class ModelSwift(ScriptedSwift):
         container, _, name = unquote(path.lstrip("/")).partition("/")
         options = dict(parse_qsl(query, keep_blank_values=True))
         if not name:
-            return lambda: self.listing(container, options) if seen.method == "GET" else Answer(204)
+            return lambda: self.container(seen.method, container, options)
         names = container, name
         if seen.method == "PUT":
             return self.put(names, seen, options, stamp)
@@ -170,6 +170,12 @@ class ModelSwift(ScriptedSwift):
         _, container, name = path.split("/", 2)
         found = self.find((container, name))
         return {"sub_slo": True} if found is not None and found.rows is not None else {}
+
+    def container(self, method: str, container: str, options: dict[str, str]) -> Answer:
+        if method == "GET":
+            return self.listing(container, options)
+        full = any(self.find(names) for names in self.objects if names[0] == container)
+        return Answer(409 if method == "DELETE" and full else 204)
 
     def listing(self, container: str, options: dict[str, str]) -> Answer:
         prefix, marker = options.get("prefix", ""), options.get("marker", "")

@@ -298,6 +298,16 @@ class ReplacedTests(CrossingCase):
         self.assertEqual(self.content(B), b"onetwo")
 
 
+class EmptiedTests(CrossingCase):
+    """The container of a large file is removed right behind it."""
+
+    def test_emptied(self) -> None:
+        """The container of its segments goes as well, when they are gone."""
+        self.meanwhile("HEAD /c", self.one.remove(A), self.one.remove_directory(A.parent))
+        self.assertEqual(self.left(), [])
+        self.assertEqual(self.swift.requests[-1].line, "DELETE /c_segments")
+
+
 class ClaimTests(CrossingCase):
     """What a claim itself does where the store, or another gateway, is not as one hopes."""
 
