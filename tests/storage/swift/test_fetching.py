@@ -243,12 +243,13 @@ class FetchTests(ScriptedCase):
         self.swift.expect("GET /c/f", 200, headers=HEAD, body=b"da", length=4)
         sink = Sink()
         d = self.begin(self.storage.fetch(FILE, sink))
-        wire = self.swift.wires[0]
+        wire, late = self.swift.wires[0], list[bytes]()
         sink.producer.stopProducing()
+        sink.write = late.append  # type: ignore[method-assign]
         wire.protocol.dataReceived(b"ta")  # was there already
         self.turn()
         self.failureResultOf(d, errors.Interrupted)
-        self.assertEqual((sink.data, self.swift.wires, sink.finished), (b"da", [], True))
+        self.assertEqual((sink.data, late, self.swift.wires, sink.finished), (b"da", [], [], True))
 
     def test_directory(self) -> None:
         """The marker of a directory has no bytes to give."""
