@@ -212,8 +212,6 @@ class _Collector(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self._watchdog.seen = True
-        if not self._size:
-            data = data.lstrip()  # a heartbeat is spaces for as long as it takes
         self._size += len(data)
         if self._size <= self._limit:
             self._chunks.append(data)
@@ -237,7 +235,7 @@ class _Collector(Protocol):
 
 async def collect(response: IResponse, limit: int, clock: IReactorTime, timeout: float) -> bytes:
     """
-    The body of *response*, without leading white space.
+    The body of *response*.
 
     :param limit: bytes; a longer body is an error.
     :param timeout: seconds without a byte.

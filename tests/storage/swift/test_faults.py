@@ -8,6 +8,7 @@ from swftp import errors
 from swftp.entries import Attributes
 from swftp.paths import resolve
 from swftp.storage.swift import Policy
+from swftp.storage.swift.client import ERROR_LIMIT
 from tests.storage.bytes import Sink, Source, Waiting, fetched, md5
 from tests.storage.swift.scripted import ScriptedCase
 
@@ -153,6 +154,15 @@ class RetryTests(ScriptedCase):
         self.swift.wires[0].close(ConnectionError())
         self.swift.refuse = 10
         self.fails(errors.Unavailable, self.storage.stat(FILE))
+
+    def test_endless_error(self) -> None:
+        """An error page without end is not read to it; what it was about is told."""
+        line = "GET /c?format=json&limit=1000&delimiter=/"
+        for status, kind in ((403, errors.PermissionDenied), (404, errors.NotFound)):
+            self.swift.expect(line, status, body=b"x" * (ERROR_LIMIT + 1), length=10**9)
+            self.fails(kind, self.storage.list(resolve("/c")))
+            self.turn()
+            self.assertEqual(self.swift.wires, [])
 
     def test_links_in_circles(self) -> None:
         """409 to a look says that links lead to each other: nothing is to be seen there."""

@@ -173,6 +173,17 @@ class PiecewiseTests(ScriptedCase):
         self.successResultOf(d)
         self.assertTrue(self.sink.data == FIRST + SECOND)
 
+    def test_pause_that_is_over(self) -> None:
+        """Once he has gone on, nothing stops him at the next segment."""
+        d = self.begun()
+        self.sink.producer.pauseProducing()
+        self.sink.producer.resumeProducing()
+        self.segment(2, SECOND)
+        self.swift.wires[-1].feed(FIRST[5:])
+        self.turn()
+        self.successResultOf(d)
+        self.assertTrue(self.sink.data == FIRST + SECOND)
+
     def test_stop(self) -> None:
         """A reader that stops ends the request, or the one that would have come next, and gets nothing more."""
         d = self.begun()
