@@ -264,7 +264,7 @@ class ZeroService(Service):
         await self.opened.metadata.duties.perform("scrub", self._scrub, self._given.scrub_every)
 
     async def _scrub(self) -> None:
-        report = await self.opened.scrubber.scrub(mend=True, rest=self._rest)
+        report = await self.opened.scrubber.scrub(mend=True, cautious=True, rest=self._rest)
         log.info("scrubbed: {report}", event="scrubbed", report=report)
 
     def _rest(self) -> Deferred[None]:

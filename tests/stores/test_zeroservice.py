@@ -200,14 +200,15 @@ class ServiceTests(TestCase):
         opened = await self.service.ready()
         done: list[str] = []
 
-        def noting(what: str) -> Any:
-            async def note(*_: Any, **__: Any) -> None:
+        def noting(what: str, **wanted: Any) -> Any:
+            async def note(*_: Any, **given: Any) -> None:
+                self.assertLessEqual(wanted.items(), given.items())
                 done.append(what)
 
             return note
 
         opened.sweeper.sweep = noting("swept")  # type: ignore[method-assign]
-        opened.scrubber.scrub = noting("scrubbed")  # type: ignore[method-assign]
+        opened.scrubber.scrub = noting("scrubbed", cautious=True)  # type: ignore[method-assign]
         opened.mender.mend_noticed = noting("mended")  # type: ignore[method-assign]
         other = Duties(opened.metadata._database, 60.0)
         gate: Deferred[None] = Deferred()

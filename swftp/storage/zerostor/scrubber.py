@@ -1,7 +1,8 @@
 """
 The slow look at everything: whether every fragment is what it should be, and whether any is there that should not.
 
-What is where it should not be is removed only when it is old: what is new may be of an upload that still runs.
+What is where it should not be is removed only when it is old: what is new may be of an upload that still runs. Unless
+somebody says so, it is not removed either where it is most of what there is: then the database may be the wrong one.
 """
 
 from __future__ import annotations
@@ -79,10 +80,14 @@ class Scrubber:
         self._shards = shards
         self._wall = wall
 
-    async def scrub(self, *, mend: bool, age: float = OLD, rest: Rest = at_once, told: Told = untold) -> Report:
+    async def scrub(
+        self, *, mend: bool, age: float = OLD, cautious: bool = False, rest: Rest = at_once, told: Told = untold
+    ) -> Report:
         """
         Look at everything.
 
+        :param cautious: remove nothing from a shard that has more of what nobody names than of what somebody does:
+            the database may be empty, or old, because somebody is about to restore it, or that of another store.
         :param told: of chunks, then of fragments that were looked at.
         :param mend: also make whole what is not, and remove what nobody names and is older than *age* seconds.
         """
@@ -90,7 +95,8 @@ class Scrubber:
         await self._look_at_chunks(report, mend, rest, told)
         for number, info in list(self._shards.items()):
             if info.state is not State.GONE:
-                await self._look_at_shard(report, number, info, age if mend else None, rest)
+                keep = not mend or (cautious and await self._is_foreign(number, info, rest))
+                await self._look_at_shard(report, number, info, None if keep else age, rest)
                 told("fragments", report.fragments)
         return report
 
@@ -119,6 +125,24 @@ class Scrubber:
                 await rest()
             after = found[-1].obj
             told("chunks", report.chunks)
+
+    async def _is_foreign(self, number: int, info: ShardInfo, rest: Rest) -> bool:
+        """Whether the shard has more that nobody names than what somebody does, or does not answer."""
+        cursor, balance = None, 0
+        try:
+            while True:
+                held, cursor = await info.shard.scan(cursor)
+                ours = [one for one in held if len(one.key) == KEY_BYTES]
+                balance += len(ours) - 2 * len(await self._strange(number, ours))
+                await rest()
+                if cursor is None:
+                    break
+        except StorageError:
+            return True
+        if balance < 0:
+            words = "shard {shard} has mostly what this database does not know: nothing is removed from it"
+            log.error(words, event="foreign", shard=number)
+        return balance < 0
 
     async def _look_at_shard(
         self, report: Report, number: int, info: ShardInfo, age: float | None, rest: Rest

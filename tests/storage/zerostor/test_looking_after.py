@@ -6,9 +6,12 @@ import shutil
 from dataclasses import replace
 from typing import Any
 
+from twisted.internet import reactor as the_reactor
+
 from swftp import errors
 from swftp.entries import Attributes
 from swftp.paths import resolve
+from swftp.storage.zerostor import setting_up
 from swftp.storage.zerostor.chunks import State
 from swftp.storage.zerostor.values import ObjectId
 from tests.storage.bytes import Source, fetched, raises
@@ -137,6 +140,30 @@ class MendTests(LookingCase):
         await self.pass_time(49 * HOUR)
         old = await self.opened.scrubber.scrub(mend=True)
         self.assertEqual((old.strangers, old.removed), (1, 1))
+        await self.assertExact()
+
+    async def test_foreign_database(self) -> None:
+        """With a database that knows nothing of it, only a scrub that somebody asked for removes anything."""
+        await self.put("/f", 600_000)
+        before = self.on_shards()
+        self.settings = replace(self.settings, database=f"sqlite:///{self.folder / 'empty'}")
+        list(setting_up.make_places(self.settings))
+        await setting_up.register(self.settings, the_reactor)
+        other = await self.another(self.settings.database)
+        self.ahead += 49 * HOUR
+        report = await other.scrubber.scrub(mend=True, cautious=True)
+        self.assertEqual((report.strangers, report.removed), (len(before), 0))
+        self.assertEqual(self.on_shards(), before)
+        report = await other.scrubber.scrub(mend=True)
+        self.assertEqual((report.removed, self.on_shards()), (len(before), set()))
+
+    async def test_cautious(self) -> None:
+        """Few things that nobody names are removed by any scrub."""
+        await self.put("/f", 600_000)
+        await self.opened.shards[1].shard.put(ObjectId(bytes(16), 0).key(0), b"?")
+        await self.pass_time(49 * HOUR)
+        report = await self.opened.scrubber.scrub(mend=True, cautious=True)
+        self.assertEqual((report.strangers, report.removed), (1, 1))
         await self.assertExact()
 
     async def test_drain(self) -> None:
