@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 
 from swftp import errors
 from swftp.paths import Path
@@ -12,6 +15,11 @@ from swftp.session.files import Reader, Writer
 from swftp.session.ordering import Claim, change
 
 File = TypeVar("File", Reader, Writer)
+
+MOMENT = 0.5
+"""Seconds that a CLOSE may be overtaken by what was asked for after it: sshfs sends them from different threads."""
+LONGEST = 4 * MOMENT
+"""Seconds that an OPEN waits for a CLOSE at most: the kernel's own READs may go on for a while before it."""
 
 
 def displaced(writers: list[Writer], how: str) -> None:
@@ -23,24 +31,27 @@ def displaced(writers: list[Writer], how: str) -> None:
 class OpenFiles:
     """One session's."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, clock: IReactorTime) -> None:
         """
         :param limit: files open at the same time.
         """
         self._limit = limit
+        self._clock = clock
         self._readers: set[Reader] = set()
         self._writers: list[Writer] = []
         self._renames: list[tuple[Path, Path]] = []
         self._opening = 0
         self._over = False
+        self._waiting: set[Deferred[None]] = set()
 
     def __len__(self) -> int:
         return len(self._readers) + len(self._writers) + self._opening
 
-    @contextmanager
-    def opening(self) -> Iterator[None]:
+    @asynccontextmanager
+    async def opening(self, behind: Path | None = None) -> AsyncIterator[None]:
         """Count a file while it is being opened.
 
+        :param behind: what is opened, if it matters what the session has just written there.
         :raises Busy: there are as many as there may be.
         """
         if self._over:
@@ -49,6 +60,8 @@ class OpenFiles:
             raise errors.Busy("too many open files")
         self._opening += 1
         try:
+            if behind is not None:
+                await self._closed(lambda: [self.writing(behind, follow=True)], LONGEST)
             yield
         finally:
             self._opening -= 1
@@ -73,6 +86,34 @@ class OpenFiles:
             self._readers.discard(file)
         elif file in self._writers:
             self._writers.remove(file)
+            self.closing()
+
+    def closing(self) -> None:
+        """A file is being closed, and has its turn: who waits for that has his behind it."""
+        for waiter in list(self._waiting):
+            if not waiter.called:
+                waiter.callback(None)
+
+    async def closed_in(self, inside: Path) -> None:
+        """Wait for the CLOSE of files that were made in the directory *inside* a moment ago, for as long."""
+        await self._closed(
+            lambda: [file for file in self.below(inside) if file.is_new and file.at.parent == inside], MOMENT
+        )
+
+    async def _closed(self, files: Callable[[], Sequence[Writer | None]], longest: float) -> None:
+        def soon(now: float) -> bool:
+            """Whether one of them was written to, is used still, and may be about to be closed."""
+            waited = [file.upload for file in files() if file is not None and file.closing is None]
+            return any(upload.changed and now - upload.idle_since < MOMENT for upload in waited)
+
+        began = now = self._clock.seconds()
+        while soon(now) and now - began < longest:
+            waiter: Deferred[None] = Deferred()
+            waiter.addTimeout(MOMENT, self._clock, lambda *_: None)
+            self._waiting.add(waiter)
+            await waiter
+            self._waiting.discard(waiter)
+            now = self._clock.seconds()
 
     def writing(self, inside: Path, follow: bool = False) -> Writer | None:
         """

@@ -68,7 +68,7 @@ class Session:
         self._limits = limits or SessionLimits()
         self._known = (known or Known(clock, changes or Changes())).joined(self)
         self._order = Order() if order is None else order
-        self._files, self._background = OpenFiles(self._limits.open_files), Background()
+        self._files, self._background = OpenFiles(self._limits.open_files, clock), Background()
         self._engine = Engine(
             storage=storage,
             composes=IComposes(storage, None),
@@ -131,6 +131,7 @@ class Session:
         :raises NotDirectory: it is a file.
         """
         inside = self._inside(path)
+        await self._files.closed_in(inside)
 
         async def page(after: str | None) -> Page:
             async with self._order.turn(look_below(inside)):
@@ -147,9 +148,8 @@ class Session:
         :param first: bytes that are wanted at once: where nothing is known of the file, they save a request.
         """
         inside = self._inside(path)
-        with self._files.opening():
-            async with self._order.turn(look(inside)):
-                download = await self._lookup.download(inside, ready, first)
+        async with self._files.opening(inside), self._order.turn(look(inside)):
+            download = await self._lookup.download(inside, ready, first)
         return self._files.add(Reader(self, path, inside, download))
 
     async def open_writer(
@@ -164,10 +164,11 @@ class Session:
         :raises AlreadyExists: *mode* is exclusive and it is there.
         :raises IsDirectory: a directory is there.
         """
+        inside = self._inside(path)
+        behind = None if mode.truncate or mode.exclusive else inside
         # sshfs sends LSTAT right behind OPEN and takes "no such file" for a failed create: it waits for its turn
-        with self._files.opening():
-            async with self._order.turn(change(self._inside(path))):
-                return await self._open(path, mode, attributes, ready)
+        async with self._files.opening(behind), self._order.turn(change(inside)):
+            return await self._open(path, mode, attributes, ready)
 
     async def _open(self, path: Path, mode: OpenMode, attributes: Attributes, ready: Callable[[], None]) -> Writer:
         inside = self._inside(path)
@@ -180,6 +181,7 @@ class Session:
 
     @asynccontextmanager
     async def _closing(self, writer: Writer, turn: AbstractAsyncContextManager[object]) -> AsyncIterator[None]:
+        self._files.closing()
         async with turn:
             try:
                 yield
@@ -331,7 +333,7 @@ class Session:
                 writer.set(attributes)
                 return
             self._check_overwriting()
-            with self._files.opening():
+            async with self._files.opening():
                 writer = await self._open(path, OpenMode(), Attributes(), lambda: None)
             try:
                 await writer.truncate(size)

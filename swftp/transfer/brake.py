@@ -34,14 +34,17 @@ class Brake:
             self._share.wait()
         return waiter
 
-    def ease(self, has_room: bool) -> None:
+    def ease(self, has_room: bool) -> bool:
         """
         Something has changed: let the client go on if there is room.
 
         :param has_room: whether what the file is sent through takes more.
+        :return: whether he waited, and was let go on.
         """
-        if has_room and self._waiting and not self._share.waiting and self._share.held <= self.cap:
+        eased = has_room and bool(self._waiting) and not self._share.waiting and self._share.held <= self.cap
+        if eased:
             self.release()
+        return eased
 
     def release(self, error: BaseException | None = None) -> None:
         """Let everybody go on, or fail."""

@@ -42,7 +42,7 @@ class Upload:
     :ivar told: what the client set so far.
     :ivar ready: called when a `read` that gave None is worth repeating.
     :ivar received: bytes written by the client.
-    :ivar idle_since: seconds of the clock at the last write.
+    :ivar idle_since: seconds of the clock when the client last used it, or was let go on.
     """
 
     def __init__(
@@ -60,15 +60,14 @@ class Upload:
         self.engine = engine
         self.path = target.path
         self.base = target.base
-        self.exclusive, self.absent = target.exclusive, target.absent
+        self.exclusive, self.absent, self._append = target.exclusive, target.absent, target.append
         self.told = Told(attributes)
         self.replaces = replaces
         self.ready = ready
         self.phase = Phase.RECEIVING
         self.error = self._doom = NO_ERROR
-        self.received = 0
+        self.received, self.loaded = 0, False
         self.changed = target.base is None
-        self.loaded = False
         self.idle_since = engine.clock.seconds()
         self.table = Extents()
         if target.base is not None and target.base.size:
@@ -80,7 +79,6 @@ class Upload:
         composes = engine.composes
         self.stager = Stager(engine, composes, self.share, self._staged) if composes is not None else None
         self.stream: Stream | None = None
-        self._append = target.append
         self.brake = Brake(self.share, self._cap())
         self._barren: dict[int, int] = {}  # length of run -> bytes in memory below which none will be found
         self._holes = 0  # bytes of holes there may be at most
@@ -135,11 +133,8 @@ class Upload:
                 table.append(owned(parts, size), size)
             else:
                 self._place(offset, parts, size)
-            self.changed = True
-            if self.told.timed:
-                self.told.outdated()
+            self._touched()
             self.received += size
-            self.idle_since = self.engine.clock.seconds()
             self.front.wrote(offset, offset + size)
             room = self._charge(table.cost - cost)
             self._drain()
@@ -150,6 +145,12 @@ class Upload:
         if room and self.share.held <= self.brake.cap and flows(self.stream):
             return None
         return self.brake.wait(room)
+
+    def _touched(self) -> None:
+        self.changed = True
+        if self.told.timed:
+            self.told.outdated()
+        self.idle_since = self.engine.clock.seconds()
 
     def _charge(self, count: int) -> bool:
         """The table takes *count* bytes more, or less; False: the client has to wait."""
@@ -174,7 +175,8 @@ class Upload:
 
     def granted(self) -> None:
         """See `swftp.transfer.budget.Member`."""
-        self.brake.ease(flows(self.stream))
+        if self.brake.ease(flows(self.stream)):
+            self.idle_since = self.engine.clock.seconds()
 
     def _drain(self) -> None:
         """Send what is complete."""
@@ -268,7 +270,7 @@ class Upload:
             self._drain()
         except errors.StorageError as error:
             self._fail(error)
-        self.brake.ease(flows(self.stream))
+        self.granted()
 
     def refused(self, error: errors.StorageError) -> None:
         """Nothing can become of the file any more, unless it is being stored this moment."""
@@ -285,6 +287,7 @@ class Upload:
         :raises StorageError: they cannot be had; the file has not failed.
         """
         self._check()
+        self.idle_since = self.engine.clock.seconds()
         return self._rereader.read(offset, length)
 
     def set(self, attributes: Attributes) -> None:
@@ -308,9 +311,7 @@ class Upload:
         cost = self.table.cost
         self.table.truncate(size)
         self.front.truncated()
-        self.changed = True
-        if self.told.timed:
-            self.told.outdated()
+        self._touched()
         self.share.give(cost - self.table.cost)
 
     async def sync(self) -> None:
@@ -319,6 +320,7 @@ class Upload:
         if self.stager is not None:
             await self.stager.room(1)
         self._check()
+        self.idle_since = self.engine.clock.seconds()
 
     async def close(
         self, turn: Turn = nullcontext, stored: Callable[[Entry], None] | None = None, sure: Sure = None

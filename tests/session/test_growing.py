@@ -6,6 +6,7 @@ from swftp import errors
 from swftp.entries import Attributes
 from swftp.paths import resolve
 from swftp.session import OpenMode, Writer
+from swftp.session.openfiles import MOMENT
 from tests.session.case import FILE, KIB, OTHER, SessionCase
 
 APPEND = OpenMode(create=True, append=True)
@@ -58,7 +59,9 @@ class GrowingTests(SessionCase):
 
     def test_two_appenders(self) -> None:
         """Of two who append to what is not there one is told that it has changed."""
-        first, second = self.written(APPEND, 3), self.written(APPEND, 5)
+        first = self.written(APPEND, 3)
+        self.clock.advance(MOMENT)
+        second = self.written(APPEND, 5)
         self.do(first.close())
         self.refused(errors.Changed, second.close())
         self.assertEqual(self.storage[str(FILE)], b"...")

@@ -6,6 +6,7 @@ from swftp import errors
 from swftp.entries import Attributes
 from swftp.paths import resolve
 from swftp.session import OpenMode
+from swftp.session.openfiles import MOMENT
 from tests.session.case import FILE, KIB, NEW, OTHER, SessionCase, nothing
 from tests.transfer.case import PlainStorage
 
@@ -27,6 +28,7 @@ class InFlightTests(SessionCase):
         """Until CLOSE everybody reads the old bytes."""
         writer = self.writer(OTHER)
         writer.write(0, [b"new"], 3)
+        self.clock.advance(MOMENT)
         self.assertEqual(self.reader(OTHER).read(0, 100), b"other")
         self.session.lost()
 

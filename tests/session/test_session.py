@@ -11,6 +11,7 @@ from swftp import errors
 from swftp.entries import Attributes, Entry, Kind
 from swftp.paths import Path, resolve
 from swftp.session import OpenMode, SessionLimits
+from swftp.session.openfiles import MOMENT
 from swftp.storage.memory import MemoryStorage
 from swftp.transfer.engine import TransferLimits
 from tests.session.case import FILE, KIB, NEW, OTHER, SessionCase, nothing
@@ -167,6 +168,7 @@ class OrderTests(SessionCase):
             self.release("store")
             self.successResultOf(closing)
             self.successResultOf(waiting)
+            self.clock.advance(MOMENT)
         self.session.lost()
 
     def test_rename_after_close(self) -> None:

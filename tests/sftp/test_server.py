@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from swftp.outcomes import Status
 from swftp.paths import Path
 from swftp.session import SessionLimits
+from swftp.session.openfiles import MOMENT
 from swftp.sftp.extensions import EXTENSIONS
 from swftp.sftp.server import Limits, SFTPServer
 from swftp.sftp.wire import ATTR_KNOWN, Packet, string
@@ -77,14 +78,14 @@ class OneReplyTests(SFTPTestCase):
         storage = MemoryStorage(clock)
         storage["/box/a"] = CONTENT
         client = FakeClient(SFTPServer(make_session(storage, clock), clock))
+        client.call(Packet.OPENDIR, string(b"/box"))
         client.open(b"/box/a", READ)
         client.open(b"/box/new", READ | NEW)
-        client.call(Packet.OPENDIR, string(b"/box"))
         stream = b"".join(packet(kind, u32(1000 + i), body) for i, (kind, body) in enumerate(requests))
         cut = data.draw(st.integers(0, len(stream)))
         client.send(stream[:cut])
         client.send(stream[cut:])
-        clock.pump([0] * 50)
+        clock.pump([MOMENT / 10] * 50)
         self.assertEqual(sorted(h.request for h in client.hear()), [1000 + i for i in range(len(requests))])
         self.assertIsNone(client.channel.finished)
         self.assertEqual(client.channel.credited, client.sent)
@@ -244,7 +245,7 @@ class BoundsTests(SFTPTestCase):
         """The 4th of 3 handles is refused; when one is closed there is room."""
         client = self.connect(Limits(handles=3))
         opened = [client.open(b"/box/a", READ), client.open(b"/box/n", NEW)]
-        opened.append(string(client.call(Packet.OPENDIR, string(b"/box")).data))
+        opened.append(string(client.call(Packet.OPENDIR, string(b"/")).data))
         for kind, *rest in ((Packet.OPEN, A, u32(READ), NO_ATTRS), (Packet.OPENDIR, string(b"/"))):
             self.assertEqual(client.call(kind, *rest).message, "Too many open files")
         client.call(Packet.CLOSE, opened[2])
