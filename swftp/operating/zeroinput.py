@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 from swftp.auth.keys import parse_options
+from swftp.auth.logins import decoded
+from swftp.auth.refusals import Denied
 from swftp.operating.given import Unusable, prompted
 
 FAILED = 1
@@ -31,6 +33,10 @@ def password(options: argparse.Namespace) -> str | None:
             raise Unusable("they are not the same")
     if not found:
         raise Unusable("the password is empty")
+    try:
+        decoded(options.name.encode(), found.encode())
+    except Denied as error:
+        raise Unusable(f"nobody could log in with that: {error.reason}") from None
     return found
 
 

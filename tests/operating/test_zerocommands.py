@@ -152,8 +152,13 @@ class InputTests(CommandCase):
             cli.parser().parse_args(["zerostor", "user", "add", "anna", "secret"])
 
     def test_empty(self) -> None:
-        """An empty password is none, and neither is one that cannot be read; what is wrong is said."""
-        for name, reason in ((self.file("empty", "\n"), "empty"), (str(self.folder / "gone"), "No such file")):
+        """An empty password is none, and neither is one that cannot be read or said; what is wrong is said."""
+        for name, reason in (
+            (self.file("empty", "\n"), "empty"),
+            (str(self.folder / "gone"), "No such file"),
+            (self.file("long", "\u00e9" * 513), "is empty or too long"),
+            (self.file("bell", "a\u0007"), "control characters"),
+        ):
             options = argparse.Namespace(no_password=False, password_file=name, name="anna")
             self.assertIn(reason, str(self.assertRaises(zeroinput.Unusable, zeroinput.password, options)))
 
