@@ -104,9 +104,13 @@ class BudgetTests(TransferCase):
         self.assertEqual((self.budget.reserved, self.budget.turns, waiting.share.allowance), (0, 0, 0))
         self.assertEqual(self.budget.used, 48 * MIB + FIRST_GRANT // 2 + 11)
 
-    def test_fair_of_nobody(self) -> None:
-        """Who has left already may ask what would be fair."""
-        self.assertEqual(Budget(4 * MIB, self.clock).fair, MIB)
+    def test_fair(self) -> None:
+        """A quarter of the memory is for speed, for all together; who has left already may ask, too."""
+        budget = Budget(4 * MIB, self.clock)
+        self.assertEqual(budget.fair, MIB)
+        for count in (1, 2):
+            Holder(budget)
+            self.assertEqual(budget.fair, MIB // count)
 
     def test_newcomers_hold_nobody_up(self) -> None:
         """Who waits for half a minute has waited that long, whoever begins to wait meanwhile; in a session, too."""
@@ -432,8 +436,9 @@ class BudgetTests(TransferCase):
         self.assertNotIn("starve", large.log)
 
     def test_no_timer_when_idle(self) -> None:
-        """Without transfers nothing ticks."""
-        holder = Holder(self.budget)
+        """Without transfers nothing ticks; as long as there is one, something does."""
+        holder, other = Holder(self.budget), Holder(self.budget)
+        other.share.close()
         self.assertEqual(len(self.clock.getDelayedCalls()), 1)
         holder.share.close()
         self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -39,6 +39,21 @@ class Failing(Holder):
         self.share.close()
 
 
+class Ending(Holder):
+    """Ends another when time passes."""
+
+    def __init__(self, budget: Budget, others: list[Ending]) -> None:
+        super().__init__(budget)
+        self.others = others
+
+    def tick(self, now: float) -> None:
+        """See `Member`."""
+        self.log.append("tick")
+        for other in self.others:
+            if other is not self:
+                other.share.close()
+
+
 class TurnTests(TransferCase):
     """`Budget`."""
 
@@ -65,6 +80,62 @@ class TurnTests(TransferCase):
             one.share.wait()
         full.share.give(MIB)
         self.assertEqual({len(one.log) for one in quick}, {1})
+
+    def test_turns_grow(self) -> None:
+        """Who uses all of a turn gets twice as much in the next one, up to a small part of the memory."""
+        for memory, sizes in ((64 * MIB, [256, 512, 1024, 1024]), (4 * MIB, [64, 64]), (MIB, [64, 64])):
+            self.budget = Budget(memory, self.clock)
+            full, one = Holder(self.budget), Holder(self.budget)
+            full.share.take(memory)
+            for size in sizes:
+                one.share.wait()
+                full.share.give(size * KIB)
+                self.assertEqual(one.share.allowance, size * KIB)
+                one.share.take(size * KIB)
+
+    def test_a_turn_lasts_a_second(self) -> None:
+        """At least; who has not begun with it by then waits behind those who came after him."""
+        full, first = Holder(self.budget), Holder(self.budget)
+        full.share.take(self.memory)
+        second = Holder(self.budget)
+        self.clock.advance(0.9)
+        first.share.wait()
+        full.share.give(256 * KIB)
+        self.clock.advance(0.2)
+        self.assertGreater(first.share.allowance, 0)
+        self.clock.advance(1.0)
+        self.assertEqual(first.share.allowance, 0)
+        full.share.take(256 * KIB)
+        for one in (first, second):
+            one.share.wait()
+        full.share.give(64 * KIB)
+        self.assertEqual((len(first.log), len(second.log)), (1, 1))
+
+    def test_closed_files_leave(self) -> None:
+        """All that a file holds at CLOSE is on its way out, whatever of it was before."""
+        one = Holder(self.budget)
+        one.share.take(2 * MIB)
+        one.share.depart(MIB)
+        one.share.conclude()
+        self.assertEqual((self.budget.leaving, one.share.leaving, one.share.group.leaving), (2 * MIB,) * 3)
+        one.share.close()
+        self.assertEqual((self.budget.used, self.budget.leaving), (0, 0))
+
+    def test_who_leaves_while_he_waits(self) -> None:
+        """Gets no turn, and keeps nobody from his."""
+        full = Holder(self.budget)
+        full.share.take(self.memory)
+        leaving, waiting = self.waits(), self.waits()
+        leaving.share.close()
+        full.share.give(64 * KIB)
+        self.assertEqual((leaving.log, waiting.log), ([], ["granted"]))
+
+    def test_who_ends_in_the_time_of_another(self) -> None:
+        """A transfer that ended because of what another did a moment ago is not told of that moment."""
+        both: list[Ending] = []
+        both += (Ending(self.budget, both), Ending(self.budget, both))
+        self.clock.advance(1.0)
+        self.assertEqual(sorted(one.log for one in both), [[], ["tick"]])
 
     def test_small_parts_are_the_last_resort(self) -> None:
         """Nothing smaller than a part is sent while anybody has a part, though he holds less."""
