@@ -184,7 +184,7 @@ class DataChannel:
         if not LOW_PORT <= port <= 65535:
             raise Refused(504, "Not to that port.")
         self._drop()
-        self._target = (host, port)
+        self._target = (plain(host), port)
         self._advance("name")
 
     async def public_address(self) -> str:

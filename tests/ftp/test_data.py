@@ -286,9 +286,11 @@ class SpellingTests(ChannelCase):
         self.assertEqual(FakeListener.made[-1].stopped, True)
 
     def test_mapped_here(self) -> None:
-        """A client of IPv4 on a socket of IPv6 is connected to from our IPv4 address."""
-        channel = self.make_channel(peer="::ffff:192.0.2.1", host="::ffff:127.0.0.1", active=True)
-        channel.active(PEER, 5000)
-        channel.take().addErrback(lambda _: None)
-        self.assertEqual(self.reactor.bound, [(HOST, 0)])
-        channel.close()
+        """A client of IPv4 on a socket of IPv6, at either end, is connected to from our IPv4 address at its own."""
+        for address in (PEER, "::ffff:192.0.2.1"):
+            channel = self.make_channel(peer="::ffff:192.0.2.1", host="::ffff:127.0.0.1", active=True)
+            channel.active(address, 5000)
+            channel.take().addErrback(lambda _: None)
+            self.assertEqual(self.reactor.bound.pop(), (HOST, 0))
+            self.assertEqual(self.reactor.called.pop()[:2], (PEER, 5000))
+            channel.close()
