@@ -130,8 +130,7 @@ class _Source:
     async def _tree(self, top: Path, entry: Entry) -> None:
         """A directory and all below it, without recursion: trees may be deep."""
         inside: list[tuple[Path, Listing, list[Entry]]] = []
-        if not await self._enter(top, entry, inside):
-            return
+        await self._enter(top, entry, inside)
         while inside:
             path, listing, left = inside[-1]
             if not left:
@@ -164,14 +163,12 @@ class _Source:
             await self._complain(path, error)
             return ()
 
-    async def _enter(self, path: Path, entry: Entry, inside: list[tuple[Path, Listing, list[Entry]]]) -> bool:
+    async def _enter(self, path: Path, entry: Entry, inside: list[tuple[Path, Listing, list[Entry]]]) -> None:
         try:
             listing = await self._session.listing(path)
         except errors.StorageError as error:
             await self._complain(path, error)
-            return False
+            return
         mode = shown.mode(entry)
-        if not await self._announce(f"D{mode:04o} 0 {path.name}\n", entry):
-            return False
-        inside.append((path, listing, []))
-        return True
+        if await self._announce(f"D{mode:04o} 0 {path.name}\n", entry):
+            inside.append((path, listing, []))

@@ -93,6 +93,7 @@ class SourceTests(ScpTestCase):
         """What is missing, or a directory without ``-r``, is told; the rest is sent."""
         heard, status = self.transfer(b"scp -f /box/x /box /box/*.no /no/*.txt / /box/a")
         self.assertEqual(heard.count(b"\1scp: "), 5)
+        self.assertEqual(self.transfer(b"scp -rf /"), (b"\1scp: /: not a regular file\n", 1))
         self.assertTrue(heard.endswith(b"C0644 12 a\n" + CONTENT + b"\0"))
         self.assertEqual(status, 1)
 
@@ -173,18 +174,22 @@ class SourceTests(ScpTestCase):
         self.storage["/box/a"] = b"longer than before"
 
     def test_store_fails_in_the_middle(self) -> None:
-        """The transfer ends short, with an error: never filled up with something else."""
-        self.storage["/box/a"] = bytes(1 << 20)
-        scp = self.run_scp(b"scp -f /box/a")
-        scp.say(b"\0")
-        self.clock.pump([1.0] * 30)  # so long that what was fetched ahead is forgotten
+        """The transfer ends short, with an error, of a tree as well: never filled up with something else."""
 
         def fail(verb: str, path: object) -> None:
             raise Unavailable()
 
-        self.storage.hook = fail
-        heard = scp.say(b"\0")
-        self.clock.pump([1.0] * 60)
-        self.assertLess(len(heard) + len(scp.hear()), 1 << 20)
-        self.assertEqual(scp.channel.finished, 1)
-        self.assertIn(b"/box/a", scp.channel.errors)
+        for line, said in ((b"scp -f /box/d/a", 1), (b"scp -rf /box/d", 2)):
+            self.storage.hook = None
+            self.storage["/box/d/a"] = self.storage["/box/d/b"] = bytes(1 << 20)
+            scp = self.run_scp(line)
+            for _ in range(said):
+                scp.say(b"\0")
+            self.clock.pump([1.0] * 30)  # so long that what was fetched ahead is forgotten
+            self.storage.hook = fail
+            heard = scp.say(b"\0")
+            self.clock.pump([1.0] * 60)
+            heard += scp.hear()
+            self.assertLess(len(heard), 1 << 20)
+            self.assertEqual((heard.count(b"\0"), scp.channel.finished), (len(heard), 1))
+            self.assertIn(b"/box/d/a", scp.channel.errors)
