@@ -6,6 +6,7 @@ import errno
 from typing import Any
 
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IProtocol
 from twisted.internet.task import Clock
@@ -119,7 +120,7 @@ class FakeReactor(Clock):
         super().__init__()
         self.called: list[tuple[str, int, Any]] = []
         self.bound: list[object] = []
-        self.names: dict[str, str] = {}
+        self.names: dict[str, str | Deferred[str]] = {}
         self.asked: list[str] = []
 
     def connectTCP(self, host: str, port: int, factory: Any, timeout: float, bindAddress: object) -> Any:
@@ -136,7 +137,8 @@ class FakeReactor(Clock):
         self.asked.append(name)
         if name not in self.names:
             raise OSError("no such name")
-        return self.names[name]
+        found = self.names[name]
+        return await found if isinstance(found, Deferred) else found
 
 
 class DataCase(ControlCase):

@@ -294,3 +294,18 @@ class SpellingTests(ChannelCase):
             self.assertEqual(self.reactor.bound.pop(), (HOST, 0))
             self.assertEqual(self.reactor.called.pop()[:2], (PEER, 5000))
             channel.close()
+
+
+class LeavingTests(DataCase):
+    """Our address is known by a name, which has to be looked up."""
+
+    settings = {"masquerade_address": "ftp.example", "connect_timeout": 0.0}
+
+    def test_gone_before_the_answer(self) -> None:
+        """A client that leaves while PASV waits for the name leaves no port open: nobody would close it."""
+        client = self.log_in()
+        wait = self.reactor.names["ftp.example"] = Deferred()
+        self.assertEqual(client.codes("PASV"), [])
+        client.tcp.end()
+        wait.callback("203.0.113.5")
+        self.assertEqual([listener for listener in FakeListener.made if not listener.stopped], [])

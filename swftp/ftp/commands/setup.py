@@ -91,6 +91,7 @@ async def passive(context: Context, argument: bytes) -> Reply:
     address = await context.data.public_address()
     if _version(address) != 4:
         raise Refused(425, "We have no address of IPv4: EPSV, please.")
+    context.session  # noqa: B018  (who has left meanwhile would leave an open port behind)
     port = context.data.passive()
     numbers = ",".join([*address.split("."), str(port >> 8), str(port & 255)])
     return reply(227, f"Entering Passive Mode ({numbers}).")
