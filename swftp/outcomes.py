@@ -51,10 +51,11 @@ OUTCOMES: dict[type[errors.StorageError], Outcome] = {
     errors.Changed: Outcome(Status.FAILURE, 451),
     errors.Corrupt: Outcome(Status.FAILURE, 451),
     errors.Damaged: Outcome(Status.FAILURE, 451),
-    errors.Unavailable: Outcome(Status.FAILURE, 450),
+    # not 450 "file unavailable": curl takes that for an empty list, and is content; rclone for what is not there
+    errors.Unavailable: Outcome(Status.FAILURE, 451),
     errors.StateUnknown: Outcome(Status.FAILURE, 451),
     errors.Interrupted: Outcome(Status.FAILURE, 426),
-    errors.Busy: Outcome(Status.FAILURE, 450),
+    errors.Busy: Outcome(Status.FAILURE, 451),
 }
 
 

@@ -39,6 +39,10 @@ class OutcomesTests(SynchronousTestCase):
         for kind in (errors.NotFound, errors.PermissionDenied, errors.InvalidName, errors.Unsupported):
             self.assertGreaterEqual(OUTCOMES[kind].ftp, 500, kind)
 
+    def test_trouble_is_no_empty_directory(self) -> None:
+        """450 is never said: curl takes it for an empty list, with success, and rclone for "not there"."""
+        self.assertNotIn(450, {row.ftp for row in OUTCOMES.values()})
+
     def test_nearest_row(self) -> None:
         """A driver's own subclass of an error is told as that error is."""
 
