@@ -7,6 +7,7 @@ failing in the middle.  The other two are asked for SERIALIZABLE, which is what 
 
 from __future__ import annotations
 
+import logging
 from sqlite3 import Connection as SQLiteConnection
 from typing import Any
 
@@ -40,6 +41,8 @@ def make_engine(url: str | URL, connections: int) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
+    # With each serialization failure of several rows it warns, on standard error, of what it raises as well.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     return create_engine(
         url,
         isolation_level="SERIALIZABLE",

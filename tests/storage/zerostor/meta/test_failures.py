@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 from sqlalchemy.exc import DBAPIError, OperationalError
 from twisted.trial.unittest import SynchronousTestCase
 
+from swftp.storage.zerostor.meta.engine import make_engine
 from swftp.storage.zerostor.meta.failures import Failure, classify, reason
 
 
@@ -36,3 +39,8 @@ class ClassifyTests(SynchronousTestCase):
         """What is told of one is what the server said, in a line."""
         self.assertEqual(reason(DBAPIError("SELECT 1", {"x": "s3cret"}, Exception("one\ntwo"))), "one two")
         self.assertEqual(reason(None), "no answer")
+
+    def test_told_once(self) -> None:
+        """What the driver raises it does not warn of, too: each conflict would be a line in no format."""
+        make_engine("postgresql+psycopg://h/x", 1).dispose()
+        self.assertFalse(logging.getLogger("psycopg").isEnabledFor(logging.WARNING))
