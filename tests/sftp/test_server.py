@@ -160,6 +160,15 @@ class OneReplyTests(SFTPTestCase):
         self.client.ask(Packet.STAT, A)
         self.assertEqual(([h.kind for h in self.client.hear()], self.client.channel.finished), ([Packet.ATTRS], 1))
 
+    def test_nothing_behind_an_absurd_length(self) -> None:
+        """What follows it is no request, whatever it looks like: nothing that was open is committed."""
+        handle = self.client.open(b"/box/n", NEW)
+        self.client.send(u32(0xFFFFFFFF))
+        self.client.ask(Packet.CLOSE, handle)
+        self.settle()
+        self.assertEqual(self.client.hear(), [])
+        self.assertNotIn("/box/n", self.storage)
+
 
 class IndependenceTests(SFTPTestCase):
     """Nothing waits for what it does not depend on."""

@@ -6,6 +6,7 @@ from random import Random
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
 
 from swftp import errors
 from swftp.entries import Entry
@@ -177,6 +178,17 @@ class SequentialTests(DownloadCase):
         self.assertEqual(self.budget.used, 0)
         with self.assertRaises(errors.InvalidRequest):
             file.read(0, 1)
+
+    def test_close_gives_up_what_is_asked_for(self) -> None:
+        """Also where the store has not answered yet: it need not."""
+        given_up: list[object] = []
+        entry = self.stands(b"data")
+        self.storage.hook = lambda verb, path: Deferred(given_up.append)
+        file = Download(self.engine(), FILE, entry, ready=lambda: None)
+        self.assertIsNone(file.read(0, 4))
+        self.assertEqual(given_up, [])
+        file.close()
+        self.assertEqual(len(given_up), 1)
 
 
 class CutTests(DownloadCase):
