@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from swftp import errors
+from swftp.entries import Entry, Page
 from swftp.paths import Path
 from swftp.session.files import Reader, Writer
 from swftp.session.ordering import Claim, change
@@ -17,7 +19,7 @@ from swftp.session.ordering import Claim, change
 File = TypeVar("File", Reader, Writer)
 
 MOMENT = 0.5
-"""Seconds that a CLOSE may be overtaken by what was asked for after it: sshfs sends them from different threads."""
+"""Seconds that a CLOSE may be overtaken by an OPEN that was to follow it: sshfs sends them from different threads."""
 LONGEST = 4 * MOMENT
 """Seconds that an OPEN waits for a CLOSE at most: the kernel's own READs may go on for a while before it."""
 
@@ -26,6 +28,19 @@ def displaced(writers: list[Writer], how: str) -> None:
     """What *writers* were to become is not wanted any more where it was to be: it was *how*."""
     for writer in writers:
         writer.upload.refused(errors.NotFound(f"file was {how} while it was written"))
+
+
+def merged(page: Page, made: dict[str, Writer]) -> tuple[Entry, ...]:
+    """
+    The entries of *page*, and behind those of the last one what is *made* and stood on none.
+
+    :param made: see `OpenFiles.made_in`; what the page has is taken out.
+    """
+    for entry in page.entries:
+        made.pop(entry.name, None)
+    if page.after is not None:
+        return page.entries
+    return (*page.entries, *(replace(file.entry, name=name) for name, file in made.items() if file.open))
 
 
 class OpenFiles:
@@ -61,10 +76,25 @@ class OpenFiles:
         self._opening += 1
         try:
             if behind is not None:
-                await self._closed(lambda: [self.writing(behind, follow=True)], LONGEST)
+                await self._closed_at(behind)
             yield
         finally:
             self._opening -= 1
+
+    async def _closed_at(self, inside: Path) -> None:
+        """Wait for the CLOSE of a file at *inside* that was changed, and used a moment ago."""
+        began = now = self._clock.seconds()
+        while now - began < LONGEST:
+            file = self.writing(inside, follow=True)
+            upload = file.upload if file is not None and file.closing is None else None
+            if upload is None or not upload.changed or now - upload.idle_since >= MOMENT:
+                return
+            waiter: Deferred[None] = Deferred()
+            waiter.addTimeout(MOMENT, self._clock, lambda *_: None)
+            self._waiting.add(waiter)
+            await waiter
+            self._waiting.discard(waiter)
+            now = self._clock.seconds()
 
     def add(self, file: File) -> File:
         """*file*, which is open.
@@ -94,26 +124,9 @@ class OpenFiles:
             if not waiter.called:
                 waiter.callback(None)
 
-    async def closed_in(self, inside: Path) -> None:
-        """Wait for the CLOSE of files that were made in the directory *inside* a moment ago, for as long."""
-        await self._closed(
-            lambda: [file for file in self.below(inside) if file.is_new and file.at.parent == inside], MOMENT
-        )
-
-    async def _closed(self, files: Callable[[], Sequence[Writer | None]], longest: float) -> None:
-        def soon(now: float) -> bool:
-            """Whether one of them was written to, is used still, and may be about to be closed."""
-            waited = [file.upload for file in files() if file is not None and file.closing is None]
-            return any(upload.changed and now - upload.idle_since < MOMENT for upload in waited)
-
-        began = now = self._clock.seconds()
-        while soon(now) and now - began < longest:
-            waiter: Deferred[None] = Deferred()
-            waiter.addTimeout(MOMENT, self._clock, lambda *_: None)
-            self._waiting.add(waiter)
-            await waiter
-            self._waiting.discard(waiter)
-            now = self._clock.seconds()
+    def made_in(self, inside: Path) -> dict[str, Writer]:
+        """The files that were made in the directory *inside* and are not stored yet, by name."""
+        return {file.at.name: file for file in self.below(inside) if file.is_new and file.at.parent == inside}
 
     def writing(self, inside: Path, follow: bool = False) -> Writer | None:
         """

@@ -27,7 +27,7 @@ from swftp.session.known import Known
 from swftp.session.limits import SessionLimits
 from swftp.session.listing import Listing, Listings
 from swftp.session.lookup import Lookup
-from swftp.session.openfiles import OpenFiles, displaced
+from swftp.session.openfiles import OpenFiles, displaced, merged
 from swftp.session.ordering import Order, change, change_below, look, look_below
 from swftp.transfer.budget import Budget, Group
 from swftp.transfer.engine import Engine
@@ -125,18 +125,19 @@ class Session:
 
     async def listing(self, path: Path) -> Listing:
         """
-        The entries of the directory *path*, without ``.`` and ``..``.
+        The entries of the directory *path*, without ``.`` and ``..``; files that this session is making come last.
 
         :raises NotFound: there is no such directory.
         :raises NotDirectory: it is a file.
         """
         inside = self._inside(path)
-        await self._files.closed_in(inside)
+        made = self._files.made_in(inside)
 
         async def page(after: str | None) -> Page:
             async with self._order.turn(look_below(inside)):
                 found = await self._lookup.page(inside, after)
-                return replace(found, entries=self._lookup.shown_in(path, found.entries))
+                entries = merged(found, made)
+                return replace(found, entries=self._lookup.shown_in(path, entries))
 
         return await self._listings.open(page)
 

@@ -114,32 +114,21 @@ class OvertakenTests(SessionCase):
         self.successResultOf(closing)
         self.assertEqual(self.successResultOf(reading).read(0, 100), b"0123456789")
 
-    def test_listed(self) -> None:
-        """A listing shows the new file."""
-        listing = self.start(self.session.listing(FILE.parent))
-        self.assertNoResult(listing)
-        self.do(self.first.close())
-        names = [entry.name for entry in self.do(self.successResultOf(listing).next())]
-        self.assertEqual(names, ["file", "other"])
-
     def test_never_closed(self) -> None:
         """Who has both open on purpose waits for a moment only, and finds what others find."""
         reading, appending = self.reading(), self.opening(APPEND)
-        listing = self.start(self.session.listing(FILE.parent))
         self.clock.advance(MOMENT)
         self.failureResultOf(reading, errors.NotFound)
         self.assertEqual(self.successResultOf(appending).entry.size, 0)
-        self.successResultOf(listing)
         self.session.lost()
 
     def test_long_upload(self) -> None:
         """Writing on makes nobody wait for good, and what has rested for a moment is not about to be closed."""
-        reading, listing = self.reading(), self.start(self.session.listing(FILE.parent))
+        reading = self.reading()
         for at in range(8):
             self.clock.advance(LONGEST / 8)
             self.first.write(at, [b"x"], 1)
-            self.assertEqual((listing.called, reading.called), (at >= 1, at == 7))
-        self.successResultOf(listing)
+            self.assertEqual(reading.called, at == 7)
         self.failureResultOf(reading, errors.NotFound)
         self.clock.advance(MOMENT)
         self.failureResultOf(self.reading(), errors.NotFound)
@@ -198,7 +187,6 @@ class OvertakenTests(SessionCase):
         unchanged.write(0, [b"x"], 1)
         self.do(self.session.open_reader(FILE, nothing))
         self.do(self.session.open_writer(OTHER, NEW, Attributes(), nothing))
-        self.do(self.session.listing(FILE.parent.parent))
         self.session.lost()
 
     def test_failed(self) -> None:

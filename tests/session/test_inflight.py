@@ -5,7 +5,7 @@ from __future__ import annotations
 from swftp import errors
 from swftp.entries import Attributes
 from swftp.paths import resolve
-from swftp.session import OpenMode
+from swftp.session import OpenMode, Session
 from swftp.session.openfiles import MOMENT
 from tests.session.case import FILE, KIB, NEW, OTHER, SessionCase, nothing
 from tests.transfer.case import PlainStorage
@@ -23,6 +23,42 @@ class InFlightTests(SessionCase):
         self.refused(errors.NotFound, self.make_session().stat(FILE))
         self.session.lost()
         self.refused(errors.NotFound, self.make_session().stat(FILE))
+
+    def listed(self, session: Session) -> list[tuple[str, int]]:
+        """Names and sizes, in the order of the listing."""
+        listing, found = self.do(session.listing(FILE.parent)), []
+        while entries := self.do(listing.next()):
+            found += [(entry.name, entry.size) for entry in entries]
+        return found
+
+    def test_listing(self) -> None:
+        """So it is with listings: once, with the size by now, and last, until it is stored or given up."""
+        writer, rewriter = self.writer(), self.writer(OTHER)
+        writer.write(0, [b"four"], 4)
+        self.assertEqual(self.listed(self.session), [("other", 5), ("file", 4)])
+        self.assertEqual(self.listed(self.make_session()), [("other", 5)])
+        self.do(self.session.remove(FILE))
+        self.assertEqual(self.listed(self.session), [("other", 5)])
+        writer = self.writer()
+        self.do(writer.close())
+        self.assertEqual(self.listed(self.session), [("file", 0), ("other", 5)])
+        rewriter.lost()
+
+    def test_listing_of_many_pages(self) -> None:
+        """A file that is stored while the pages come is on one of them, and on no second one."""
+        self.storage.page_size = 1
+        self.storage["/box/a"] = b""
+        before, behind, below = self.writer(resolve("/box/b")), self.writer(resolve("/box/z")), resolve("/box/d/n")
+        self.do(self.session.make_directory(below.parent))
+        deeper = self.writer(below)
+        listing = self.do(self.session.listing(FILE.parent))
+        names = [entry.name for entry in self.do(listing.next())]
+        self.do(behind.close())
+        while entries := self.do(listing.next()):
+            names += [entry.name for entry in entries]
+        self.assertEqual(names, ["a", "d", "other", "z", "b"])
+        for writer in (before, deeper):
+            writer.lost()
 
     def test_old_object_is_what_others_read(self) -> None:
         """Until CLOSE everybody reads the old bytes."""
