@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 import zlib
 
 from hypothesis import given
@@ -128,3 +129,23 @@ class HashTests(ContextCase):
         """A quoted name is taken as it is, with its quotes doubled."""
         argument = b'"%s" %d %d' % (path.replace(b'"', b'""'), start, end)
         self.assertEqual(parse_range(argument), (path, start, end))
+
+    def test_plain(self) -> None:
+        """Without quotes up to two numbers at the end are a range; more of them, and blanks, are of the name."""
+        for argument, expected in (
+            (b"a", (b"a", 0, None)),
+            (b"a 1", (b"a", 1, None)),
+            (b"a  1  2", (b"a", 1, 2)),
+            (b"a 1 2 3", (b"a 1", 2, 3)),
+            (b"  a b 7", (b"  a b", 7, None)),
+            (b"a 1 ", (b"a 1 ", 0, None)),
+            (b"1 2", (b"1", 2, None)),
+        ):
+            self.assertEqual(parse_range(argument), expected)
+
+    def test_long_argument(self) -> None:
+        """No line holds up everybody else."""
+        begun = time.process_time()
+        for argument in (b" " * 8000 + b"x", b"x" + b" 1" * 4000 + b"x", b'"a"' + b" " * 8000 + b"x", b'"' * 8000):
+            parse_range(argument)
+        self.assertLess(time.process_time() - begun, 0.5)
