@@ -278,6 +278,7 @@ class TwinTests(CopyDataTests):
             (Packet.LSTAT, string(b"/box/n")),
         ):
             self.assertEqual(self.client.call(kind, whom).attrs.size, len(self.content))
+        self.assertEqual(self.client.call(Packet.STAT, A).attrs.size, len(CONTENT))  # of another file, nothing
         self.ok(Packet.CLOSE, self.target)
         found = self.client.call(Packet.STAT, string(b"/box/n")).attrs
         self.assertEqual((found.permissions, found.mtime), (0o100600, int(NOW) + 1000))

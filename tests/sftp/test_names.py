@@ -43,7 +43,7 @@ class StatTests(SFTPTestCase):
         self.client.call(Packet.SETSTAT, A, wire.attrs(Attrs(permissions=0o104755)))
         self.client.call(Packet.SETSTAT, A, wire.attrs(Attrs(atime=1, mtime=1_600_000_000)))
         found = self.stat(b"/box/a")
-        self.assertEqual((found.permissions, found.mtime), (0o104755, 1_600_000_000))
+        self.assertEqual((found.permissions, found.mtime, found.atime), (0o104755, 1_600_000_000, 1))
         self.assertEqual(self.storage["/box/a"], CONTENT)
 
     def test_setstat_size(self) -> None:
@@ -217,7 +217,16 @@ class LinkTests(SFTPTestCase):
         self.link(b"a", b"/box/l")
         before = self.client.call(Packet.STAT, A).attrs
         attrs = wire.attrs(Attrs(permissions=0o600, atime=1, mtime=1))
+        asked: list[str] = []
+        self.storage.hook = lambda verb, path: asked.append(verb)  # type: ignore[func-returns-value]
         self.assertEqual(self.client.call_extended(b"lsetstat@openssh.com", string(b"/box/l"), attrs).code, Status.OK)
+        nothing = wire.attrs(Attrs(uid=0, gid=0))
+        self.assertEqual(self.client.call_extended(b"lsetstat@openssh.com", A, nothing).code, Status.OK)
+        self.assertNotIn("update", asked)
         self.assertEqual(self.client.call(Packet.STAT, A).attrs, before)
         self.assertEqual(self.client.call_extended(b"lsetstat@openssh.com", A, attrs).code, Status.OK)
         self.assertEqual(self.client.call(Packet.STAT, A).attrs.permissions, 0o100600)
+        size = wire.attrs(Attrs(size=0))
+        self.assertEqual(self.client.call_extended(b"lsetstat@openssh.com", A, size).code, Status.FAILURE)
+        self.assertEqual(self.client.call_extended(b"lsetstat@openssh.com", B, attrs).code, Status.NO_SUCH_FILE)
+        self.assertEqual(self.storage["/box/a"], CONTENT)
