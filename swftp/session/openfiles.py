@@ -155,6 +155,17 @@ class OpenFiles:
             raise errors.AlreadyExists()
         return found
 
+    def replaced(self, new: Path, *, exclusive: bool) -> list[Writer]:
+        """
+        As `at`, where something is renamed *new*.
+
+        :raises NotEmpty: a file is being written in the directory that stands there.
+        """
+        found = self.at(new, exclusive=exclusive)
+        if any(writer.upload.path != new for writer in self.below(new)):
+            raise errors.NotEmpty()
+        return found
+
     def check_movable(self, old: Path) -> None:
         """
         :raises Unsupported: a file at *old* or below it is on its way to the store already, under its old name.

@@ -262,7 +262,7 @@ class Session:
         async with self._order.turn(change_below(old), change_below(new)):
             await self._lookup.check_name(new, old)
             self._files.check_movable(old)
-            replaced = self._files.at(new, exclusive=exclusive) if new != old else []
+            replaced = self._files.replaced(new, exclusive=exclusive) if new != old else []
             try:
                 writer = self._files.writing(old)
                 if writer is not None and writer.is_new and not await self._lookup.exists(old):

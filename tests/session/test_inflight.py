@@ -285,6 +285,16 @@ class InFlightTests(SessionCase):
         writer.lost()
         self.do(self.session.remove_directory(resolve("/box/dir")))
 
+    def test_rename_over_the_directory(self) -> None:
+        """Nor is it replaced, as an empty one is."""
+        source, target = resolve("/box/other-dir"), resolve("/box/dir")
+        for path in (source, target):
+            self.do(self.session.make_directory(path))
+        writer = self.writer(target.child("file"))
+        self.refused(errors.NotEmpty, self.session.rename(source, target))
+        writer.lost()
+        self.do(self.session.rename(source, target))
+
     def test_mkdir(self) -> None:
         """A directory is not made where a file is being written."""
         self.writer()
