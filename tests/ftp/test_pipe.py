@@ -73,8 +73,21 @@ class SendingTests(PipeCase):
             asked.append(offset)
             return b"" if offset == 108 else b"rest"
 
-        self.successResultOf(self.begin(Sending(self.terms, read, 100, b"head")))
-        self.assertEqual((self.wire.value(), asked), (b"headrest", [104, 108]))
+        pipe = Sending(self.terms, read, 100, b"head")
+        self.successResultOf(self.begin(pipe))
+        self.assertEqual((self.wire.value(), asked, pipe.moved), (b"headrest", [104, 108], 8))
+
+    def test_told_while_it_reads(self) -> None:
+        """A reader that says in the middle of an answer that there is more is not asked in the middle of it."""
+        reads = [b"one", b"two", b""]
+
+        def read(offset: int, length: int) -> bytes:
+            pipe.pump()
+            return reads.pop(0)
+
+        pipe = Sending(self.terms, read)
+        self.successResultOf(self.begin(pipe))
+        self.assertEqual(self.wire.value(), b"onetwo")
 
     def test_over_before_it_began(self) -> None:
         """A connection that was lost while it was waited for fails the transfer."""

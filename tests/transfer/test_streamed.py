@@ -327,6 +327,7 @@ class PlainStoreTests(TransferCase):
             else:
                 upload.write(0, [data[: 32 * KIB]], 32 * KIB)
                 self.assertIsNotNone(upload.stream)
+                self.assertEqual(upload.share.held - upload.share.leaving, upload.table.cost)  # all else is sent
                 self.run_through(upload.close())
                 self.assertTrue(self.storage["/box/file"] == data[: 128 * KIB])
 
