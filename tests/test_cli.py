@@ -169,7 +169,7 @@ class CommandTests(SynchronousTestCase):
         """Where there is no master key yet, that is said, in a line."""
         lines = (
             "database = sqlite:////nonexistent/x",
-            "shards = file:///nonexistent/s",
+            "shards = file:///nonexistent/s, file:///nonexistent/t",
             "master_key = /nonexistent/k",
         )
         text = "\n".join(("[zerostor]", *lines))

@@ -31,8 +31,8 @@ from swftp.storage.zerostor.driver import ZeroStorage
 from swftp.storage.zerostor.meta import MetadataOptions
 from swftp.storage.zerostor.meta.journal import JournalOptions
 from swftp.storage.zerostor.meta.values import Totals
-from swftp.storage.zerostor.opening import Opened, Settings
-from swftp.storage.zerostor.shards.opening import split, trusted
+from swftp.storage.zerostor.opening import Opened, Settings, address
+from swftp.storage.zerostor.shards.opening import check
 from swftp.storage.zerostor.shared import Options
 from swftp.stores.zerometrics import measured
 from swftp.traces import UNNOTICED, Scrutiny
@@ -87,6 +87,21 @@ def _unusable(database: str) -> str:
     return ""
 
 
+def _check_shards(config: Config, least: int) -> None:
+    """
+    :raises ConfigError: one cannot be used, or there are fewer than *least*, on which nothing could be stored.
+    """
+    given = config.zerostor
+    for shard in given.shards:
+        try:
+            check(shard.partition("#")[0])
+        except ValueError as error:
+            raise config.problem("zerostor", "shards", str(error)) from error
+    there = len({address(shard)[0] for shard in given.shards})
+    if there < least:
+        raise config.problem("zerostor", "shards", f"too few: nothing is stored on {there} with {given.layout}")
+
+
 def settings_of(config: Config) -> Settings:
     """
     ``[zerostor]``.
@@ -99,13 +114,9 @@ def settings_of(config: Config) -> Settings:
         layout = Layout.parse(given.layout)
     except ValueError as error:
         raise config.problem("zerostor", "layout", str(error)) from error
-    for shard in given.shards:
-        try:
-            trusted(split(shard))
-        except ValueError as error:
-            raise config.problem("zerostor", "shards", str(error)) from error
     if given.min_fragments > layout.total or 0 < given.min_fragments < layout.k:
         raise config.problem("zerostor", "min_fragments", f"allowed: 0, and from {layout.k} to {layout.total}")
+    _check_shards(config, max(given.min_fragments, layout.k))
     return Settings(
         database=given.database,
         shards=given.shards,

@@ -90,6 +90,22 @@ class SettingsTests(SynchronousTestCase):
         self.assertIn("[zerostor] shards: ", problem)
         self.assertNotIn("secret", problem)
 
+    def test_shards(self) -> None:
+        """Addresses that could not be opened, and too few of them for anything to be stored, are named."""
+        for url, words in (
+            ("redis://:secret@h/x", "the database of a redis is a number"),
+            ("redis://:secret@h:99999/0", "bad port"),
+            ("zdb:///swftp", "needs a host"),
+            ("file://relative/dir", "from the root on"),
+        ):
+            problem = self.refused(shards=("file:///a", "file:///b", url))
+            self.assertIn("[zerostor] shards: ", problem)
+            self.assertIn(words, problem)
+            self.assertNotIn("secret", problem)
+        twice = ("file:///a#rack1", "file:///a")
+        self.assertIn("too few: nothing is stored on 1 with ec:2+1", self.refused(shards=twice))
+        self.assertEqual(len(settings_of(configuration(Path("/x"), shards=(*twice, "file:///b"))).shards), 3)
+
     def test_no_driver(self) -> None:
         """A database whose driver is not installed is refused with what brings it, and not when somebody logs in."""
         with unimportable("psycopg"):

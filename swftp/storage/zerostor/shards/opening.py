@@ -57,10 +57,7 @@ def open_shard(
     parts = split(url)
     if parts.scheme == "file":
         return _directory(folder_of(parts), reactor, offload, timeout)
-    host, port = parts.hostname, port_of(parts)
-    if not host:
-        raise ValueError("a shard's address needs a host")
-    place = parts.path.removeprefix("/")
+    host, port, place = _server(parts)
     if password is None and parts.password:
         password = unquote(parts.password)
     name = f"{parts.scheme}://{host}:{port}/{place}"
@@ -69,9 +66,30 @@ def open_shard(
         endpoint = wrapClientTLS(optionsForClientTLS(host, trusted(parts)), endpoint)
     if parts.scheme.startswith("zdb"):
         return ZdbShard(name, endpoint, reactor, unquote(place), password, connect_timeout, timeout)
-    if place and not place.isdecimal():
-        raise ValueError(f"{name}: the database of a redis is a number")
     return RedisShard(name, endpoint, reactor, int(place or 0), password, connect_timeout, timeout)
+
+
+def check(url: str) -> None:
+    """
+    :raises ValueError: `open_shard` would refuse *url*; the text holds no password.
+    """
+    parts = split(url)
+    if parts.scheme == "file":
+        folder_of(parts)
+        return
+    _server(parts)
+    trusted(parts)
+
+
+def _server(parts: SplitResult) -> tuple[str, int, str]:
+    """Host, port and what is behind the slash, of a shard that is no directory."""
+    host, port = parts.hostname, port_of(parts)
+    if not host:
+        raise ValueError("a shard's address needs a host")
+    place = parts.path.removeprefix("/")
+    if parts.scheme.startswith("redis") and place and not place.isdecimal():
+        raise ValueError(f"{parts.scheme}://{host}:{port}/{place}: the database of a redis is a number")
+    return host, port, place
 
 
 def _directory(root: Path, reactor: Any, offload: Offload | None, timeout: float) -> DirectoryShard:
