@@ -22,7 +22,7 @@ from swftp.ftp.pipe import Pipe, Terms
 from swftp.ftp.reply import Refused, reply
 
 T = TypeVar("T")
-SETTLED, SETTLED_MOST = 0.01, 0.1
+SETTLED, SETTLED_MOST = 0.001, 0.1
 """
 Seconds after the end of the data for which the control connection has to live: a client that gives up (``curl -m``)
 ends the data in order first, then the control connection, and one that is killed both, in any order, and on a busy
