@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from types import MappingProxyType
 
-from swftp.errors import AlreadyExists, InvalidRequest, NotFound, StorageError
+from swftp.errors import AlreadyExists, InvalidRequest, NotDirectory, NotFound, StorageError
 from swftp.operating import zeroinput
 from swftp.operating.progress import Bar
 from swftp.operating.zeroinput import say
+from swftp.paths import resolve
 from swftp.storage.zerostor.chunks import State
+from swftp.storage.zerostor.meta import Namespace
 from swftp.storage.zerostor.meta.values import Account, Login
 from swftp.storage.zerostor.opening import Opened, address
 from swftp.storage.zerostor.scrubber import Report
@@ -32,12 +34,30 @@ async def user_add(opened: Opened, options: Options) -> None:
     try:
         account = (await users.account(name)).id
     except NotFound:
-        account = await users.add_account(name, options.quota)
-    else:
-        if options.quota is not None:
-            await users.set_quota(name, options.quota)
+        account = await users.add_account(name)
+    await _make_root(opened.metadata.namespace(account), options.root)
+    if options.quota is not None:
+        await users.set_quota(name, options.quota)
     await users.add(options.name, account, password=secret, keys=lines, root=options.root)
     say(f"{options.name} may log in to the account {name}")
+
+
+async def _make_root(names: Namespace, root: str) -> None:
+    """
+    Make what is missing of the directory *root*: whoever sees nothing above it could not.
+
+    :raises InvalidRequest: something else stands there.
+    """
+    parts = resolve(root).parts
+    try:
+        for count in range(1, len(parts) + 1):
+            with suppress(AlreadyExists):
+                await names.make_directory(parts[:count])
+        found = (await names.lookup(parts)).is_directory
+    except NotDirectory:
+        found = False
+    if not found:
+        raise InvalidRequest(f"{root} is no directory of that account, and cannot be made")
 
 
 async def user_list(opened: Opened, options: Options) -> None:

@@ -66,7 +66,7 @@ def _user_commands(command: Callable[[str, str, str], Any]) -> None:
     add = command("add", "user_add", "let somebody log in")
     add.add_argument("name", type=_name)
     add.add_argument("--account", type=_name, help="whose files they are; made if it is not there (the same name)")
-    add.add_argument("--root", type=_root, default="/", help="directory of the account that is shown as / (/)")
+    add.add_argument("--root", type=_root, default="/", help="directory that is shown as /, made if missing (/)")
     add.add_argument("--quota", type=_size, help="of the account, as 10GiB, or none")
     add.add_argument("--key", type=Path, action="append", default=[], help="file of public keys")
     _password_options(add)
@@ -154,7 +154,8 @@ def _run(options: argparse.Namespace) -> int:
     """Carry out a command on the opened store."""
     settings = _settings(options)
     patience = replace(settings.metadata.patience, answer=inf)  # all there is may be looked at in one go
-    metadata = replace(settings.metadata, exclusive=False, patience=patience)  # nobody to wait for
+    exclusive = settings.metadata.exclusive and getattr(options, "root", "/") != "/"  # else no name is changed
+    metadata = replace(settings.metadata, exclusive=exclusive, patience=patience)
     settings = replace(settings, metadata=metadata)
     from swftp.operating import zerocommands
     from swftp.services import Threads

@@ -57,8 +57,23 @@ class UserTests(CommandCase):
         self.assertIn("no quota", await self.command("user", "list"))
         await self.command("user", "remove", "anna")
         self.assertIsNone(await users.login("anna"))
+        await self.opened.metadata.namespace((await users.account("anna")).id).remove_directory(["in"])
         await self.command("user", "drop", "anna")
         await raises(errors.NotFound, users.account("anna"))
+
+    async def test_root_is_made(self) -> None:
+        """The root of a login is a directory, made with those above it; else nothing is changed."""
+        users = self.opened.metadata.users
+        for name in ("anna", "berta"):
+            await self.command("user", "add", name, "--account", "a", "--root", "/in/of", "--no-password")
+        names = self.opened.metadata.namespace((await users.account("a")).id)
+        self.assertTrue((await names.lookup(["in", "of"])).is_directory)
+        await names.make_link(["in", "link"], "/in")
+        for root in ("/in/link", "/in/link/below"):
+            words = ("user", "add", "carla", "--account", "a", "--root", root, "--quota", "1GiB", "--no-password")
+            await raises(errors.InvalidRequest, self.command(*words))
+        self.assertIsNone(await users.login("carla"))
+        self.assertIsNone((await users.account("a")).quota_bytes)
 
     async def test_one_account_for_two(self) -> None:
         """Two logins may see the same files."""
