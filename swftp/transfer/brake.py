@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
 from swftp.transfer.budget import Share
@@ -15,19 +15,22 @@ class Brake:
     :ivar cap: bytes of memory that the file may take by itself.
     """
 
-    __slots__ = ("_share", "_waiting", "cap")
+    __slots__ = ("_error", "_share", "_waiting", "cap")
 
     def __init__(self, share: Share, cap: int) -> None:
         self._share = share
         self._waiting: list[Deferred[None]] = []
+        self._error: BaseException | None = None
         self.cap = cap
 
     def wait(self, granted: bool) -> Deferred[None]:
         """
-        A Deferred that fires when there is room.
+        A Deferred that fires when there is room, and fails if the file fails before, or has.
 
         :param granted: whether the budget has room, so that only the file itself is in the way.
         """
+        if self._error is not None:  # within the call that would wait: nobody else will tell
+            return fail(self._error)
         waiter: Deferred[None] = Deferred()
         self._waiting.append(waiter)
         if not granted:
@@ -47,7 +50,8 @@ class Brake:
         return eased
 
     def release(self, error: BaseException | None = None) -> None:
-        """Let everybody go on, or fail."""
+        """Let everybody go on, or fail: then whoever comes later, too."""
+        self._error = error
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
             if error is None:

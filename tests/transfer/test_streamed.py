@@ -296,6 +296,23 @@ class PlainStoreTests(TransferCase):
                 upload.write(at, [pattern(32 * KIB)], 32 * KIB)
         self.run_into(errors.QuotaExceeded, upload.close())
 
+    def test_refused_at_once(self) -> None:
+        """A store that refuses the file within a WRITE fails that, also where it would have waited for memory."""
+
+        async def refuse(*args: object, **kwargs: object) -> None:
+            raise errors.QuotaExceeded()
+
+        self.storage.store = refuse  # type: ignore[assignment, method-assign]
+        upload = self.upload(self.means)
+        upload.write(0, [pattern(64 * KIB)], 64 * KIB)
+        others = self.budget.join(upload, upload.engine.group)
+        others.take(self.memory)
+        waiting = upload.write(64 * KIB, [b"x"], 1)
+        assert waiting is not None
+        self.failureResultOf(waiting, errors.QuotaExceeded)
+        self.assertEqual((self.budget.used, upload.share.waiting), (self.memory, False))
+        others.close()
+
     def test_refused_at_the_end(self) -> None:
         """What the store says when it has all of it is what CLOSE says."""
         self.storage.quota_bytes = 100 * KIB
