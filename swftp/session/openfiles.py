@@ -15,6 +15,7 @@ from swftp.entries import Entry, Page
 from swftp.paths import Path
 from swftp.session.files import Reader, Writer
 from swftp.session.ordering import Claim, change
+from swftp.transfer.phase import Phase
 
 File = TypeVar("File", Reader, Writer)
 
@@ -34,13 +35,15 @@ def merged(page: Page, made: dict[str, Writer]) -> tuple[Entry, ...]:
     """
     The entries of *page*, and behind those of the last one what is *made* and stood on none.
 
-    :param made: see `OpenFiles.made_in`; what the page has is taken out.
+    :param made: see `OpenFiles.made_in`; what the page has is taken out.  What was stored meanwhile may stand before
+        the pages that were still to come.
     """
     for entry in page.entries:
         made.pop(entry.name, None)
     if page.after is not None:
         return page.entries
-    return (*page.entries, *(replace(file.entry, name=name) for name, file in made.items() if file.open))
+    there = [(name, file) for name, file in made.items() if file.upload.phase is not Phase.FAILED]
+    return (*page.entries, *(replace(file.entry, name=name) for name, file in there))
 
 
 class OpenFiles:

@@ -60,6 +60,20 @@ class InFlightTests(SessionCase):
         for writer in (before, deeper):
             writer.lost()
 
+    def test_listing_that_is_past_its_name(self) -> None:
+        """So is one that is stored when the page that it would have been on has come already."""
+        self.storage.page_size = 1
+        self.storage["/box/y"] = self.storage["/box/z"] = b""
+        early, given_up = self.writer(resolve("/box/a")), self.writer(resolve("/box/b"))
+        early.write(0, [b"four"], 4)
+        listing = self.do(self.session.listing(FILE.parent))
+        found = [(entry.name, entry.size) for entry in self.do(listing.next())]
+        self.do(early.close())
+        given_up.lost()
+        while entries := self.do(listing.next()):
+            found += [(entry.name, entry.size) for entry in entries]
+        self.assertEqual(found, [("other", 5), ("y", 0), ("z", 0), ("a", 4)])
+
     def test_old_object_is_what_others_read(self) -> None:
         """Until CLOSE everybody reads the old bytes."""
         writer = self.writer(OTHER)
