@@ -29,7 +29,7 @@ from swftp.auth.refusals import LoginUnavailable
 from swftp.config import Config
 from swftp.errors import StorageError
 from swftp.gateway.gateway import Gateway
-from swftp.gateway.places import endpoints
+from swftp.gateway.places import endpoints, tell_apart
 from swftp.gateway.pulse import Pulse
 from swftp.generations import Generations, Source
 from swftp.insight.insight import Insight
@@ -166,17 +166,17 @@ def places(config: Config, reactor: Any) -> list[tuple[str, IStreamServerEndpoin
     """
     Names of servers, and where each of them is to listen.
 
-    :raises ConfigError: an endpoint is none.
+    :raises ConfigError: an endpoint is none, or two are the same.
     """
     options = {name: [(name, name, "listen")] for name in config.protocols}
     if "ftp" in options:
         options["ftp"].append(("ftps", "ftp", "implicit_listen"))
-    return [
-        (name, place)
-        for each in options.values()
-        for name, section, option in each
-        for place in endpoints(config, section, option, reactor)
+    servers = [server for each in options.values() for server in each]
+    found = [
+        (name, place) for name, section, option in servers for place in endpoints(config, section, option, reactor)
     ]
+    tell_apart(config, [(section, option) for _, section, option in servers])
+    return found
 
 
 def using(

@@ -76,6 +76,15 @@ class AssemblyTests(SynchronousTestCase):
             self.refused(self.config(sftp=SftpConfig(state_dir=str(self.folder), listen=("nowhere:1",)))),
         )
 
+    def test_one_port_for_two(self) -> None:
+        """Two servers cannot have one port of the same address; which is any free one they can."""
+        ftp = FtpConfig(port=5022)
+        self.assertIn("[ftp] port: port 5022 is that of [sftp] port already", self.refused(self.config(ftp=ftp)))
+        ftp = FtpConfig(listen=("tcp:5022",))
+        self.assertIn("[ftp] listen: port 5022 is that of [sftp] port already", self.refused(self.config(ftp=ftp)))
+        for good in (FtpConfig(port=5022, host="::1"), FtpConfig(listen=("tcp:0", "tcp:0"))):
+            service.check(self.config(ftp=good), self.reactor, {})
+
     def test_bad_auth_url(self) -> None:
         """So is what is no URL, with the place where it was set."""
         config = Config(

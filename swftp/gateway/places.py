@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ BACKLOG = 1024
 UNIX_LIMIT = 107
 """Bytes of the path of a socket (unix(7))."""
 PORTS = range(65536)
+ANY = "0.0.0.0"  # noqa: S104  (what an endpoint without interface means)
 
 
 def endpoints(config: Config, section: str, option: str, reactor: Any) -> list[IStreamServerEndpoint]:
@@ -50,13 +52,42 @@ def _try(text: str) -> None:
     """
     if text.startswith("systemd:"):
         return  # a socket that somebody has opened already
-    noted = MemoryReactor()  # type: ignore[no-untyped-call]
-    serverFromString(noted, text).listen(Factory())  # type: ignore[no-untyped-call]
+    noted = _noted(text)
     for port in [server[0] for server in [*noted.tcpServers, *noted.sslServers]]:
         if port not in PORTS:
             raise ValueError(f"port {port} is not between {PORTS[0]} and {PORTS[-1]}")
     for address in [server[0] for server in noted.unixServers]:
         _try_path(Path(os.fsdecode(address)))
+
+
+def _noted(text: str) -> MemoryReactor:
+    noted = MemoryReactor()  # type: ignore[no-untyped-call]
+    serverFromString(noted, text).listen(Factory())  # type: ignore[no-untyped-call]
+    return noted
+
+
+def tell_apart(config: Config, options: Iterable[tuple[str, str]]) -> None:
+    """
+    :param options: section and option, each of which `endpoints` takes.
+    :raises ConfigError: two servers are to have the same port of one address.
+    """
+    taken: dict[tuple[str, int], str] = {}
+    for section, option in options:
+        given, told = getattr(config, section), option
+        found = _addresses(getattr(given, option))
+        if not getattr(given, option) and option == "listen":
+            found, told = [(given.host, given.port)], "port"
+        for address in found:
+            _, port = address
+            if port and address in taken:
+                raise config.problem(section, told, f"port {port} is that of {taken[address]} already")
+            taken[address] = f"[{section}] {told}"
+
+
+def _addresses(texts: Sequence[str]) -> list[tuple[str, int]]:
+    """Host and port of each of the endpoints *texts* that are of TCP."""
+    noted = [_noted(text) for text in texts if not text.startswith("systemd:")]
+    return [(server[3] or ANY, server[0]) for each in noted for server in each.tcpServers]
 
 
 def _try_path(path: Path) -> None:
