@@ -53,9 +53,15 @@ class Mender:
             self._noticed[chunk.obj] = chunk
 
     async def mend_noticed(self) -> int:
-        """Mend what readers noticed; how many chunks are better than before."""
-        noticed, self._noticed = self._noticed, {}
-        return sum([await self.mend(chunk) for chunk in noticed.values()])
+        """
+        Mend what readers noticed; how many chunks are better than before.
+
+        :raises Unavailable: the database is not there; what was not looked at yet is remembered.
+        """
+        better = 0
+        for obj in list(self._noticed):
+            better += await self.mend(self._noticed.pop(obj))
+        return better
 
     async def mend(self, chunk: Chunk) -> bool:
         """

@@ -9,6 +9,7 @@ from pathlib import Path
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import LogLevel, capturedLogs
 
+from swftp.errors import Unavailable
 from swftp.storage.zerostor.chunks import State
 from swftp.storage.zerostor.chunks.mending import Mended
 from swftp.storage.zerostor.scrubber import Report, at_once
@@ -23,12 +24,12 @@ class MenderTests(ZeroCase):
 
     shard_count = 4
 
-    async def stored(self) -> Chunk:
+    async def stored(self, name: str = "a") -> Chunk:
         """It."""
         obj = await self.opened.store.take()
         chunk = await self.opened.chunks.put(obj, self.account, DATA)
         namespace = self.opened.metadata.namespace(self.account)
-        await namespace.commit(("a",), [New(chunk, 0, len(DATA))], md5=None, mtime_ns=0)
+        await namespace.commit((name,), [New(chunk, 0, len(DATA))], md5=None, mtime_ns=0)
         return chunk
 
     async def only(self) -> Chunk:
@@ -81,6 +82,26 @@ class MenderTests(ZeroCase):
         self.ahead = 100 * 3600.0
         await self.opened.sweeper.bury()
         self.assertEqual(await self.told_of(chunk), [])
+
+    async def test_database_away(self) -> None:
+        """Where the database cannot say whether one is lost, what was noticed of others is not forgotten."""
+        lost, hurt = await self.stored(), await self.stored("b")
+        for number in range(3):
+            self.file_of(lost, number).unlink()
+        self.file_of(hurt, 1).unlink()
+        sweep, mender = self.opened.metadata.sweep, self.opened.mender
+
+        async def away(objs: Sequence[ObjectId]) -> dict[ObjectId, Chunk]:
+            raise Unavailable()
+
+        really, sweep.named = sweep.named, away  # type: ignore[method-assign]
+        for chunk in (lost, hurt):
+            mender.noticed(chunk, {})
+        with self.assertRaises(Unavailable):
+            await mender.mend_noticed()
+        sweep.named = really  # type: ignore[method-assign]
+        self.assertEqual(await mender.mend_noticed(), 1)
+        self.assertEqual(mender.waiting, 0)
 
     async def told_of(self, chunk: Chunk) -> list[str]:
         """The errors of an attempt to mend it, which fails."""
