@@ -93,6 +93,7 @@ class _Attempts(Generic[T]):
                 connection.rollback()
                 if self.doubtful and self._happened(connection):  # just now: what was in our way was ourselves
                     return self.result
+                self.doubtful = False
                 raise
             if not word.acquire(blocking=False):
                 connection.rollback()
@@ -184,7 +185,7 @@ class Database:
 
         try:
             return await self._persist("COMMIT", attempt if turns is None else lambda: self.in_turn(turns, attempt))
-        except Unavailable as error:
+        except StorageError as error:  # also of a database that refuses to be asked
             if attempts.doubtful:
                 raise StateUnknown() from error
             raise

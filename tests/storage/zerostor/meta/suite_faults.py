@@ -43,6 +43,30 @@ class LateSuite(MetaCase):
         write = self.metadata._database.write(work, lambda connection: landed.pop(0))
         self.assertEqual((self.run_(write), len(tries), landed), ("stored", 2, []))
 
+    def test_looked_for_in_vain(self) -> None:
+        """Where a database refuses to say whether it landed, nobody knows: that is not called failed."""
+        faults = Faults(self.metadata._database.engine)
+        faults.at_commit("after")
+        made = text("SELECT 1")
+        wrong = text("SELECT x FROM nowhere")
+        write = self.metadata._database.write(lambda c: c.scalar(made), lambda c: c.scalar(wrong) is not None)
+        with capturedLogs():
+            self.refused(errors.StateUnknown, write)
+
+    def test_refused_for_good(self) -> None:
+        """One that was looked for and is not there is no matter of doubt: the second try says what is in the way."""
+        faults = Faults(self.metadata._database.engine)
+        tries = []
+
+        def work(connection: Any) -> None:
+            connection.exec_driver_sql("SELECT 1")
+            tries.append(1)
+            if len(tries) > 1:
+                raise errors.AlreadyExists
+
+        faults.at_commit("before")
+        self.refused(errors.AlreadyExists, self.metadata._database.write(work, lambda connection: False))
+
 
 class ToldSuite(MetaCase):
     """What is logged of a database's errors."""
