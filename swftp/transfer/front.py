@@ -72,6 +72,8 @@ class Front:
         elif self.start == self.end:
             if not self._pinned:
                 self.move(start)
+            elif start < self.end < end:
+                self.move(self.end)
         elif start < self.start <= end:
             self._prepend(start, end)
         elif start < self.end and end > self.start:

@@ -93,6 +93,15 @@ class FrontTests(SynchronousTestCase):
         self.assertEqual(self.digest(front, 0, PART), self.md5(0, PART))
         self.assertLess(len(self.table.blocks(0, PART)), 4)
 
+    def test_written_across(self) -> None:
+        """Bytes that begin within what has left and go on behind it are where the next part begins."""
+        front = self.front()
+        self.write(front, 0, PART)
+        self.stage(front)
+        self.write(front, PART - 40 * KIB, 80 * KIB)
+        self.check(front)
+        self.assertEqual((front.start, front.end), (PART, PART + 40 * KIB))
+
     def test_written_over(self) -> None:
         """Only what was hashed already costs the hash: not what waits for it, nor what is elsewhere."""
         front = self.front(pinned=False)
