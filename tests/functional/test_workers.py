@@ -122,10 +122,18 @@ class WorkersCase(BothCase):
         return made, self.gateway.lines("login", before, user=user)[-1]["worker"]
 
     def one_each(self, enter: Callable[[], Any]) -> list[Any]:
-        """What *enter* gives at worker 0, and at worker 1."""
-        (one, first), (two, second) = self.where(enter), self.where(enter)
-        self.assertEqual({first, second}, {0, 1}, "both are with one worker")
-        return [one, two] if first == 0 else [two, one]
+        """
+        What *enter* gives at worker 0, and at worker 1.
+
+        On a machine that is full whoever has fewest may be too late for one client; it is not for several.
+        """
+        found: dict[int, Any] = {}
+        for _ in range(5):
+            made, worker = self.where(enter)
+            found.setdefault(worker, made)
+            if len(found) == 2:
+                return [found[0], found[1]]
+        raise self.failureException("all are with one worker")
 
 
 class AllWellTests(WorkersCase):
